@@ -1,0 +1,131 @@
+"""The one door to time: the machine's clock, and the virtual time of a simulated world.
+
+Everything in the engine asks an injected `Clock`. Virtual time lives in a *page*: a small file that the world's process
+writes and every process of that simulation maps, so that all of them read exactly the same time, also while it slows.
+(Over HTTP a reader could be a re-anchoring behind, and a limiter that believes 60 s have passed would let an eleventh
+message through.) The monotonic clock is one for all processes of a machine, which makes the page exact.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import mmap
+import os
+import struct
+import time
+from pathlib import Path
+from typing import Protocol
+
+from engine.kernel.values import SECOND, Instant
+
+_LAYOUT = struct.Struct("<QqqQ")  # sequence (odd while written), monotonic anchor ns, virtual anchor ns, speed × 1e6
+_SPEED_UNIT = 1_000_000
+_LONGEST_NAP = 0.25  # real seconds; a sleeper looks again this often because virtual time may have slowed
+_LEAST_SOCKET_TIMEOUT = 2.0  # real seconds
+
+
+class Clock(Protocol):
+    """Time as the engine sees it."""
+
+    def now(self) -> Instant:
+        """Nanoseconds since the epoch, UTC."""
+        ...
+
+    async def sleep_until(self, instant: int) -> None:
+        """Return once `now()` has reached the instant; at once if it has."""
+        ...
+
+    def socket_timeout(self, duration: int) -> float:
+        """Real seconds to allow a socket for `duration` nanoseconds of this clock."""
+        ...
+
+
+async def sleep(clock: Clock, duration: int) -> None:
+    """Sleep for `duration` nanoseconds of the clock."""
+    await clock.sleep_until(clock.now() + duration)
+
+
+class SystemClock:
+    """The machine's own clock. It never runs backwards within a process: a step back of the host's clock holds it still."""
+
+    def __init__(self) -> None:
+        self._latest = 0
+
+    def now(self) -> Instant:
+        self._latest = max(self._latest, time.time_ns())  # noqa: TID251 - this is the door
+        return Instant(self._latest)
+
+    async def sleep_until(self, instant: int) -> None:
+        while (left := instant - self.now()) > 0:
+            await asyncio.sleep(left / SECOND)
+
+    def socket_timeout(self, duration: int) -> float:
+        return duration / SECOND
+
+
+class ClockPage:
+    """The shared file of one simulation's virtual time. One process writes it, any number map it.
+
+    Writers bump a sequence number to odd, write, and bump it to even; readers retry while it is odd or has changed.
+    """
+
+    def __init__(self, path: Path, *, writable: bool = False) -> None:
+        self.path = path
+        with path.open("r+b" if writable else "rb") as file:
+            access = mmap.ACCESS_WRITE if writable else mmap.ACCESS_READ
+            self._map = mmap.mmap(file.fileno(), _LAYOUT.size, access=access)
+
+    @classmethod
+    def create(cls, path: Path, *, start: int, speed: float) -> ClockPage:
+        """A new page whose virtual time is `start` (nanoseconds since the epoch) now and runs at `speed`."""
+        temporary = path.with_name(path.name + ".new")
+        temporary.write_bytes(_LAYOUT.pack(0, time.monotonic_ns(), start, round(speed * _SPEED_UNIT)))
+        os.replace(temporary, path)
+        return cls(path, writable=True)
+
+    def read(self) -> tuple[Instant, float]:
+        """Virtual now, and the speed it runs at."""
+        while True:
+            sequence, anchor, virtual, speed = _LAYOUT.unpack_from(self._map)
+            now = time.monotonic_ns()
+            if sequence % 2 == 0 and _LAYOUT.unpack_from(self._map)[0] == sequence:
+                return Instant(virtual + (now - anchor) * speed // _SPEED_UNIT), speed / _SPEED_UNIT
+
+    def set_speed(self, speed: float) -> None:
+        """From now on run at `speed`, without a jump. 0 stops virtual time."""
+        sequence, anchor, virtual, old = _LAYOUT.unpack_from(self._map)
+        struct.pack_into("<Q", self._map, 0, sequence + 1)
+        now = time.monotonic_ns()
+        virtual += (now - anchor) * old // _SPEED_UNIT
+        _LAYOUT.pack_into(self._map, 0, sequence + 1, now, virtual, round(speed * _SPEED_UNIT))
+        struct.pack_into("<Q", self._map, 0, sequence + 2)
+
+    def close(self) -> None:
+        self._map.close()
+
+
+class VirtualClock:
+    """A clock that reads a simulation's page."""
+
+    def __init__(self, page: ClockPage) -> None:
+        self._page = page
+
+    def now(self) -> Instant:
+        return self._page.read()[0]
+
+    @property
+    def speed(self) -> float:
+        """Virtual seconds to a real one, at this moment."""
+        return self._page.read()[1]
+
+    async def sleep_until(self, instant: int) -> None:
+        while True:
+            now, speed = self._page.read()
+            if now >= instant:
+                return
+            real = (instant - now) / SECOND / speed if speed else _LONGEST_NAP
+            await asyncio.sleep(min(real, _LONGEST_NAP))
+
+    def socket_timeout(self, duration: int) -> float:
+        _, speed = self._page.read()
+        return max(duration / SECOND / max(speed, 1e-6), _LEAST_SOCKET_TIMEOUT)

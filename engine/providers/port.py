@@ -1,0 +1,101 @@
+"""What a provider of language models is asked, and what it answers.
+
+Figures are the provider's own. `Usage.input_tokens` counts every input token, those read from the provider's prompt cache
+included, whichever way a dialect reports them; `output_tokens` likewise includes the reasoning tokens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Protocol
+
+from engine.kernel.values import SECOND
+
+
+class Role(StrEnum):
+    SYSTEM = "system"
+    USER = "user"
+    ASSISTANT = "assistant"
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    role: Role
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timeouts:
+    """Nanoseconds of the engine's clock. `first_byte` runs from the connection to the answer's first byte."""
+
+    connect: int = 5 * SECOND
+    first_byte: int = 30 * SECOND
+    total: int = 90 * SECOND
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelRequest:
+    """One call to one model. `schema` asks for an answer that is JSON of that JSON schema."""
+
+    messages: tuple[Message, ...]
+    max_output_tokens: int
+    temperature: float | None = None
+    schema: Mapping[str, Any] | None = None
+    timeouts: Timeouts = field(default_factory=Timeouts)
+    trace_id: str = ""
+    user: str = ""  # an opaque id for the provider's abuse detection, never a name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """Tokens as the provider reported them. Cached ones are part of the input, reasoning ones part of the output."""
+
+    input_tokens: int = 0
+    cached_tokens: int = 0  # read from the provider's prompt cache
+    cache_write_tokens: int = 0  # written to it (Anthropic bills these apart)
+    output_tokens: int = 0
+    reasoning_tokens: int = 0
+
+
+class Finish(StrEnum):
+    STOP = "stop"
+    LENGTH = "length"
+    TOOL = "tool"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Completion:
+    """A whole answer. `usage` is None when the provider sent none: its cost is then an estimate."""
+
+    text: str
+    finish: Finish
+    usage: Usage | None
+    model: str  # as the provider named it in its answer
+    response_id: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chunk:
+    """A piece of a streamed answer. The last one carries `finish` and, where the provider sends it, `usage`."""
+
+    text: str = ""
+    finish: Finish | None = None
+    usage: Usage | None = None
+
+
+class Provider(Protocol):
+    """One endpoint of one provider. Both methods raise only ProviderError (and let CancelledError through)."""
+
+    name: str
+
+    async def complete(self, model: str, request: ModelRequest) -> Completion:
+        """The whole answer. An empty or malformed one is a ProviderError, never a Completion."""
+        ...
+
+    def stream(self, model: str, request: ModelRequest) -> AsyncIterator[Chunk]:
+        """The answer as it comes, usage asked for. A cut or an error in the middle raises."""
+        ...
+
+    async def close(self) -> None: ...
