@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import mmap
-import os
 import struct
 import time
 from pathlib import Path
@@ -46,21 +45,30 @@ async def sleep(clock: Clock, duration: int) -> None:
 
 
 class SystemClock:
-    """The machine's own clock. It never runs backwards within a process: a step back of the host's clock holds it still."""
+    """The machine's clock, read once and carried on by its monotonic one.
+
+    A step of the host's clock would otherwise free or block the limiter's slots; a restart takes the new time over.
+    """
 
     def __init__(self) -> None:
-        self._latest = 0
+        self._anchor = time.time_ns() - _monotonic_ns()  # noqa: TID251 - this is the door
 
     def now(self) -> Instant:
-        self._latest = max(self._latest, time.time_ns())  # noqa: TID251 - this is the door
-        return Instant(self._latest)
+        return Instant(self._anchor + _monotonic_ns())
 
     async def sleep_until(self, instant: int) -> None:
-        while (left := instant - self.now()) > 0:
+        while (left := instant - self.now()) > 0:  # noqa: ASYNC110 - time is what it waits for
             await asyncio.sleep(left / SECOND)
 
     def socket_timeout(self, duration: int) -> float:
         return duration / SECOND
+
+
+def _monotonic_ns() -> int:
+    """Nanoseconds that also count while the machine is suspended, where the system offers that."""
+    if hasattr(time, "CLOCK_BOOTTIME"):
+        return time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+    return time.monotonic_ns()
 
 
 class ClockPage:
@@ -80,7 +88,7 @@ class ClockPage:
         """A new page whose virtual time is `start` (nanoseconds since the epoch) now and runs at `speed`."""
         temporary = path.with_name(path.name + ".new")
         temporary.write_bytes(_LAYOUT.pack(0, time.monotonic_ns(), start, round(speed * _SPEED_UNIT)))
-        os.replace(temporary, path)
+        temporary.replace(path)
         return cls(path, writable=True)
 
     def read(self) -> tuple[Instant, float]:

@@ -1,0 +1,295 @@
+"""Every domain event: facts in the past tense, published after the write that made them true.
+
+Fields are flat values (text, integers, booleans, None), so an event is one JSON object and its schema only ever grows.
+`at` is the engine's clock in nanoseconds. No event carries a message's text, a prompt or a secret.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from engine.kernel.values import Instant
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    at: Instant
+
+
+# ── the engine ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineStarted(Event):
+    node: str
+    version: str
+    kind: str  # console or daemon
+    mode: str  # real or simulated
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineDraining(Event):
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineStopped(Event):
+    parked: int  # jobs whose work was handed back unfinished
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeriodTurned(Event):
+    """A new day began in the costs' time zone; today's sums start at zero, the month's too on its first day."""
+
+    day: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettingsReloaded(Event):
+    changed: str  # dotted keys, comma-separated
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettingsRejected(Event):
+    error: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SendingHalted(Event):
+    actor: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SendingResumed(Event):
+    actor: str
+
+
+# ── AI calls ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallSettled(Event):
+    """One attempt at a provider ended and stands in the ledger. `cost` is nano-dollars, None where unpriced."""
+
+    attempt_id: str
+    provider: str
+    model: str
+    tool: str
+    campaign_id: str
+    account_id: str
+    tenant_id: str
+    user_id: str
+    trace_id: str
+    outcome: str  # ok, or the error class
+    basis: str  # measured, estimated, unpriced
+    cost: int | None
+    input_tokens: int
+    cached_tokens: int
+    output_tokens: int
+    reasoning_tokens: int
+    duration: int  # nanoseconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FallbackTaken(Event):
+    tool: str
+    failed_provider: str
+    failed_model: str
+    provider: str
+    model: str
+    reason: str  # the error class, or breaker_open
+    recovery: int  # nanoseconds from the first failure to the answer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BreakerChanged(Event):
+    provider: str
+    model: str
+    state: str  # closed, open, half_open
+    reason: str
+    retry_at: int | None  # when an open breaker admits its next probe
+
+
+# ── queues and limits ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueSampled(Event):
+    """A queue's depth, published when it changed. `oldest_at` is when its longest waiting ready job became ready."""
+
+    queue: str
+    ready: int
+    delayed: int
+    leased: int
+    parked: int
+    dead: int
+    oldest_at: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobDied(Event):
+    queue: str
+    job_id: str
+    cause: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountSeen(Event):
+    account_id: str
+    name: str
+    limit: int  # messages a window
+    window: int  # nanoseconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountPaused(Event):
+    account_id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountResumed(Event):
+    account_id: str
+    actor: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlotTaken(Event):
+    """A send reserved a slot; if nothing more is heard it frees at `until`."""
+
+    account_id: str
+    slot_id: str
+    until: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlotSettled(Event):
+    """The send is over: the slot frees at `until`, which is not after now when the send never left."""
+
+    account_id: str
+    slot_id: str
+    until: int
+
+
+# ── campaigns and deliveries ────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CampaignCreated(Event):
+    campaign_id: str
+    name: str
+    account_id: str
+    tool: str
+    state: str
+    fans: int  # delivery rows, the skipped ones included
+    skipped: int
+    budget: int | None  # nano-dollars
+    starts_at: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CampaignMoved(Event):
+    campaign_id: str
+    before: str
+    after: str
+    reason: str
+    actor: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryMoved(Event):
+    delivery_id: str
+    campaign_id: str
+    account_id: str
+    fan_id: str
+    before: str
+    after: str
+    reason: str
+
+
+# ── alerts ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertOpened(Event):
+    alert_id: str
+    rule: str
+    subject: str  # what it is about: a provider, an account, a queue; empty for the whole
+    severity: str  # info, warning, critical
+    summary: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertUpdated(Event):
+    alert_id: str
+    severity: str
+    summary: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertAcknowledged(Event):
+    alert_id: str
+    actor: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertResolved(Event):
+    alert_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotificationSent(Event):
+    alert_id: str
+    channel: str
+    kind: str  # opened, reminder, resolved
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotificationFailed(Event):
+    alert_id: str
+    channel: str
+    error: str
+    final: bool  # no further try will be made
+
+
+# ── DynamoDB ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerSyncSampled(Event):
+    state: str  # off, ok, behind, failing
+    unsynced: int
+    oldest_at: int | None  # creation of the oldest row still to be synced
+    error: str
+
+
+EVENTS: Mapping[str, type[Event]] = {kind.__name__: kind for kind in Event.__subclasses__()}
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """An event with the durable id it was committed under."""
+
+    seq: int
+    event: Event
+
+    @property
+    def kind(self) -> str:
+        return type(self.event).__name__
+
+
+def to_fields(event: Event) -> dict[str, Any]:
+    """The event's fields as a JSON object."""
+    return {field.name: getattr(event, field.name) for field in dataclasses.fields(event)}
+
+
+def from_fields(kind: str, fields: Mapping[str, Any]) -> Event | None:
+    """The event of a kind and its fields; None for a kind this version does not know. Unknown fields are ignored."""
+    found = EVENTS.get(kind)
+    if found is None:
+        return None
+    known = {field.name for field in dataclasses.fields(found)}
+    return found(**{name: value for name, value in fields.items() if name in known})
