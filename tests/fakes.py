@@ -14,11 +14,11 @@ MORNING = Instant(1_795_161_600 * SECOND)  # 2026-11-20T08:00:00Z
 class ManualClock:
     """A clock whose time moves only when told; or, with `auto`, also when everything sleeps.
 
-    Told: `await clock.advance(duration)` wakes the sleepers it passes one after the other, in their order, and lets each
-    run before the next. `jump` sets the time at once, as a suspended machine sees it.
+    Told: `await clock.advance(duration)` wakes the sleepers it passes one after the other, in their order, and lets
+    each run before the next. `jump` sets the time at once, as a suspended machine sees it.
 
-    `auto`: when no sleeper came or went for `patience` real seconds, time jumps to the next one. The patience is for work
-    on threads (a commit, a reader); a test without any may set 0, which waits for a few passes of the loop instead.
+    `auto`: when no sleeper came or went for `patience` real seconds, time jumps to the next one. The patience is for
+    work on threads (a commit, a reader); a test without any may set 0: it then waits for a few passes of the loop.
     """
 
     def __init__(self, start: int = MORNING, *, auto: bool = False, patience: float = 0.002) -> None:
