@@ -1,0 +1,156 @@
+"""Everything an operator can tell the engine.
+
+A command is carried out whole, or raises CommandRefused and changes nothing. `actor` is who asked, for the audit and for
+the words on screen. A command that creates takes a `key`: the same key with the same content is the same creation, with
+other content a conflict.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    actor: str = "operator"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Audience:
+    """Whom a campaign is for: exactly one of all fans of the account, those with a tag, those listed."""
+
+    all: bool = False
+    tag: str = ""
+    fan_ids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CampaignDraft:
+    """A campaign as an operator writes it: a prompt for the model, or a template that is filled in here."""
+
+    name: str
+    account_id: str
+    audience: Audience
+    tool: str = "message"
+    prompt: str = ""
+    template: str = ""
+    approval: Literal["required", "automatic"] = "required"
+    budget: int | None = None  # nano-dollars
+    starts_at: int | None = None  # None: as soon as it is started
+    tenant_id: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateCampaign(Command):
+    draft: CampaignDraft
+    start: bool = False
+    key: str = ""  # the sender's idempotency key; empty for none
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartCampaign(Command):
+    campaign_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PauseCampaign(Command):
+    campaign_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResumeCampaign(Command):
+    campaign_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelCampaign(Command):
+    campaign_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApproveDeliveries(Command):
+    """Approve drafted texts: `texts` maps delivery id to the SHA-256 of the text that was read. Empty: all drafted."""
+
+    campaign_id: str
+    texts: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RejectDeliveries(Command):
+    campaign_id: str
+    delivery_ids: tuple[str, ...]
+    reason: str = "rejected by the operator"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettleDelivery(Command):
+    """Decide an uncertain send: it arrived, it failed, or it is to be sent again."""
+
+    delivery_id: str
+    outcome: Literal["sent", "failed", "again"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HaltSending(Command):
+    """Stop all sending at once and across restarts, until ResumeSending."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResumeSending(Command):
+    pass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResumeAccount(Command):
+    """Let an account send again that its platform's refusal paused."""
+
+    account_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SuppressFan(Command):
+    """Never message this fan, whatever the campaign."""
+
+    account_id: str
+    fan_id: str
+    reason: str = "suppressed by the operator"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnsuppressFan(Command):
+    account_id: str
+    fan_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RedriveJobs(Command):
+    """Give dead jobs another chance. No ids: all dead jobs of the queue."""
+
+    queue: str
+    job_ids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PurgeJobs(Command):
+    """Delete dead jobs for good. No ids: all dead jobs of the queue."""
+
+    queue: str
+    job_ids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AcknowledgeAlert(Command):
+    alert_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A command was carried out. `summary` is one line for the operator; `data` what a program wants of it."""
+
+    summary: str
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+
+COMMANDS: Mapping[str, type[Command]] = {kind.__name__: kind for kind in Command.__subclasses__()}

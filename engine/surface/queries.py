@@ -1,0 +1,285 @@
+"""Everything a face can ask beyond the snapshot. Each query names the type of its rows; the answer is a page of them.
+
+Filters left empty match everything. `cursor` is the `next` of the page before. `limit` is at most 1,000.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Generic, TypeVar
+
+from engine.surface.commands import CampaignDraft
+from engine.surface.snapshot import CampaignView
+
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[R]):
+    """Rows, where the next ones start, and the event id the answer stands at."""
+
+    rows: tuple[R, ...]
+    next: str | None = None
+    as_of: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Query:
+    row: ClassVar[type] = dict
+
+
+# ── rows ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BreakdownRow:
+    """Sums over the calls of one group. `dimensions` holds what was grouped by; amounts are nano-dollars."""
+
+    dimensions: Mapping[str, str]
+    calls: int
+    input_tokens: int
+    cached_tokens: int
+    output_tokens: int
+    reasoning_tokens: int
+    cost: int
+    measured: int
+    estimated: int
+    measured_input_tokens: int
+    measured_output_tokens: int
+    unpriced_calls: int
+    failed_calls: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallRow:
+    """One ledger entry."""
+
+    attempt_id: str
+    at: int
+    provider: str
+    model: str
+    tool: str
+    campaign_id: str
+    account_id: str
+    tenant_id: str
+    user_id: str
+    trace_id: str
+    job_id: str
+    outcome: str
+    basis: str
+    cost: int | None
+    input_tokens: int
+    cached_tokens: int
+    output_tokens: int
+    reasoning_tokens: int
+    price_source: str
+    price_date: str
+    duration: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobRow:
+    job_id: str
+    queue: str
+    lane: str
+    batch: str
+    state: str
+    priority: int
+    attempts: int
+    max_attempts: int
+    put_at: int
+    ready_at: int
+    leased_until: int | None
+    cause: str
+    payload: str  # JSON, ids only
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryRow:
+    delivery_id: str
+    campaign_id: str
+    account_id: str
+    fan_id: str
+    fan_name: str
+    state: str
+    reason: str
+    text: str  # what will be or was sent; empty before it is drafted
+    text_digest: str  # SHA-256 of the text, to approve exactly it
+    platform_id: str
+    attempts: int
+    cost: int
+    changed_at: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertRow:
+    alert_id: str
+    rule: str
+    subject: str
+    severity: str
+    summary: str
+    opened_at: int
+    resolved_at: int | None
+    acknowledged_by: str
+    acknowledged_at: int | None
+    notices: int  # sent through channels
+    last_notice_error: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SuppressionRow:
+    account_id: str
+    fan_id: str
+    reason: str
+    added_at: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EstimateRow:
+    """What a campaign would do. `left_out` counts fans by the reason they get nothing; `warnings` are sentences."""
+
+    fans: int
+    left_out: Mapping[str, int]
+    cost_low: int | None
+    cost_high: int | None
+    unpriced: bool
+    provider: str
+    model: str
+    starts_at: int
+    finish_at: int
+    previews: tuple[str, ...]  # the first fans' texts of a template; empty for a prompt, which costs money to try
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventRow:
+    event_id: str
+    at: int
+    kind: str
+    fields: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DependencyRow:
+    """One thing the engine needs: `state` is ok, degraded, down or off."""
+
+    name: str
+    state: str
+    latency: int | None  # nanoseconds of the last answer
+    error: str
+    checked_at: int
+
+
+# ── queries ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CostBreakdown(Query):
+    """Costs grouped by any of provider, model, tool, campaign, account, tenant, user, day, hour; [from_, to)."""
+
+    row: ClassVar[type] = BreakdownRow
+    by: tuple[str, ...] = ("provider", "model")
+    from_: int | None = None  # None: the start of this month
+    to: int | None = None  # None: now
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListCalls(Query):
+    """Ledger entries, newest first."""
+
+    row: ClassVar[type] = CallRow
+    where: Mapping[str, str] = field(default_factory=dict)  # dimension to value
+    limit: int = 100
+    cursor: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListJobs(Query):
+    row: ClassVar[type] = JobRow
+    queue: str = ""
+    state: str = ""
+    limit: int = 100
+    cursor: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GetJob(Query):
+    row: ClassVar[type] = JobRow
+    job_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListCampaigns(Query):
+    """Newest first."""
+
+    row: ClassVar[type] = CampaignView
+    state: str = ""
+    account_id: str = ""
+    limit: int = 100
+    cursor: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GetCampaign(Query):
+    row: ClassVar[type] = CampaignView
+    campaign_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GetDraft(Query):
+    """The draft a campaign was made of."""
+
+    row: ClassVar[type] = CampaignDraft
+    campaign_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListDeliveries(Query):
+    row: ClassVar[type] = DeliveryRow
+    campaign_id: str = ""
+    state: str = ""
+    fan_id: str = ""
+    limit: int = 100
+    cursor: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListAlerts(Query):
+    """Open alerts, or the history of the last 90 days, newest first."""
+
+    row: ClassVar[type] = AlertRow
+    open_only: bool = True
+    limit: int = 100
+    cursor: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListSuppressed(Query):
+    row: ClassVar[type] = SuppressionRow
+    account_id: str = ""
+    limit: int = 100
+    cursor: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListEvents(Query):
+    """The newest recorded events, oldest first; or those after a sequence number."""
+
+    row: ClassVar[type] = EventRow
+    after: int | None = None
+    limit: int = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EstimateCampaign(Query):
+    row: ClassVar[type] = EstimateRow
+    draft: CampaignDraft
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckHealth(Query):
+    row: ClassVar[type] = DependencyRow
+
+
+QUERIES: Mapping[str, type[Query]] = {kind.__name__: kind for kind in Query.__subclasses__()}
