@@ -210,6 +210,17 @@ class DeliveryMoved(Event):
     reason: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveriesMoved(Event):
+    """`count` deliveries of a campaign moved together: it was started, approved, parked or cancelled as a whole."""
+
+    campaign_id: str
+    before: str
+    after: str
+    count: int
+    reason: str
+
+
 # ── alerts ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -38,6 +38,10 @@ class Clock(Protocol):
         """Real seconds to allow a socket for `duration` nanoseconds of this clock."""
         ...
 
+    def allowance(self, duration: int) -> int:
+        """Nanoseconds of this clock that may pass before `socket_timeout(duration)` fires."""
+        ...
+
 
 async def sleep(clock: Clock, duration: int) -> None:
     """Sleep for `duration` nanoseconds of the clock."""
@@ -62,6 +66,9 @@ class SystemClock:
 
     def socket_timeout(self, duration: int) -> float:
         return duration / SECOND
+
+    def allowance(self, duration: int) -> int:
+        return duration
 
 
 def _monotonic_ns() -> int:
@@ -137,3 +144,7 @@ class VirtualClock:
     def socket_timeout(self, duration: int) -> float:
         _, speed = self._page.read()
         return max(duration / SECOND / max(speed, 1e-6), _LEAST_SOCKET_TIMEOUT)
+
+    def allowance(self, duration: int) -> int:
+        _, speed = self._page.read()
+        return max(duration, round(_LEAST_SOCKET_TIMEOUT * SECOND * speed))

@@ -1,8 +1,8 @@
 """Everything an operator can tell the engine.
 
-A command is carried out whole, or raises CommandRefused and changes nothing. `actor` is who asked, for the audit and for
-the words on screen. A command that creates takes a `key`: the same key with the same content is the same creation, with
-other content a conflict.
+A command is carried out whole, or raises CommandRefused and changes nothing. `actor` is who asked, for the audit and
+for the words on screen. A command that creates takes a `key`: the same key with the same content is the same creation,
+with other content a conflict.
 """
 
 from __future__ import annotations

@@ -279,14 +279,22 @@ def _without_long_ended(campaigns: Mapping[str, CampaignView]) -> Mapping[str, C
 
 
 def _delivery_moved(snapshot: Snapshot, event: events.DeliveryMoved) -> Snapshot:
-    campaign = snapshot.campaigns.get(event.campaign_id)
+    return _move_deliveries(snapshot, event.campaign_id, event.before, event.after, 1)
+
+
+def _deliveries_moved(snapshot: Snapshot, event: events.DeliveriesMoved) -> Snapshot:
+    return _move_deliveries(snapshot, event.campaign_id, event.before, event.after, event.count)
+
+
+def _move_deliveries(snapshot: Snapshot, campaign_id: str, before: str, after: str, count: int) -> Snapshot:
+    campaign = snapshot.campaigns.get(campaign_id)
     if campaign is None:
         return snapshot
     counts = dict(campaign.counts)
-    counts[event.before] = counts.get(event.before, 0) - 1
-    counts[event.after] = counts.get(event.after, 0) + 1
-    changed = replace(campaign, counts={state: count for state, count in counts.items() if count > 0})
-    return replace(snapshot, campaigns={**snapshot.campaigns, event.campaign_id: changed})
+    counts[before] = counts.get(before, 0) - count
+    counts[after] = counts.get(after, 0) + count
+    changed = replace(campaign, counts={state: number for state, number in counts.items() if number > 0})
+    return replace(snapshot, campaigns={**snapshot.campaigns, campaign_id: changed})
 
 
 def _alert_opened(snapshot: Snapshot, event: events.AlertOpened) -> Snapshot:
@@ -345,6 +353,7 @@ _HANDLERS: Mapping[type[Event], Callable[[Snapshot, Any], Snapshot]] = {
     events.CampaignCreated: _campaign_created,
     events.CampaignMoved: _campaign_moved,
     events.DeliveryMoved: _delivery_moved,
+    events.DeliveriesMoved: _deliveries_moved,
     events.AlertOpened: _alert_opened,
     events.AlertUpdated: _alert_updated,
     events.AlertAcknowledged: _alert_acknowledged,
