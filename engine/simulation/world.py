@@ -1,0 +1,145 @@
+"""The simulated world as a process: it owns virtual time, serves the protocols on loopback, and leaves when asked.
+
+It ends on SIGTERM, and by itself when the process it was started for is gone, so that no kill leaves an orphan.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+import tempfile
+from contextlib import AsyncExitStack, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import orjson
+from aiohttp import web
+
+from engine.kernel.clock import ClockPage, VirtualClock
+from engine.kernel.values import Instant
+from engine.simulation import openai
+from engine.simulation.controls import Controls
+from engine.simulation.faults import FaultPlan
+from engine.simulation.pace import Pacer
+from engine.simulation.platform import Platform
+from engine.simulation.record import FileRecord, NoRecord, Record
+from engine.simulation.scenario import load_scenario
+from engine.simulation.stage import Stage
+
+START = Instant(1_772_456_400_000_000_000)  # 2026-03-02T13:00:00Z, a Monday
+_PAGE_NAME = "clock.page"
+_LARGEST_REQUEST = 64 * 1024 * 1024  # bytes
+_FAREWELL = 0.5  # real seconds that open requests have to end
+_PARENT_CHECK = 0.2  # real seconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorldOptions:
+    """How to run a world. `state` holds the clock page; None makes a directory that is removed at the end."""
+
+    port: int = 0  # 0 takes a free one
+    speed: float = 1.0  # virtual seconds to a real one
+    seed: int = 7
+    scenario: str = "quiet-day"  # a shipped one's name, or a file
+    start: int = START  # virtual, nanoseconds since the epoch
+    record: Path | None = None
+    state: Path | None = None
+    parent_pid: int | None = None
+
+
+def run(options: WorldOptions) -> None:
+    """Run a world until it is told to end. Raises ConfigError for a bad scenario, OSError for a port in use."""
+    asyncio.run(_live(options))
+
+
+async def _live(options: WorldOptions) -> None:
+    scenario = load_scenario(options.scenario)
+    async with AsyncExitStack() as stack:
+        state = options.state or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="huntaze-world-")))
+        state.mkdir(parents=True, exist_ok=True)
+        page = ClockPage.create((state / _PAGE_NAME).resolve(), start=options.start, speed=options.speed)
+        stack.callback(page.close)
+        record: Record = FileRecord(options.record) if options.record else NoRecord()
+        stack.callback(record.close)
+        started = Instant(options.start)
+        stage = Stage(
+            seed=options.seed,
+            clock=VirtualClock(page),
+            started=started,
+            record=record,
+            scenario=scenario,
+            faults=FaultPlan(options.seed, started, scenario.faults),
+        )
+        pacer = Pacer(page, record, options.speed)
+        runner = web.AppRunner(_app(stage, page, pacer), access_log=None, shutdown_timeout=_FAREWELL)
+        await runner.setup()
+        stack.push_async_callback(runner.cleanup)
+        listener = _listen(options.port)
+        await web.SockSite(runner, listener).start()
+        _announce(listener.getsockname()[1], page.path)
+        await _until_told(options.parent_pid, pacer)
+
+
+def _app(stage: Stage, page: ClockPage, pacer: Pacer) -> web.Application:
+    app = web.Application(client_max_size=_LARGEST_REQUEST)
+    platform = Platform(stage)
+    app.add_routes(openai.routes(stage))
+    app.add_routes(platform.routes())
+    app.add_routes(Controls(stage, page, pacer, platform).routes())
+    return app
+
+
+def _listen(port: int) -> socket.socket:
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind(("127.0.0.1", port))
+    listener.listen(1_024)
+    return listener
+
+
+def _announce(port: int, page: Path) -> None:
+    """The one line a parent waits for."""
+    ready = {"url": f"http://127.0.0.1:{port}", "page": str(page)}
+    sys.stdout.write(orjson.dumps(ready).decode() + "\n")
+    sys.stdout.flush()
+
+
+async def _until_told(parent_pid: int | None, pacer: Pacer) -> None:
+    """Return on SIGTERM, on SIGINT at a terminal of its own, or when the parent is gone."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGTERM, stop.set)
+    if parent_pid is None:
+        loop.add_signal_handler(signal.SIGINT, stop.set)
+    else:  # the parent drains first and ends the world itself; Ctrl-C reaches the whole terminal
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    async with asyncio.TaskGroup() as tasks:
+        ticking = tasks.create_task(pacer.run())
+        if parent_pid is not None:
+            tasks.create_task(_watch(parent_pid, stop))
+        await stop.wait()
+        ticking.cancel()
+
+
+async def _watch(pid: int, stop: asyncio.Event) -> None:
+    """Set `stop` once that process is gone."""
+    was_parent = os.getppid() == pid
+    while not stop.is_set():
+        if (was_parent and os.getppid() != pid) or not _alive(pid):
+            stop.set()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), _PARENT_CHECK)
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
