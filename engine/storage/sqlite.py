@@ -5,6 +5,9 @@ one transaction, records the events they emitted in that same transaction, and c
 awaited write that returned has survived power loss. A write that raised is rolled back alone. When the commit itself
 fails nothing is known: every write of the group gets CommitUnknown, and its events are not published.
 
+Writes that callers ask for in one pass of the loop cross to the thread together, and their answers come back together:
+the two threads share one interpreter lock, so each crossing costs more than the statements of a write.
+
 The writer is a plain connection on a thread of its own rather than an aiosqlite one, because a group must run in a
 single hop to the thread; readers are aiosqlite's, query-only, and never checkpoint (SQLite before 3.51.3 can reset the
 WAL under a second connection that does).
@@ -32,32 +35,42 @@ T = TypeVar("T")
 
 GROUP = 256  # writes a transaction; more would only lengthen the wait of the first
 _WAL_LIMIT = 64 << 20  # bytes; a WAL that a slow reader let grow past this is truncated at the next chance
+_BUSY_TIMEOUT = 5000  # milliseconds; for a stranger's tool on the file, since the engine itself never contends
+_CHECKPOINT_WAIT = 20  # milliseconds; how long writes may stand still for readers while the WAL is truncated
 _WRITER_PRAGMAS = (
     "journal_mode=WAL",
     "synchronous=FULL",
     "foreign_keys=ON",
-    "busy_timeout=5000",
+    f"busy_timeout={_BUSY_TIMEOUT}",
     "temp_store=MEMORY",
     "cache_size=-16000",
     f"journal_size_limit={_WAL_LIMIT}",
 )
-_READER_PRAGMAS = ("query_only=ON", "wal_autocheckpoint=0", "busy_timeout=5000", "cache_size=-4000")
+_READER_PRAGMAS = ("query_only=ON", "wal_autocheckpoint=0", f"busy_timeout={_BUSY_TIMEOUT}", "cache_size=-4000")
 
 
 class Tx:
-    """An open write transaction: SQL, and the events that will be true once it commits."""
+    """An open write transaction: SQL, the events that will be true once it commits, and what to call then.
 
-    __slots__ = ("connection", "events", "execute", "executemany")
+    One serves every write of a group in turn; a write must not keep it.
+    """
+
+    __slots__ = ("calls", "connection", "events", "execute", "executemany")
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self.connection = connection
         self.execute = connection.execute
         self.executemany = connection.executemany
         self.events: list[Event] = []
+        self.calls: list[Callable[[], None]] = []
 
     def emit(self, event: Event) -> None:
         """Record an event in this transaction; it is published after the commit."""
         self.events.append(event)
+
+    def after_commit(self, call: Callable[[], None]) -> None:
+        """Call this on the event loop once the commit stands; once, however many writes of the group ask for it."""
+        self.calls.append(call)
 
 
 Write = Callable[[Tx], T]
@@ -107,11 +120,14 @@ class Database:
 
     def __init__(self, path: Path, *, synchronous: str = "FULL") -> None:
         self.path = path
+        self._wal = path.with_name(path.name + "-wal")
         self._synchronous = synchronous
-        self._inbox: queue.SimpleQueue[_Pending[Any] | None] = queue.SimpleQueue()
+        self._outbox: list[_Pending[Any]] = []  # asked for in this pass of the loop
+        self._inbox: queue.SimpleQueue[list[_Pending[Any]] | None] = queue.SimpleQueue()
         self._readers: asyncio.Queue[Reader] = asyncio.Queue()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
+        self._closed = False
         self._publish: Callable[[Sequence[Recorded]], None] = lambda recorded: None
         self.commits = 0  # transactions committed, for the benchmarks and the health page
 
@@ -136,11 +152,22 @@ class Database:
 
     async def write(self, write: Write[T]) -> T:
         """Run a write durably and return its result. Cancelling the wait does not undo the write."""
-        if self._loop is None or self._thread is None or not self._thread.is_alive():
+        return await self.submit(write)
+
+    def submit(self, write: Write[T]) -> asyncio.Future[T]:
+        """As `write`, for callers on the event loop that do not wait at once. Writes run in the order submitted."""
+        if self._loop is None or self._closed:
             raise StorageError(f"{self.path} is not open")
         future: asyncio.Future[T] = self._loop.create_future()
-        self._inbox.put(_Pending(write, future))
-        return await future
+        if not self._outbox:
+            self._loop.call_soon(self._flush)
+        self._outbox.append(_Pending(write, future))
+        return future
+
+    def _flush(self) -> None:
+        if self._outbox:
+            self._inbox.put(self._outbox)
+            self._outbox = []
 
     @contextlib.asynccontextmanager
     async def reader(self) -> AsyncIterator[Reader]:
@@ -171,6 +198,8 @@ class Database:
         return [Recorded(number, event) for number, event in found if event is not None]
 
     async def _close(self) -> None:
+        self._closed = True
+        self._flush()
         self._inbox.put(None)
         if self._thread is not None:
             await asyncio.to_thread(self._thread.join)
@@ -187,43 +216,64 @@ class Database:
         return connection
 
     def _work(self, connection: sqlite3.Connection) -> None:
-        open_for_work = True
-        while open_for_work:
-            group = [self._inbox.get()]
-            with contextlib.suppress(queue.Empty):
-                while len(group) < GROUP and group[-1] is not None:
-                    group.append(self._inbox.get_nowait())
-            open_for_work = group[-1] is not None
-            pending = [item for item in group if item is not None]
-            if pending:
-                self._answer(pending, self._commit(connection, pending))
+        while (waiting := self._take()) is not None:
+            for start in range(0, len(waiting), GROUP):
+                group = waiting[start : start + GROUP]
+                self._answer(group, *self._commit(connection, group))
+            self._bound_wal(connection)
         connection.close()
 
-    def _commit(self, connection: sqlite3.Connection, group: list[_Pending[Any]]) -> list[Recorded]:
+    def _take(self) -> list[_Pending[Any]] | None:
+        """Everything that waits, at least one group's worth if there is as much; None when the database closes."""
+        waiting = self._inbox.get()
+        with contextlib.suppress(queue.Empty):
+            while waiting is not None and len(waiting) < GROUP:
+                more = self._inbox.get_nowait()
+                if more is None:
+                    self._inbox.put(None)
+                    return waiting
+                waiting += more
+        return waiting
+
+    def _commit(
+        self, connection: sqlite3.Connection, group: list[_Pending[Any]]
+    ) -> tuple[list[Recorded], list[Callable[[], None]]]:
+        tx = Tx(connection)
         try:
             connection.execute("BEGIN IMMEDIATE")
-            events = [event for pending in group for event in _run(connection, pending)]
-            recorded = _record(connection, events)
+            for pending in group:
+                _run(tx, pending)
+            recorded = _record(connection, tx.events)
             connection.execute("COMMIT")
-        except sqlite3.Error as error:
+        except Exception as error:  # noqa: BLE001 - handed to every caller; the thread must outlive it
             with contextlib.suppress(sqlite3.Error):
                 connection.execute("ROLLBACK")
             for pending in group:
                 pending.error = CommitUnknown(f"{self.path} did not commit: {error}")
-            return []
+            return [], []
         self.commits += 1
-        return recorded
+        return recorded, tx.calls
 
-    def _answer(self, group: list[_Pending[Any]], recorded: list[Recorded]) -> None:
+    def _answer(self, group: list[_Pending[Any]], recorded: list[Recorded], calls: list[Callable[[], None]]) -> None:
         def answer() -> None:
             for pending in group:
                 pending.answer()
+            for call in dict.fromkeys(calls):
+                call()
             if recorded:
                 self._publish(recorded)
 
         assert self._loop is not None  # noqa: S101 - set before the thread starts
         with contextlib.suppress(RuntimeError):  # the loop is gone: nobody waits any more
             self._loop.call_soon_threadsafe(answer)
+
+    def _bound_wal(self, connection: sqlite3.Connection) -> None:
+        """Start the WAL over when a reader that has gone by now let it grow past its limit."""
+        with contextlib.suppress(OSError, sqlite3.Error):
+            if self._wal.stat().st_size > _WAL_LIMIT:
+                connection.execute(f"PRAGMA busy_timeout={_CHECKPOINT_WAIT}")
+                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                connection.execute(f"PRAGMA busy_timeout={_BUSY_TIMEOUT}")
 
 
 def connect(path: Path, *, synchronous: str = "FULL") -> sqlite3.Connection:
@@ -245,18 +295,17 @@ async def _reader(path: Path) -> AsyncIterator[Reader]:
         yield Reader(connection)
 
 
-def _run(connection: sqlite3.Connection, pending: _Pending[Any]) -> list[Event]:
-    tx = Tx(connection)
-    connection.execute("SAVEPOINT one")
+def _run(tx: Tx, pending: _Pending[Any]) -> None:
+    """Run one write in a savepoint; if it fails, undo it alone, with its events."""
+    execute, events, calls = tx.connection.execute, len(tx.events), len(tx.calls)
+    execute("SAVEPOINT one")
     try:
         pending.result = pending.write(tx)
     except BaseException as error:  # noqa: BLE001 - handed to the caller, whose write it was
-        connection.execute("ROLLBACK TO one")
-        connection.execute("RELEASE one")
+        execute("ROLLBACK TO one")
+        del tx.events[events:], tx.calls[calls:]
         pending.error = error
-        return []
-    connection.execute("RELEASE one")
-    return tx.events
+    execute("RELEASE one")
 
 
 def _record(connection: sqlite3.Connection, events: list[Event]) -> list[Recorded]:
