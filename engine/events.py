@@ -11,12 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from engine.kernel.values import Instant
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    at: Instant
+    at: int
 
 
 # ── the engine ──────────────────────────────────────────────────────────────────────────────────────────────────────

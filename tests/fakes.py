@@ -35,6 +35,9 @@ class ManualClock:
     def socket_timeout(self, duration: int) -> float:
         return duration / SECOND
 
+    def allowance(self, duration: int) -> int:
+        return duration
+
     @property
     def sleepers(self) -> int:
         """How many wait for this clock."""
