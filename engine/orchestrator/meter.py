@@ -1,0 +1,174 @@
+"""The innermost stage: one attempt at one model, on the books before its first byte and after its last.
+
+The attempt's row, with the most it can cost, is durable before the request leaves. Whatever then happens (an answer, an
+error, a cancellation) it is settled; only a killed process leaves it open, and the ledger's recovery charges it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from engine.kernel.clock import Clock
+from engine.kernel.errors import ErrorClass, HuntazeError, ProviderError
+from engine.kernel.values import AttemptId, NanoUSD, Random, new_id
+from engine.orchestrator.router import route_of
+from engine.orchestrator.settings import OrchestratorSettings, ToolRoute
+from engine.orchestrator.task import Answer, Target, Task
+from engine.providers import Completion, Finish, Message, ModelRequest, Provider, Role, Timeouts, Usage
+from engine.storage import Database, Tx, Write
+
+_MESSAGE_OVERHEAD = 16  # tokens a message that the dialects add around its text, at most
+_OK = "ok"
+_CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One attempt, before it is made. `input_bound` is the most input tokens it can have."""
+
+    attempt_id: AttemptId
+    target: Target
+    task: Task
+    request: ModelRequest
+    opened_at: int
+    input_bound: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """How an attempt ended: `ok` or an error class; `billed` False when it certainly cost nothing."""
+
+    outcome: str
+    usage: Usage | None
+    billed: bool
+    ended_at: int
+
+
+class Meter(Protocol):
+    """Who keeps the books."""
+
+    async def open(self, call: Call) -> None:
+        """Durable before it returns. Raises BudgetRefused, and then nothing is open."""
+        ...
+
+    def settle(self, tx: Tx, call: Call, result: Result) -> NanoUSD | None:
+        """Enter the attempt for good, once; again is no change. Returns its cost, None where unpriced."""
+        ...
+
+
+class Metered:
+    """See Stage."""
+
+    def __init__(
+        self,
+        providers: Mapping[str, Provider],
+        meter: Meter,
+        database: Database,
+        clock: Clock,
+        chance: Random,
+        settings: OrchestratorSettings,
+    ) -> None:
+        self._providers = providers
+        self._meter = meter
+        self._database = database
+        self._clock = clock
+        self._chance = chance
+        self.settings = settings
+
+    def serves(self, target: Target) -> bool:
+        """Whether the target's provider is configured here."""
+        return target.provider in self._providers
+
+    async def complete(self, task: Task, target: Target) -> Answer:
+        call = self._call(task, target)
+        await self._meter.open(call)
+        try:
+            completion = await self._providers[target.provider].complete(target.model, call.request)
+        except ProviderError as error:
+            await self._settle(call, error.error_class, None, billed=error.reached)
+            raise
+        except asyncio.CancelledError:
+            await self._settle(call, _CANCELLED, None, billed=True)
+            raise
+        if completion.finish is Finish.LENGTH:
+            await self._settle(call, ErrorClass.UNKNOWN, completion.usage, billed=True)
+            raise _cut_short(target, call.request.max_output_tokens)
+        return await self._conclude(call, completion)
+
+    async def _conclude(self, call: Call, completion: Completion) -> Answer:
+        answer = Answer(
+            text=completion.text,
+            target=call.target,
+            finish=completion.finish,
+            usage=completion.usage,
+            attempt_id=call.attempt_id,
+            duration=self._clock.now() - call.opened_at,
+        )
+        write = call.task.conclude(answer) if call.task.conclude else None
+        cost = await self._settle(call, _OK, completion.usage, billed=True, also=write)
+        return replace(answer, cost=cost)
+
+    async def _settle(
+        self, call: Call, outcome: str, usage: Usage | None, *, billed: bool, also: Write[None] | None = None
+    ) -> NanoUSD | None:
+        """Settle the call, together with what is to be written with it; if that fails, alone."""
+        result = Result(outcome=outcome, usage=usage, billed=billed, ended_at=self._clock.now())
+
+        def settle(tx: Tx) -> NanoUSD | None:
+            return self._meter.settle(tx, call, result)
+
+        def settle_both(tx: Tx) -> NanoUSD | None:
+            cost = settle(tx)
+            if also is not None:
+                also(tx)
+            return cost
+
+        try:
+            return await self._database.write(settle_both)
+        except HuntazeError:
+            if also is None:
+                raise
+            await self._database.write(settle)
+            raise
+
+    def _call(self, task: Task, target: Target) -> Call:
+        now = self._clock.now()
+        route = route_of(self.settings, task.tool)
+        request = self._request(task, route, now)
+        return Call(
+            attempt_id=AttemptId(new_id("att", now, self._chance)),
+            target=target,
+            task=task,
+            request=request,
+            opened_at=now,
+            input_bound=input_bound(request.messages),
+        )
+
+    def _request(self, task: Task, route: ToolRoute, now: int) -> ModelRequest:
+        system = (Message(Role.SYSTEM, route.system),) if route.system and not task.bare else ()
+        timeouts = self.settings.timeouts
+        left = timeouts.total if task.deadline is None else max(0, task.deadline - now)
+        return ModelRequest(
+            messages=(*system, *task.messages),
+            max_output_tokens=task.max_output_tokens or route.max_output_tokens,
+            temperature=route.temperature,
+            schema=task.schema,
+            timeouts=Timeouts(
+                connect=timeouts.connect, first_byte=timeouts.first_byte, total=min(timeouts.total, left)
+            ),
+            trace_id=task.trace_id,
+            user=task.user_id,
+        )
+
+
+def input_bound(messages: tuple[Message, ...]) -> int:
+    """The most tokens that any tokenizer can make of the messages: one a byte, and what goes around each message."""
+    return sum(len(message.text.encode()) + _MESSAGE_OVERHEAD for message in messages)
+
+
+def _cut_short(target: Target, cap: int) -> ProviderError:
+    message = f"the answer was cut at {cap} tokens"
+    return ProviderError(target.provider, target.model, ErrorClass.UNKNOWN, message)
