@@ -5,28 +5,33 @@ A dialect (openai, anthropic) reads requests and words answers; it decides nothi
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
+import orjson
 from aiohttp import web
+from pydantic import BaseModel, ValidationError
 
 from engine.kernel.values import MILLISECOND, SECOND, Instant
 from engine.simulation import tokens
 from engine.simulation.faults import Fault, FaultKind
-from engine.simulation.model import Answer, Ask, PromptCache, answer
+from engine.simulation.model import Answer, Ask, PromptCache, answer, as_far_as, withheld
 from engine.simulation.stage import Stage, connected, hang_up, hold
+
+T = TypeVar("T", bound=BaseModel)
 
 _REFUSAL_DELAY = 40 * MILLISECOND  # virtual; how long a provider takes to say no
 _MOST_PIECES = 32  # of a streamed answer
 _LEAST_PIECE = 3  # tokens
+_LEAVE_OPEN = (FaultKind.GARBAGE, FaultKind.DROP_AFTER)  # what leaves a stream without its end
 
-REFUSALS = {
+CHAT_STATUSES: Mapping[FaultKind, int] = {
     FaultKind.OUTAGE: 503,
     FaultKind.SERVER_ERROR: 500,
     FaultKind.RATE_LIMIT: 429,
     FaultKind.REFUSE_AUTH: 401,
-    FaultKind.CONTENT_FILTER: 400,
 }
 
 
@@ -65,6 +70,7 @@ class Dialect(Protocol):
     """How one provider's protocol is read and worded."""
 
     provider: str
+    statuses: Mapping[FaultKind, int]  # of the faults it answers with an error status
 
     def call_id(self, number: int) -> str:
         """A unique id in the form this provider gives its answers."""
@@ -113,11 +119,15 @@ class Calls:
             return await self._refuse(request, call_id, at, None, refused)
         ask = order.ask
         fault = self._stage.faults.strike(at, ask.provider, ask.model.name, ask.fingerprint)
-        if fault is not None and fault.kind in REFUSALS:
-            return await self._refuse(request, call_id, at, order, _refusal(fault), fault)
+        if fault is not None and (status := self._dialect.statuses.get(fault.kind)):
+            hit = Refused(status, fault.kind.value, f"The scenario strikes here: {fault.kind} of {fault.target}.")
+            return await self._refuse(request, call_id, at, order, hit, fault)
         if fault is not None and fault.kind in (FaultKind.RESET, FaultKind.TIMEOUT):
             return await self._leave_unanswered(request, call_id, at, order, fault)
-        call = Call(id=call_id, at=at, order=order, answer=answer(ask, self._stage.seed, self._cache))
+        said = answer(ask, self._stage.seed, self._cache)
+        if fault is not None and fault.kind is FaultKind.CONTENT_FILTER:
+            said = withheld(said)
+        call = Call(id=call_id, at=at, order=order, answer=said)
         return await (self._stream if order.stream else self._whole)(request, call, fault)
 
     async def _refuse(
@@ -147,7 +157,11 @@ class Calls:
 
     async def _whole(self, request: web.Request, call: Call, fault: Fault | None) -> web.StreamResponse:
         body = self._dialect.whole(call)
-        await self._stage.clock.sleep_until(call.at + _slowed(call.answer.whole, fault))
+        try:
+            await self._stage.clock.sleep_until(call.at + _slowed(call.answer.whole, fault))
+        except asyncio.CancelledError:  # the world ends
+            self._note(call.id, call.at, call.order, answer=call.answer, status=0, complete=False)
+            raise
         if fault is not None and fault.kind is FaultKind.GARBAGE:
             body = body[: len(body) // 2]
         if fault is not None and fault.kind is FaultKind.DROP_AFTER:
@@ -159,16 +173,18 @@ class Calls:
 
     async def _stream(self, request: web.Request, call: Call, fault: Fault | None) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "x-request-id": call.id})
+        written: list[str] = []
         complete = False
         try:
             await self._stage.clock.sleep_until(call.at + _slowed(call.answer.first, fault))
             await response.prepare(request)
-            await self._write_pieces(request, response, call, fault)
-            complete = connected(request) and fault_ends(fault) is None
+            await self._write_pieces(request, response, call, fault, written)
+            complete = connected(request) and not (fault is not None and fault.kind in _LEAVE_OPEN)
         except ConnectionError:
             pass
         finally:
-            self._note(call.id, call.at, call.order, answer=call.answer, status=200, complete=complete)
+            said = call.answer if complete else as_far_as(call.answer, "".join(written))
+            self._note(call.id, call.at, call.order, answer=said, status=200, complete=complete)
         if not complete:
             return hang_up(request)
         await response.write(self._dialect.closing(call))
@@ -176,7 +192,12 @@ class Calls:
         return response
 
     async def _write_pieces(
-        self, request: web.Request, response: web.StreamResponse, call: Call, fault: Fault | None
+        self,
+        request: web.Request,
+        response: web.StreamResponse,
+        call: Call,
+        fault: Fault | None,
+        written: list[str],
     ) -> None:
         await response.write(self._dialect.opening(call))
         for due, text in _schedule(call.answer):
@@ -187,6 +208,7 @@ class Calls:
                 await response.write(b"data: {\x00 this is no event\n\n")
                 return
             await response.write(self._dialect.piece(call, text))
+            written.append(text)
 
     def _note(
         self,
@@ -221,14 +243,16 @@ class Calls:
         )
 
 
-def fault_ends(fault: Fault | None) -> FaultKind | None:
-    """The kind of a fault that leaves a stream without its end."""
-    return fault.kind if fault is not None and fault.kind in (FaultKind.GARBAGE, FaultKind.DROP_AFTER) else None
-
-
-def _refusal(fault: Fault) -> Refused:
-    status = REFUSALS[fault.kind]
-    return Refused(status, fault.kind.value, f"The world's scenario says so: {fault.kind.value} of {fault.target}.")
+def parse(shape: type[T], body: bytes) -> T:
+    """The body of a request as `shape`. Raises Refused in words of the protocol."""
+    try:
+        return shape.model_validate(orjson.loads(body))
+    except orjson.JSONDecodeError as error:
+        raise Refused(400, "invalid", f"We could not parse the JSON body of your request: {error}") from error
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        param = ".".join(str(part) for part in first["loc"])
+        raise Refused(400, "invalid", f"Invalid value for '{param}': {first['msg']}.", param=param) from error
 
 
 def _slowed(delay: int, fault: Fault | None) -> int:

@@ -8,7 +8,8 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from enum import StrEnum
 from typing import Any
 
 from engine.kernel.values import MILLISECOND, SECOND
@@ -65,12 +66,20 @@ class Usage:
     reasoning: int = 0
 
 
+class End(StrEnum):
+    """Why an answer ended."""
+
+    STOP = "stop"
+    LENGTH = "length"  # the client's limit cut it
+    FILTERED = "filtered"  # the provider withheld it
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
     """What a model answers, and when: `first` and `whole` are nanoseconds after the request's arrival."""
 
     text: str
-    cut: bool  # the limit ended it
+    end: End
     usage: Usage
     first: int
     whole: int
@@ -197,14 +206,26 @@ def answer(ask: Ask, seed: int, cache: PromptCache) -> Answer:
     output = thinking + tokens.count(text)
     first, whole = _timing(ask.model, dice, thinking, output)
     usage = Usage(input=size, output=output, cached=cached, written=written, reasoning=thinking)
-    return Answer(text=text, cut=len(text) < len(full), usage=usage, first=first, whole=whole)
+    end = End.LENGTH if len(text) < len(full) else End.STOP
+    return Answer(text=text, end=end, usage=usage, first=first, whole=whole)
+
+
+def withheld(answer: Answer) -> Answer:
+    """The answer as a content filter lets it through: nothing of it, though its input was read and counts."""
+    return replace(answer, text="", end=End.FILTERED, usage=replace(answer.usage, output=0, reasoning=0))
+
+
+def as_far_as(answer: Answer, text: str) -> Answer:
+    """The answer of which only this text was generated before its reader left: a provider stops then."""
+    output = answer.usage.reasoning + tokens.count(text)
+    return replace(answer, text=text, usage=replace(answer.usage, output=output))
 
 
 def _compose(ask: Ask, dice: Dice, exactly: int | None) -> str:
     if exactly is not None:
         return prose.exactly(exactly, dice)
-    if ask.schema is not None:
-        return prose.matching(ask.schema, ask.text, dice)
+    if schema := ask.schema or prose.schema_in_words(ask.text):
+        return prose.matching(schema, ask.text, dice)
     if ask.wants_json:
         return prose.matching(prose.ANY_OBJECT, ask.text, dice)
     return prose.reply(ask.text, ask.last_user, dice)

@@ -11,19 +11,18 @@ import hashlib
 import math
 import struct
 from collections.abc import Mapping
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 import orjson
 from aiohttp import web
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field
 
 from engine.kernel.values import SECOND
 from engine.simulation import model as models
 from engine.simulation import tokens
-from engine.simulation.calls import Call, Calls, Order, Refused
+from engine.simulation.calls import CHAT_STATUSES, Call, Calls, Order, Refused, parse
+from engine.simulation.faults import FaultKind
 from engine.simulation.stage import Stage, connected
-
-T = TypeVar("T", bound=BaseModel)
 
 _FOLDERS = {
     "openai": "/openai/v1",
@@ -87,6 +86,7 @@ class ChatDialect:
 
     def __init__(self, provider: str, deployments: Mapping[str, str] | None = None) -> None:
         self.provider = provider
+        self.statuses = {**CHAT_STATUSES, FaultKind.CONTENT_FILTER: 400} if provider == "azure" else CHAT_STATUSES
         self._deployments = deployments or {}
 
     def call_id(self, number: int) -> str:
@@ -105,7 +105,7 @@ class ChatDialect:
         deployment = request.match_info.get("deployment")
         if deployment is not None and not request.query.get("api-version"):
             raise Refused(404, "no_version", "Resource not found")
-        chat = _parse(_Chat, body)
+        chat = parse(_Chat, body)
         model = self._model(deployment or chat.model, deployment is not None)
         if model.thinks and self.provider in ("openai", "azure"):
             _check_reasoning(chat, model.name)
@@ -273,7 +273,7 @@ class _Shelf:
         at = self._stage.clock.now()
         try:
             self._dialect.authenticate(request)
-            wanted = _parse(_Embedding, await request.read())
+            wanted = parse(_Embedding, await request.read())
             name = request.match_info.get("deployment", wanted.model)
             if not models.embeds(name):
                 raise Refused(404, "no_model", f"The model `{name}` does not exist.", param="model")
@@ -322,17 +322,6 @@ class _Shelf:
         return base64.b64encode(struct.pack(f"<{size}f", *vector)).decode()
 
 
-def _parse(shape: type[T], body: bytes) -> T:
-    try:
-        return shape.model_validate(orjson.loads(body))
-    except orjson.JSONDecodeError as error:
-        raise Refused(400, "invalid", f"We could not parse the JSON body of your request: {error}") from error
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        param = ".".join(str(part) for part in first["loc"])
-        raise Refused(400, "invalid", f"Invalid value for '{param}': {first['msg']}.", param=param) from error
-
-
 def _check_reasoning(chat: _Chat, name: str) -> None:
     """Reasoning models refuse two parameters that others take; so does the world, before a real provider does."""
     if chat.max_tokens is not None:
@@ -348,4 +337,6 @@ def _check_reasoning(chat: _Chat, name: str) -> None:
 
 
 def _finish(call: Call) -> str:
-    return "length" if call.answer.cut else "stop"
+    return {models.End.STOP: "stop", models.End.LENGTH: "length", models.End.FILTERED: "content_filter"}[
+        call.answer.end
+    ]

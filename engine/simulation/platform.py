@@ -5,6 +5,7 @@ It speaks exactly `docs/platform-contract.md`. What it remembers lives as long a
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections import defaultdict, deque
 from dataclasses import dataclass, field
@@ -145,7 +146,11 @@ class Platform:
             return hang_up(request)
         verdict = refusal or self._judge(arrival, fault)
         factor = fault.factor if fault is not None and fault.kind is FaultKind.SLOW else 1.0
-        await self._stage.clock.sleep_until(at + round(arrival.latency * factor))
+        try:
+            await self._stage.clock.sleep_until(at + round(arrival.latency * factor))
+        except asyncio.CancelledError:  # the world ends
+            self._note(arrival, verdict, complete=False)
+            raise
         dropped = fault is not None and fault.kind is FaultKind.DROP_AFTER
         self._note(arrival, verdict, complete=connected(request) and not dropped)
         if dropped:

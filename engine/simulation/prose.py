@@ -6,6 +6,7 @@ the prompt gives one.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -21,6 +22,8 @@ _NAME_LINE = re.compile(
 )
 _NAME_FIELD = re.compile(r'"(?:fan_name|first_name|display_name|name)"\s*:\s*"([^"\\]{1,60})"')
 _HOW_MANY = re.compile(r"\b(\d{1,2})\s+(?:\w+\s+){0,2}(?:titles?|ideas?|hooks?|captions?|options?)\b", re.I)
+
+_SCHEMA_WORDS = re.compile(r"\bJSON schema\b[^{]{0,40}\{", re.I)
 
 _HELLOS = (
     "Hey {name}!",
@@ -168,6 +171,18 @@ def passage(dice: Dice) -> str:
 def matching(schema: Mapping[str, Any], prompt: str, dice: Dice) -> str:
     """JSON that satisfies the schema (the subset that providers accept for structured answers)."""
     return orjson.dumps(_Filler(schema, prompt, dice).value(schema, "text")).decode()
+
+
+def schema_in_words(prompt: str) -> Mapping[str, Any] | None:
+    """The schema a prompt writes out after the words "JSON schema", as clients do for models without the option."""
+    found = _SCHEMA_WORDS.search(prompt)
+    if found is None:
+        return None
+    try:
+        schema, _ = json.JSONDecoder().raw_decode(prompt, found.end() - 1)
+    except ValueError:
+        return None
+    return schema if isinstance(schema, dict) else None
 
 
 class _Filler:

@@ -28,6 +28,8 @@ from pydantic import (
 
 from engine.kernel.errors import ConfigError
 from engine.kernel.values import MICROSECOND, MILLISECOND, MINUTE, SECOND, NanoUSD, usd
+from engine.simulation import prose
+from engine.simulation.dice import Dice
 from engine.simulation.faults import Fault, FaultKind
 
 
@@ -298,6 +300,11 @@ class _TaskText(_Table):
     tool: _Tool
     per_minute: float = Field(gt=0, le=10_000)
     prompt: str = Field(min_length=1)
+    context_tokens: int = Field(default=0, ge=0, le=100_000)  # notes appended to the prompt
+
+    def task(self) -> DemandTask:
+        notes = prose.exactly(self.context_tokens, Dice("notes", self.tool))
+        return DemandTask(self.tool, self.per_minute, f"{self.prompt}\n\n{notes}" if notes else self.prompt)
 
 
 class _DemandText(_Table):
@@ -306,7 +313,7 @@ class _DemandText(_Table):
 
     def demand(self) -> Demand:
         campaigns = tuple(campaign.campaign() for campaign in self.campaigns)
-        return Demand(campaigns=campaigns, tasks=tuple(DemandTask(**dict(task)) for task in self.tasks))
+        return Demand(campaigns=campaigns, tasks=tuple(task.task() for task in self.tasks))
 
 
 class _ScenarioText(_Table):

@@ -20,7 +20,7 @@ from aiohttp import web
 
 from engine.kernel.clock import ClockPage, VirtualClock
 from engine.kernel.values import Instant
-from engine.simulation import openai
+from engine.simulation import anthropic, openai
 from engine.simulation.controls import Controls
 from engine.simulation.faults import FaultPlan
 from engine.simulation.pace import Pacer
@@ -87,6 +87,7 @@ def _app(stage: Stage, page: ClockPage, pacer: Pacer) -> web.Application:
     app = web.Application(client_max_size=_LARGEST_REQUEST)
     platform = Platform(stage)
     app.add_routes(openai.routes(stage))
+    app.add_routes(anthropic.routes(stage))
     app.add_routes(platform.routes())
     app.add_routes(Controls(stage, page, pacer, platform).routes())
     return app
