@@ -1,0 +1,368 @@
+"""The ledger: every call that may have been billed, exactly once.
+
+An attempt commits, with what it may cost at most and the holds on its budgets, before the first byte of the call
+leaves. Settling it replaces the attempt by an entry of the same id, in the transaction of the caller's own result; the
+sums by minute and hour follow by trigger. An attempt that a killed process left behind becomes an estimated entry at
+the next start. So the entries and the open attempts together are every call there ever was.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from engine.costs import budgets
+from engine.costs.budgets import Line, Scope
+from engine.costs.pricing import Priced, Pricer
+from engine.costs.settings import HOLD_LEASE
+from engine.events import CallSettled
+from engine.kernel.clock import Clock
+from engine.kernel.errors import StorageError
+from engine.kernel.values import DAY, AttemptId, Instant, NanoUSD, iso
+from engine.providers.port import Usage
+from engine.storage import Database, Tx
+
+OK = "ok"
+INTERRUPTED = "interrupted"  # the outcome of an attempt whose end nobody saw
+
+SYNC_REACH = 30 * DAY  # nanoseconds; what DynamoDB keeps, and so what switching the sync on looks back
+_BATCH = 256  # attempts recovered in one transaction
+_COMBINATIONS_KEPT = 65_536
+_EVER = (1 << 63) - 1  # after every instant that the database can hold
+
+
+@dataclass(frozen=True, slots=True)
+class Dimensions:
+    """By what and for whom a call is made. Empty where it has none."""
+
+    provider: str
+    model: str
+    tool: str
+    campaign_id: str = ""
+    account_id: str = ""
+    tenant_id: str = ""
+    user_id: str = ""
+
+
+class Basis(StrEnum):
+    """How an amount is known."""
+
+    MEASURED = "measured"  # from the usage the provider reported, or certain to be nothing
+    ESTIMATED = "estimated"  # it may have been billed and nobody told: the most it can have cost
+    UNPRICED = "unpriced"  # no price is known: no amount, which is not zero
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One try at one provider. `input_tokens_bound` and `max_output_tokens` are what `worst_case` was computed from."""
+
+    id: AttemptId
+    dimensions: Dimensions
+    opened_at: Instant
+    worst_case: Priced
+    input_tokens_bound: int
+    max_output_tokens: int
+    job_id: str = ""
+    trace_id: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settlement:
+    """How an attempt ended. `billed` is False only when it is certain that it costs nothing."""
+
+    outcome: str  # ok, or the error class
+    ended_at: Instant  # the entry's timestamp: chosen before the first try to settle, so a repeat changes nothing
+    usage: Usage | None = None  # as the provider reported it
+    billed: bool = True
+    model_reported: str = ""
+    duration: int | None = None  # nanoseconds; None: since the attempt opened
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What an attempt came to."""
+
+    basis: Basis
+    priced: Priced
+    usage: Usage
+
+
+def campaign_scope(dimensions: Dimensions) -> Sequence[Scope]:
+    """The budgets a call falls under: its campaign's."""
+    return (Scope("campaign", dimensions.campaign_id),) if dimensions.campaign_id else ()
+
+
+class Ledger:
+    """Opens and settles attempts. `outbox` also queues each entry for the sync to DynamoDB."""
+
+    def __init__(
+        self,
+        database: Database,
+        pricer: Pricer,
+        clock: Clock,
+        *,
+        outbox: bool = False,
+        lease: int = HOLD_LEASE,
+        scopes: Callable[[Dimensions], Sequence[Scope]] = campaign_scope,
+    ) -> None:
+        self._database = database
+        self._pricer = pricer
+        self._outbox = outbox
+        self._lease = lease
+        self._scopes = scopes
+        self._line = Line(clock)
+        self._combinations: dict[Dimensions, int] = {}  # committed ones only
+
+    @property
+    def waiting(self) -> int:
+        """How many calls wait for other calls' holds."""
+        return len(self._line)
+
+    # ── opening ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def open(self, attempt: Attempt, *, deadline: Instant | None = None) -> None:
+        """Commit an attempt and the holds on its budgets. Only then may a byte leave. A repeat is harmless.
+
+        While nothing but other calls' holds stands in the way it waits its turn, until the deadline (None: as long as
+        it takes). Raises BudgetRefused: `waitable` past the deadline, else because the call does not fit what is left
+        or has no known price.
+        """
+        scopes = self._scopes(attempt.dimensions)
+        if scopes:
+            await self._line.admit(scopes, lambda: self._commit(attempt, scopes), deadline)
+        else:
+            await self._commit(attempt, ())
+
+    async def withdraw(self, attempt: Attempt) -> None:
+        """Take back an attempt of which no byte ever left, without an entry. Its holds are free again."""
+        await self._database.write(lambda tx: self._withdraw(tx, attempt.id))
+
+    async def _commit(self, attempt: Attempt, scopes: Sequence[Scope]) -> None:
+        try:
+            combination = await self._database.write(lambda tx: self._insert(tx, attempt, scopes))
+        except asyncio.CancelledError:  # the write goes on without us: take back what nobody will settle
+            await asyncio.shield(self.withdraw(attempt))
+            raise
+        if len(self._combinations) >= _COMBINATIONS_KEPT:
+            self._combinations.clear()
+        self._combinations[attempt.dimensions] = combination
+
+    def _insert(self, tx: Tx, attempt: Attempt, scopes: Sequence[Scope]) -> int:
+        combination = self._combinations.get(attempt.dimensions) or _intern(tx, attempt.dimensions)
+        worst = attempt.worst_case
+        inserted = tx.execute(
+            _INSERT_ATTEMPT,
+            (
+                attempt.id,
+                combination,
+                attempt.job_id,
+                attempt.trace_id,
+                attempt.opened_at,
+                worst.cost,
+                worst.source,
+                worst.price_date,
+                attempt.input_tokens_bound,
+                attempt.max_output_tokens,
+            ),
+        ).rowcount
+        if inserted and scopes and (held := budgets.hold(tx, attempt.id, scopes, worst.cost)):
+            tx.execute("UPDATE attempts SET holds = ? WHERE id = ?", (held, attempt.id))
+        return combination
+
+    def _withdraw(self, tx: Tx, attempt_id: AttemptId) -> None:
+        if tx.execute("DELETE FROM attempts WHERE id = ?", (attempt_id,)).rowcount:
+            self._line.wake(budgets.release(tx, attempt_id, NanoUSD(0)))
+
+    # ── settling ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def settle(self, tx: Tx, attempt: Attempt, settlement: Settlement) -> NanoUSD | None:
+        """Book how an attempt ended, within the caller's transaction; returns its cost, None where unpriced.
+
+        Idempotent: settling again returns the cost of the entry and changes nothing. Raises StorageError for an
+        attempt that was never opened.
+        """
+        open_ = tx.execute(_CLOSE_ATTEMPT, (attempt.id,)).fetchall()
+        if not open_:
+            return _booked_cost(tx, attempt.id)
+        combination, held = open_[0]
+        entry = self._appraise(attempt, settlement)
+        cost = self._book(tx, attempt, settlement, entry, combination)
+        if held:
+            self._line.wake(budgets.release(tx, attempt.id, cost))
+        return cost
+
+    def set_limit(self, tx: Tx, scope: str, key: str, limit: NanoUSD | None) -> None:
+        """As `budgets.set_limit`, and calls that waited for more room try again."""
+        budgets.set_limit(tx, scope, key, limit)
+        self._line.wake((Scope(scope, key),))
+
+    def _appraise(self, attempt: Attempt, settlement: Settlement) -> Entry:
+        if not settlement.billed:
+            worst = attempt.worst_case
+            return Entry(Basis.MEASURED, Priced(NanoUSD(0), worst.source, worst.price_date), Usage())
+        if settlement.usage is None:
+            bound = Usage(input_tokens=attempt.input_tokens_bound, output_tokens=attempt.max_output_tokens)
+            basis = Basis.UNPRICED if attempt.worst_case.cost is None else Basis.ESTIMATED
+            return Entry(basis, attempt.worst_case, bound)
+        dimensions = attempt.dimensions
+        priced = self._pricer.price(dimensions.provider, dimensions.model, settlement.usage, attempt.opened_at)
+        return Entry(Basis.UNPRICED if priced.cost is None else Basis.MEASURED, priced, settlement.usage)
+
+    def _book(self, tx: Tx, attempt: Attempt, settlement: Settlement, entry: Entry, combination: int) -> NanoUSD | None:
+        usage, priced = entry.usage, entry.priced
+        duration = settlement.duration
+        if duration is None:
+            duration = settlement.ended_at - attempt.opened_at
+        inserted = tx.execute(
+            _INSERT_ENTRY,
+            (
+                attempt.id,
+                settlement.ended_at,
+                iso(settlement.ended_at),
+                combination,
+                attempt.trace_id,
+                attempt.job_id,
+                settlement.outcome,
+                entry.basis.value,
+                priced.cost,
+                usage.input_tokens,
+                usage.cached_tokens,
+                usage.cache_write_tokens,
+                usage.output_tokens,
+                usage.reasoning_tokens,
+                priced.source,
+                priced.price_date,
+                settlement.model_reported,
+                duration,
+            ),
+        )
+        if not inserted.rowcount:  # opened a second time after it was settled
+            return _booked_cost(tx, attempt.id)
+        if self._outbox:
+            tx.execute("INSERT INTO ledger_outbox (entry) VALUES (?)", (inserted.lastrowid,))
+        tx.emit(_settled(attempt, settlement, entry, duration))
+        return priced.cost
+
+    # ── what a killed process left ──────────────────────────────────────────────────────────────────────────────────
+
+    async def recover(self, now: Instant) -> int:
+        """At start, before anything opens: charge every attempt left open, at its worst; returns how many there were.
+
+        Also brings the outbox in step with the sync being on or off.
+        """
+        await self._database.write(lambda tx: self._align_outbox(tx, now))
+        return await self._charge_lost(now, _EVER)
+
+    async def sweep(self, now: Instant) -> int:
+        """While running: charge attempts older than the lease, whose tasks must have been lost; returns how many."""
+        return await self._charge_lost(now, now - self._lease)
+
+    async def _charge_lost(self, now: Instant, opened_before: int) -> int:
+        charged = 0
+        while batch := await self._database.write(lambda tx: self._charge_batch(tx, now, opened_before)):
+            charged += batch
+        return charged
+
+    def _charge_batch(self, tx: Tx, now: Instant, opened_before: int) -> int:
+        rows = tx.execute(_LOST_ATTEMPTS, (opened_before, _BATCH)).fetchall()
+        for row in rows:
+            self.settle(tx, _attempt(row), Settlement(outcome=INTERRUPTED, ended_at=now, duration=0))
+        return len(rows)
+
+    def _align_outbox(self, tx: Tx, now: Instant) -> None:
+        """Switched off, remember where; switched on again, queue what was booked since, as far as DynamoDB keeps it."""
+        paused = tx.execute("SELECT after FROM ledger_outbox_pause").fetchone()
+        if self._outbox and paused is not None:
+            missed = "SELECT number FROM entries WHERE number > ? AND at >= ?"
+            tx.execute(f"INSERT OR IGNORE INTO ledger_outbox (entry) {missed}", (paused[0], now - SYNC_REACH))
+            tx.execute("DELETE FROM ledger_outbox_pause")
+        elif not self._outbox and paused is None:
+            tx.execute("INSERT INTO ledger_outbox_pause (after) SELECT ifnull(max(number), 0) FROM entries")
+
+
+_INSERT_ATTEMPT = """
+INSERT INTO attempts (id, combination, job_id, trace_id, opened_at, worst_cost, price_source, price_date,
+                      input_bound, max_output_tokens)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING
+"""
+_CLOSE_ATTEMPT = "DELETE FROM attempts WHERE id = ? RETURNING combination, holds"
+_INSERT_ENTRY = """
+INSERT INTO entries (id, at, timestamp, combination, trace_id, job_id, outcome, basis, cost,
+                     input_tokens, cached_tokens, cache_write_tokens, output_tokens, reasoning_tokens,
+                     price_source, price_date, model_reported, duration)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING
+"""
+_LOST_ATTEMPTS = """
+SELECT * FROM (SELECT id AS attempt_id, * FROM attempts WHERE opened_at < ? ORDER BY opened_at LIMIT ?) a
+JOIN combinations c ON c.id = a.combination
+"""
+_DIMENSIONS = "provider, model, tool, campaign_id, account_id, tenant_id, user_id"
+
+
+def _intern(tx: Tx, dimensions: Dimensions) -> int:
+    """The number of a combination, given when it is first seen. Not to be remembered before the commit."""
+    values = (
+        dimensions.provider,
+        dimensions.model,
+        dimensions.tool,
+        dimensions.campaign_id,
+        dimensions.account_id,
+        dimensions.tenant_id,
+        dimensions.user_id,
+    )
+    find = f"SELECT id FROM combinations WHERE ({_DIMENSIONS}) = (?, ?, ?, ?, ?, ?, ?)"
+    found = tx.execute(find, values).fetchone()
+    if found is not None:
+        return int(found[0])
+    inserted = tx.execute(f"INSERT INTO combinations ({_DIMENSIONS}) VALUES (?, ?, ?, ?, ?, ?, ?)", values).lastrowid
+    assert inserted is not None  # noqa: S101 - an INSERT has just succeeded
+    return inserted
+
+
+def _booked_cost(tx: Tx, attempt_id: AttemptId) -> NanoUSD | None:
+    row = tx.execute("SELECT cost FROM entries WHERE id = ?", (attempt_id,)).fetchone()
+    if row is None:
+        raise StorageError(f"attempt {attempt_id} was never opened", remedy="This is a defect: please report it")
+    cost: NanoUSD | None = row[0]
+    return cost
+
+
+def _attempt(row: sqlite3.Row) -> Attempt:
+    """An attempt as its row, joined with its combination, has it."""
+    return Attempt(
+        id=row["attempt_id"],
+        dimensions=Dimensions(*(row[name] for name in _DIMENSIONS.split(", "))),
+        opened_at=row["opened_at"],
+        worst_case=Priced(row["worst_cost"], row["price_source"], row["price_date"]),
+        input_tokens_bound=row["input_bound"],
+        max_output_tokens=row["max_output_tokens"],
+        job_id=row["job_id"],
+        trace_id=row["trace_id"],
+    )
+
+
+def _settled(attempt: Attempt, settlement: Settlement, entry: Entry, duration: int) -> CallSettled:
+    dimensions, usage = attempt.dimensions, entry.usage
+    return CallSettled(
+        at=settlement.ended_at,
+        attempt_id=attempt.id,
+        provider=dimensions.provider,
+        model=dimensions.model,
+        tool=dimensions.tool,
+        campaign_id=dimensions.campaign_id,
+        account_id=dimensions.account_id,
+        tenant_id=dimensions.tenant_id,
+        user_id=dimensions.user_id,
+        trace_id=attempt.trace_id,
+        outcome=settlement.outcome,
+        basis=entry.basis.value,
+        cost=entry.priced.cost,
+        input_tokens=usage.input_tokens,
+        cached_tokens=usage.cached_tokens,
+        output_tokens=usage.output_tokens,
+        reasoning_tokens=usage.reasoning_tokens,
+        duration=duration,
+    )
