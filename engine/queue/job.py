@@ -124,11 +124,12 @@ class LaneDepth:
 
 
 class LeaseLost(StorageError):
-    """The lease is void: it ran out, the job was leased to somebody else, or it is gone."""
+    """The lease is void: it ran out, the job is settled, or (`taken_over`, told by `extend`) somebody else's."""
 
-    def __init__(self, job_id: JobId) -> None:
+    def __init__(self, job_id: JobId, *, taken_over: bool = False) -> None:
         super().__init__(f"the lease of job {job_id} was lost")
         self.job_id = job_id
+        self.taken_over = taken_over
 
 
 class JobConflict(StorageError):

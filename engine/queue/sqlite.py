@@ -251,7 +251,8 @@ class SqliteJobStore:
                 "UPDATE jobs SET due = ? WHERE id = ? AND fence = ? AND state = 2", (until, lease.job_id, lease.fence)
             )
             if held.rowcount == 0:
-                raise LeaseLost(lease.job_id)
+                found = tx.execute("SELECT fence FROM jobs WHERE id = ?", (lease.job_id,)).fetchone()
+                raise LeaseLost(lease.job_id, taken_over=found is not None and found["fence"] > lease.fence)
 
         await self._database.write(extend)
         return replace(lease, until=until)
