@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
@@ -17,7 +18,7 @@ from engine.kernel.values import MINUTE, SECOND, JobId
 from engine.queue import JobState, Lease, NewJob, Priority
 from engine.queue.sqlite import SqliteJobStore
 from engine.queue.worker import Bury, Defer, Done, Handler, Outcome, Retry, Settled, Worker
-from engine.storage import Database
+from engine.storage import Database, Tx
 from tests.fakes import ManualClock
 
 QUEUE = "work"
@@ -36,7 +37,10 @@ class Bench:
         for name in names:
             values = {"ready_at": self.clock.now(), "payload": b"", **fields}
             job = NewJob(id=JobId(name), queue=QUEUE, **values)
-            await self.database.write(lambda tx, job=job: self.store.put(tx, job, self.clock.now()))
+            await self.database.write(functools.partial(self._put, job))
+
+    def _put(self, job: NewJob, tx: Tx) -> None:
+        self.store.put(tx, job, self.clock.now())
 
     def worker(self, handler: Handler, **settings: Any) -> Worker:
         settings = {"concurrency": 4, "lease_for": MINUTE, "backoff": Backoff(floor=SECOND, ceiling=SECOND), **settings}
