@@ -9,7 +9,8 @@ from pathlib import Path
 
 from engine.kernel.errors import ConfigError
 from engine.kernel.values import from_datetime
-from engine.simulation.world import START, WorldOptions, run
+from engine.simulation.options import START, WorldOptions
+from engine.simulation.world import run
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -7,7 +7,6 @@ slow, so that a host at its limit settles instead of swinging. No request is eve
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from engine.kernel.clock import ClockPage
@@ -65,14 +64,13 @@ class Pacer:
         self._pace = Pace.at(speed)
         self._page.set_speed(speed)
 
-    async def run(self, each_tick: Callable[[], None] = lambda: None) -> None:
+    async def run(self) -> None:
         """Watch the lag until cancelled."""
         loop = asyncio.get_running_loop()
         while True:
             due = loop.time() + TICK
             await asyncio.sleep(TICK)
             self._apply(self._pace.observe(loop.time() - due))
-            each_tick()
 
     def _apply(self, pace: Pace) -> None:
         changed = pace.speed != self._pace.speed

@@ -23,6 +23,7 @@ _NAME_LINE = re.compile(
 _NAME_FIELD = re.compile(r'"(?:fan_name|first_name|display_name|name)"\s*:\s*"([^"\\]{1,60})"')
 _HOW_MANY = re.compile(r"\b(\d{1,2})\s+(?:\w+\s+){0,2}(?:titles?|ideas?|hooks?|captions?|options?)\b", re.I)
 
+_WISH = 300  # characters: a prompt says what it wants at its beginning
 _SCHEMA_WORDS = re.compile(r"\bJSON schema\b[^{]{0,40}\{", re.I)
 
 _HELLOS = (
@@ -147,7 +148,7 @@ def message(prompt: str, dice: Dice) -> str:
 
 def reply(prompt: str, last_user: str, dice: Dice) -> str:
     """What a model without further orders answers to the prompt."""
-    genre = next((name for name, words in _GENRES if words.search(last_user)), "message")
+    genre = next((name for name, words in _GENRES if words.search(last_user[:_WISH])), "message")
     if genre == "titles":
         wanted = _HOW_MANY.search(prompt)
         return titles(int(wanted[1]) if wanted else 5, dice)

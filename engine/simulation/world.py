@@ -11,8 +11,8 @@ import signal
 import socket
 import sys
 import tempfile
-from contextlib import AsyncExitStack, suppress
-from dataclasses import dataclass
+from collections.abc import Callable
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import orjson
@@ -20,34 +20,20 @@ from aiohttp import web
 
 from engine.kernel.clock import ClockPage, VirtualClock
 from engine.kernel.values import Instant
-from engine.simulation import anthropic, openai
+from engine.simulation import anthropic, openai, past
 from engine.simulation.controls import Controls
 from engine.simulation.faults import FaultPlan
+from engine.simulation.options import WorldOptions as WorldOptions
 from engine.simulation.pace import Pacer
 from engine.simulation.platform import Platform
 from engine.simulation.record import FileRecord, NoRecord, Record
 from engine.simulation.scenario import load_scenario
 from engine.simulation.stage import Stage
 
-START = Instant(1_772_456_400_000_000_000)  # 2026-03-02T13:00:00Z, a Monday
 _PAGE_NAME = "clock.page"
 _LARGEST_REQUEST = 64 * 1024 * 1024  # bytes
 _FAREWELL = 0.5  # real seconds that open requests have to end
 _PARENT_CHECK = 0.2  # real seconds
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WorldOptions:
-    """How to run a world. `state` holds the clock page; None makes a directory that is removed at the end."""
-
-    port: int = 0  # 0 takes a free one
-    speed: float = 1.0  # virtual seconds to a real one
-    seed: int = 7
-    scenario: str = "quiet-day"  # a shipped one's name, or a file
-    start: int = START  # virtual, nanoseconds since the epoch
-    record: Path | None = None
-    state: Path | None = None
-    parent_pid: int | None = None
 
 
 def run(options: WorldOptions) -> None:
@@ -60,11 +46,12 @@ async def _live(options: WorldOptions) -> None:
     async with AsyncExitStack() as stack:
         state = options.state or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="huntaze-world-")))
         state.mkdir(parents=True, exist_ok=True)
-        page = ClockPage.create((state / _PAGE_NAME).resolve(), start=options.start, speed=options.speed)
+        before = past.recall(state, options.start)
+        page = ClockPage.create((state / _PAGE_NAME).resolve(), start=before.reached, speed=options.speed)
         stack.callback(page.close)
         record: Record = FileRecord(options.record) if options.record else NoRecord()
         stack.callback(record.close)
-        started = Instant(options.start)
+        started = Instant(before.epoch)
         stage = Stage(
             seed=options.seed,
             clock=VirtualClock(page),
@@ -79,8 +66,9 @@ async def _live(options: WorldOptions) -> None:
         stack.push_async_callback(runner.cleanup)
         listener = _listen(options.port)
         await web.SockSite(runner, listener).start()
+        past.remember(state, started, page)
         _announce(listener.getsockname()[1], page.path)
-        await _until_told(options.parent_pid, pacer)
+        await _until_told(options.parent_pid, pacer, lambda: past.remember(state, started, page))
 
 
 def _app(stage: Stage, page: ClockPage, pacer: Pacer) -> web.Application:
@@ -108,7 +96,7 @@ def _announce(port: int, page: Path) -> None:
     sys.stdout.flush()
 
 
-async def _until_told(parent_pid: int | None, pacer: Pacer) -> None:
+async def _until_told(parent_pid: int | None, pacer: Pacer, remember: Callable[[], None]) -> None:
     """Return on SIGTERM, on SIGINT at a terminal of its own, or when the parent is gone."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -119,21 +107,26 @@ async def _until_told(parent_pid: int | None, pacer: Pacer) -> None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
     async with asyncio.TaskGroup() as tasks:
-        ticking = tasks.create_task(pacer.run())
+        running = [tasks.create_task(pacer.run()), tasks.create_task(_keep(remember))]
         if parent_pid is not None:
-            tasks.create_task(_watch(parent_pid, stop))
+            running.append(tasks.create_task(_watch(parent_pid, stop)))
         await stop.wait()
-        ticking.cancel()
+        for task in running:
+            task.cancel()
+
+
+async def _keep(remember: Callable[[], None]) -> None:
+    while True:
+        await asyncio.sleep(past.EVERY)
+        remember()
 
 
 async def _watch(pid: int, stop: asyncio.Event) -> None:
     """Set `stop` once that process is gone."""
     was_parent = os.getppid() == pid
-    while not stop.is_set():
-        if (was_parent and os.getppid() != pid) or not _alive(pid):
-            stop.set()
-        with suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), _PARENT_CHECK)
+    while _alive(pid) and not (was_parent and os.getppid() != pid):  # noqa: ASYNC110 - a process sets no event
+        await asyncio.sleep(_PARENT_CHECK)
+    stop.set()
 
 
 def _alive(pid: int) -> bool:
