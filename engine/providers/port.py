@@ -1,7 +1,7 @@
 """What a provider of language models is asked, and what it answers.
 
-Figures are the provider's own. `Usage.input_tokens` counts every input token, those read from the provider's prompt cache
-included, whichever way a dialect reports them; `output_tokens` likewise includes the reasoning tokens.
+Figures are the provider's own. `Usage.input_tokens` counts every input token, those read from the provider's prompt
+cache included, whichever way a dialect reports them; `output_tokens` likewise includes the reasoning tokens.
 """
 
 from __future__ import annotations
@@ -28,7 +28,12 @@ class Message:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timeouts:
-    """Nanoseconds of the engine's clock. `first_byte` runs from the connection to the answer's first byte."""
+    """Nanoseconds of the engine's clock. `first_byte` runs from the connection to the answer's first byte, and is also
+    the longest silence allowed in the middle of an answer.
+
+    The first byte of a whole answer comes when the model is done, so `complete` needs a `first_byte` that covers the
+    writing of it; a stream's comes with its first words.
+    """
 
     connect: int = 5 * SECOND
     first_byte: int = 30 * SECOND
@@ -95,7 +100,12 @@ class Provider(Protocol):
         ...
 
     def stream(self, model: str, request: ModelRequest) -> AsyncIterator[Chunk]:
-        """The answer as it comes, usage asked for. A cut or an error in the middle raises."""
+        """The answer as it comes, usage asked for. A cut or an error in the middle raises.
+
+        Whoever stops early closes the iterator (`contextlib.aclosing`), which drops the connection.
+        """
         ...
 
-    async def close(self) -> None: ...
+    async def close(self) -> None:
+        """Drop all connections. Calls after that, and those in flight, raise ProviderError."""
+        ...

@@ -1,0 +1,45 @@
+"""Language models behind one port.
+
+    port.py        what a provider is asked and answers            endpoints.py   the known endpoints, as rows
+    settings.py    what one provider needs                         open.py        settings -> provider
+    faults.py      what went wrong, in eight classes               calling.py     one call: time limits, JSON, checks
+    chat.py        the OpenAI chat format, pure                    claude.py      Anthropic's messages format, pure
+    openai.py, azure.py (through openai_sdk.py), anthropic.py      the adapters; each imports its SDK
+    transport.py   the HTTP client under both SDKs
+
+Importing this package loads no SDK and no HTTP client.
+"""
+
+from engine.providers.endpoints import ENDPOINTS, Dialect, Endpoint, Quirks, Schema
+from engine.providers.open import open_provider
+from engine.providers.port import (
+    Chunk,
+    Completion,
+    Finish,
+    Message,
+    ModelRequest,
+    Provider,
+    Role,
+    Timeouts,
+    Usage,
+)
+from engine.providers.settings import ProviderSettings
+
+__all__ = [
+    "ENDPOINTS",
+    "Chunk",
+    "Completion",
+    "Dialect",
+    "Endpoint",
+    "Finish",
+    "Message",
+    "ModelRequest",
+    "Provider",
+    "ProviderSettings",
+    "Quirks",
+    "Role",
+    "Schema",
+    "Timeouts",
+    "Usage",
+    "open_provider",
+]
