@@ -48,6 +48,16 @@ async def sleep(clock: Clock, duration: int) -> None:
     await clock.sleep_until(clock.now() + duration)
 
 
+async def pause(clock: Clock, duration: int, stop: asyncio.Event) -> None:
+    """Sleep for `duration` nanoseconds of the clock, or until `stop` is set."""
+    async with asyncio.TaskGroup() as group:
+        asleep = group.create_task(sleep(clock, duration))
+        stopped = group.create_task(stop.wait())
+        await asyncio.wait((asleep, stopped), return_when=asyncio.FIRST_COMPLETED)
+        asleep.cancel()
+        stopped.cancel()
+
+
 class SystemClock:
     """The machine's clock, read once and carried on by its monotonic one.
 

@@ -1,0 +1,1 @@
+"""Adapters to message platforms; only the bootstrap imports them."""

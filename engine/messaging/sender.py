@@ -1,0 +1,281 @@
+"""Sends what is queued, each account at its own pace.
+
+    lease ▸ consent ▸ limiter.reserve ▸ recheck and intent, committed ▸ platform.send ▸ settle
+
+Jobs are taken from the accounts that have free slots, so a full account never holds another up. A send is begun only
+after its intent is durable. A process that dies before the outcome is leaves the delivery in *sending*, which `recover`
+turns into *uncertain*.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Sequence
+
+import orjson
+
+from engine.events import AccountPaused, AccountResumed, Recorded, SendingHalted, SendingResumed
+from engine.kernel.clock import Clock
+from engine.kernel.errors import PlatformError
+from engine.kernel.values import SECOND, JobId, Random, new_id
+from engine.limiter import LimitStore, Refusal
+from engine.messaging import consent, deliveries, switch
+from engine.messaging.deliveries import Delivery
+from engine.messaging.delivery import DeliveryState
+from engine.messaging.platform import (
+    NotSent,
+    Outcome,
+    Outgoing,
+    Platform,
+    Refused,
+    Sent,
+    Throttled,
+    Unauthorised,
+    Uncertain,
+)
+from engine.messaging.recheck import Campaigns, Ruling, Screen, Verdict, recheck
+from engine.messaging.settings import SendingSettings
+from engine.queue import JobStore, Lease, LeaseLost, NewJob, Priority
+from engine.queue.worker import Defer, Retry, Settled
+from engine.queue.worker import Outcome as JobOutcome
+from engine.storage import Database, Tx
+
+QUEUE = "huntaze-rate-limiter-queue"
+
+_INTERRUPTED = "the engine stopped in the middle of the send"
+_WAIT_AGAIN = 5 * SECOND  # nanoseconds until a job that has to wait for a person is looked at again
+
+
+def send_job(delivery_id: str, account_id: str, campaign_id: str, now: int, settings: SendingSettings) -> NewJob:
+    """The job that sends a delivery. Its id follows from the delivery's: it can be put twice and is there once."""
+    return NewJob(
+        id=JobId(f"send_{delivery_id}"),
+        queue=QUEUE,
+        payload=orjson.dumps({"delivery_id": delivery_id}),
+        lane=account_id,
+        batch=campaign_id,
+        priority=Priority.NORMAL,
+        ready_at=now,
+        max_attempts=settings.max_attempts,
+    )
+
+
+def recover(tx: Tx, now: int, *, idempotent: bool) -> int:
+    """What was left in the middle of a send is uncertain now, or queued again where that is safe. Returns how many."""
+    rows = tx.execute("SELECT * FROM deliveries WHERE state = 'sending'").fetchall()
+    after = DeliveryState.QUEUED if idempotent else DeliveryState.UNCERTAIN
+    for row in rows:
+        deliveries.move(tx, deliveries.of_row(row), after, now=now, reason=_INTERRUPTED)
+    return len(rows)
+
+
+class Holds:
+    """What must not send now, kept up to date from the events. The recheck in each send's intent has the last word."""
+
+    def __init__(self) -> None:
+        self.halted = False
+        self.accounts: set[str] = set()
+
+    async def load(self, database: Database) -> None:
+        async with database.reader() as reader:
+            self.halted = bool((await switch.read_halt(reader))[0])
+            rows = await reader.rows("SELECT account_id FROM accounts WHERE paused != ''")
+        self.accounts = {row["account_id"] for row in rows}
+
+    def observe(self, recorded: Sequence[Recorded]) -> None:
+        for one in recorded:
+            match one.event:
+                case SendingHalted():
+                    self.halted = True
+                case SendingResumed():
+                    self.halted = False
+                case AccountPaused(account_id=account_id):
+                    self.accounts.add(account_id)
+                case AccountResumed(account_id=account_id):
+                    self.accounts.discard(account_id)
+
+
+class SlotSource:
+    """Gives the sending worker only jobs of accounts that have a free slot now."""
+
+    def __init__(self, jobs: JobStore, limiter: LimitStore, holds: Holds) -> None:
+        self._jobs = jobs
+        self._limiter = limiter
+        self._holds = holds
+        self._taken: dict[str, dict[tuple[str, int], int]] = {}  # account to leases without a slot yet, with their ends
+        self._quiet_until: dict[str, int] = {}  # account to the end of its Retry-After
+
+    async def take(self, limit: int, *, now: int, until: int) -> tuple[Sequence[Lease], int | None]:
+        leases: list[Lease] = []
+        again: list[int] = []
+        for lane in [] if self._holds.halted else await self._jobs.lanes(QUEUE):
+            if lane.lane in self._holds.accounts:
+                continue
+            opens = max(self._limiter.opens_at(lane.lane) or 0, self._quiet_until.get(lane.lane, 0))
+            again += [instant for instant in (opens, lane.next_ready_at) if instant and instant > now]
+            room = min(limit - len(leases), self._room(lane.lane, now)) if opens <= now else 0
+            if room > 0:
+                found = await self._jobs.lease(QUEUE, now=now, until=until, limit=room, lane=lane.lane)
+                self._taken.setdefault(lane.lane, {}).update({(one.job_id, one.fence): one.until for one in found})
+                leases += found
+        return leases, min(again, default=None)
+
+    def placed(self, lease: Lease) -> None:
+        """The lease has its slot, or needs none any more."""
+        self._taken.get(lease.lane, {}).pop((lease.job_id, lease.fence), None)
+
+    def quieten(self, account_id: str, until: int) -> None:
+        """Take nothing of an account before an instant."""
+        self._quiet_until[account_id] = until
+
+    def _room(self, account_id: str, now: int) -> int:
+        taken = self._taken.get(account_id, {})
+        for key in [key for key, end in taken.items() if end <= now]:
+            del taken[key]
+        return self._limiter.free(account_id) - len(taken)
+
+
+class Sender:
+    """Carries out the jobs of the sending queue."""
+
+    def __init__(
+        self,
+        database: Database,
+        jobs: JobStore,
+        limiter: LimitStore,
+        source: SlotSource,
+        platform: Platform,
+        fans: consent.FanBook,
+        campaigns: Campaigns,
+        screen: Screen,
+        clock: Clock,
+        chance: Random,
+        settings: SendingSettings,
+    ) -> None:
+        self._database = database
+        self._jobs = jobs
+        self._limiter = limiter
+        self._source = source
+        self._platform = platform
+        self._fans = fans
+        self._campaigns = campaigns
+        self._screen = screen
+        self._clock = clock
+        self._chance = chance
+        self.settings = settings
+
+    async def handle(self, lease: Lease) -> JobOutcome:
+        """The worker's handler. Cancelled in the middle of a send, it settles it as uncertain first."""
+        delivery_id: str = orjson.loads(lease.payload)["delivery_id"]
+        slot_id = new_id("slot", self._clock.now(), self._chance)
+        try:
+            objection = await self._fans.objection(
+                lease.lane, await self._fan_of(delivery_id), max_age=self.settings.consent_max_age
+            )
+            admission = await self._limiter.reserve(lease.lane, slot_id)
+        except PlatformError as error:
+            return Retry(f"cannot ask the platform who opted out: {error.message}")
+        finally:
+            self._source.placed(lease)
+        if isinstance(admission, Refusal):
+            return Defer(admission.retry_at or self._clock.now() + SECOND)
+        ruling, delivery = await self._intend(lease, delivery_id, objection)
+        if ruling.verdict is Verdict.GO:
+            await self._send(lease, delivery, slot_id)
+        else:
+            await self._limiter.release(lease.lane, slot_id)
+        self._jobs.bell(QUEUE).ring()
+        return Settled()
+
+    async def _fan_of(self, delivery_id: str) -> str:
+        async with self._database.reader() as reader:
+            row = await reader.row("SELECT fan_id FROM deliveries WHERE delivery_id = ?", (delivery_id,))
+        return row["fan_id"] if row else ""
+
+    async def _intend(self, lease: Lease, delivery_id: str, objection: str) -> tuple[Ruling, Delivery]:
+        """One transaction: look once more at everything, and if nothing speaks against it, the intent is on disk."""
+
+        def intend(tx: Tx) -> tuple[Ruling, Delivery]:
+            now = self._clock.now()
+            delivery = deliveries.get(tx, delivery_id)
+            ruling = recheck(tx, delivery, self._campaigns, self._screen)
+            if ruling.verdict is Verdict.GO and objection:
+                ruling = Ruling(Verdict.SKIP, objection)
+            if ruling.verdict is Verdict.GO:
+                deliveries.move(tx, delivery, DeliveryState.SENDING, now=now, attempts=delivery.attempts + 1)
+            elif ruling.verdict is Verdict.WAIT:
+                self._jobs.defer(tx, lease, now + _WAIT_AGAIN)
+            else:
+                self._jobs.complete(tx, lease)
+            if ruling.verdict is Verdict.SKIP:
+                deliveries.move(tx, delivery, DeliveryState.SKIPPED, now=now, reason=ruling.reason)
+                self._campaigns.progressed(tx, delivery.campaign_id, now)
+            return ruling, deliveries.get(tx, delivery_id)
+
+        return await self._database.write(intend)
+
+    async def _send(self, lease: Lease, delivery: Delivery, slot_id: str) -> None:
+        message = Outgoing(
+            account_id=delivery.account_id, fan_id=delivery.fan_id, text=delivery.text, key=delivery.delivery_id
+        )
+        try:
+            outcome = await self._platform.send(message)
+        except asyncio.CancelledError:
+            await self._settle(lease, delivery, slot_id, Uncertain(_INTERRUPTED))
+            raise
+        await self._settle(lease, delivery, slot_id, outcome)
+
+    async def _settle(self, lease: Lease, delivery: Delivery, slot_id: str, outcome: Outcome) -> None:
+        if isinstance(outcome, NotSent):
+            await self._limiter.release(delivery.account_id, slot_id)
+        else:
+            timed_out = isinstance(outcome, Uncertain) and outcome.timed_out
+            await self._limiter.complete(delivery.account_id, slot_id, timed_out=timed_out)
+        if isinstance(outcome, Throttled):
+            self._source.quieten(delivery.account_id, self._clock.now() + outcome.retry_after)
+        await self._database.write(lambda tx: self._write_outcome(tx, lease, delivery, outcome))
+
+    def _write_outcome(self, tx: Tx, lease: Lease, delivery: Delivery, outcome: Outcome) -> None:
+        now = self._clock.now()
+        match outcome:
+            case Sent(platform_id):
+                self._close(tx, lease, delivery, DeliveryState.SENT, now, platform_id=platform_id)
+            case Refused(reason, opted_out):
+                if opted_out:
+                    consent.suppress(tx, delivery.account_id, delivery.fan_id, consent.OPTED_OUT, now)
+                why = f"the platform refused it: {reason}"
+                self._close(tx, lease, delivery, DeliveryState.FAILED, now, reason=why)
+            case Uncertain(reason) if not self._platform.idempotent:
+                self._close(tx, lease, delivery, DeliveryState.UNCERTAIN, now, reason=reason)
+            case Unauthorised(reason):
+                switch.pause_account(tx, delivery.account_id, reason, now)
+                deliveries.move(tx, delivery, DeliveryState.QUEUED, now=now, reason=reason)
+                self._jobs.defer(tx, lease, now)
+            case NotSent(reason) | Uncertain(reason):
+                self._try_again(tx, lease, delivery, now, reason)
+            case Throttled(retry_after):
+                self._try_again(tx, lease, delivery, now, "the platform answered 429", at_least=retry_after)
+
+    def _close(
+        self,
+        tx: Tx,
+        lease: Lease,
+        delivery: Delivery,
+        state: DeliveryState,
+        now: int,
+        *,
+        reason: str = "",
+        platform_id: str = "",
+    ) -> None:
+        """Enter the outcome, whoever holds the job by now: a lost lease must not lose what the platform said."""
+        deliveries.move(tx, delivery, state, now=now, reason=reason, platform_id=platform_id)
+        with contextlib.suppress(LeaseLost):
+            self._jobs.complete(tx, lease)
+        self._campaigns.progressed(tx, delivery.campaign_id, now)
+
+    def _try_again(self, tx: Tx, lease: Lease, delivery: Delivery, now: int, reason: str, *, at_least: int = 0) -> None:
+        deliveries.move(tx, delivery, DeliveryState.QUEUED, now=now, reason=reason)
+        wait = self.settings.backoff.wait(lease.attempt, self._chance, at_least=at_least)
+        with contextlib.suppress(LeaseLost):
+            self._jobs.retry(tx, lease, now + wait, reason)
