@@ -32,7 +32,8 @@ def launch(options: WorldOptions) -> RunningWorld:
     """
     process = subprocess.Popen(options.command(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)  # noqa: S603
     assert process.stdout is not None  # noqa: S101 - asked for a line above
-    line = process.stdout.readline()
+    with process.stdout as said:  # the world says one line, ever
+        line = said.readline()
     if not line:
         raise EngineUnavailable(f"the simulated world ended at its start with code {process.wait()}")
     ready = orjson.loads(line)
@@ -47,8 +48,6 @@ def end(world: RunningWorld) -> None:
     except subprocess.TimeoutExpired:
         world.process.kill()
         world.process.wait()
-    if world.process.stdout is not None:
-        world.process.stdout.close()
 
 
 @contextmanager

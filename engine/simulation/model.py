@@ -138,7 +138,7 @@ _SHOWN: Mapping[str, tuple[str, ...]] = {
         "text-embedding-3-small",
     ),
     "azure": ("gpt-4o", "gpt-4o-mini", "gpt-4.1", "gpt-4.1-mini"),
-    "anthropic": ("claude-sonnet-4-5", "claude-haiku-4-5", "claude-3-5-sonnet-latest", "claude-3-5-haiku-latest"),
+    "anthropic": ("claude-sonnet-5", "claude-opus-4-8", "claude-haiku-4-5", "claude-sonnet-4-5"),
     "deepseek": ("deepseek-chat", "deepseek-reasoner"),
     "xai": ("grok-3", "grok-3-mini", "grok-4-fast-non-reasoning"),
     "gemini": ("gemini-2.5-flash", "gemini-2.5-pro", "gemini-2.5-flash-lite", "gemini-embedding-001"),

@@ -64,7 +64,7 @@ def test_titles_come_in_the_number_asked_for() -> None:
     assert len(said.text.splitlines()) == 7
 
 
-SCHEMA = {
+SCHEMA: dict[str, Any] = {
     "type": "object",
     "properties": {
         "title": {"type": "string", "maxLength": 20},
@@ -90,7 +90,7 @@ def test_json_follows_the_schema_also_when_the_prompt_writes_it_out(in_words: bo
     wish = f"Plan it. It follows this JSON schema: {json.dumps(SCHEMA)}" if in_words else "Plan it."
     said = json.loads(answer(ask(wish, schema=None if in_words else SCHEMA), 7, NO_CACHE).text)
 
-    assert set(said) == set(SCHEMA["properties"])  # type: ignore[arg-type]
+    assert set(said) == set(SCHEMA["properties"])
     assert len(said["title"]) <= 20
     assert said["mood"] in ("warm", "wry")
     assert said["score"] in range(1, 6)
