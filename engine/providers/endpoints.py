@@ -65,7 +65,7 @@ _ROWS = (
         base_url="",
         key_env="AZURE_OPENAI_API_KEY",
         # Azure bills the prompt of a 400 from its content filter and of a 408 (its page "Plan to manage costs").
-        quirks=Quirks(limit_field="max_completion_tokens", unbilled=frozenset(range(400, 500)) - {400, 408}),
+        quirks=Quirks(unbilled=frozenset(range(400, 500)) - {400, 408}),
     ),
     Endpoint(
         name="anthropic",

@@ -96,13 +96,14 @@ class OpenAIWire:
 
 
 class ChatFormat:
-    """The chat format with an endpoint's quirks."""
+    """The chat format with an endpoint's quirks, and those of single models where they differ."""
 
-    def __init__(self, quirks: Quirks) -> None:
+    def __init__(self, quirks: Quirks, of_models: Mapping[str, Quirks] | None = None) -> None:
         self._quirks = quirks
+        self._of_models = of_models or {}
 
     def body(self, model: str, request: ModelRequest, *, stream: bool) -> Mapping[str, object]:
-        return chat.request_body(model, request, self._quirks, stream=stream)
+        return chat.request_body(model, request, self._of_models.get(model, self._quirks), stream=stream)
 
     def read(self, payload: Mapping[str, object], model: str, request: ModelRequest) -> Completion | Fault:
         return chat.read_completion(payload, model, request, self._quirks)

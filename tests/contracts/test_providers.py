@@ -300,7 +300,9 @@ async def serving(dialect: str) -> AsyncIterator[Server]:
 
 
 def settings(dialect: str, url: str) -> ProviderSettings:
-    return ProviderSettings.of(dialect, base_url=url, api_key=Secret(KEY), deployments={"dep": "gpt-4o"})
+    return ProviderSettings.of(
+        dialect, base_url=url, api_key=Secret(KEY), deployments={"dep": "gpt-4o", "deep": "o3-mini"}
+    )
 
 
 @pytest.fixture(params=DIALECTS)
@@ -374,7 +376,7 @@ async def test_request_says_what_was_asked_and_nothing_about_this_machine(
     assert body["temperature"] == 0.5
     assert "u_1" in json.dumps(body)
     assert body["messages"][-1] == {"role": "user", "content": PROMPT}
-    assert body["max_tokens" if provider.name == "anthropic" else "max_completion_tokens"] == 50
+    assert body["max_completion_tokens" if provider.name == "openai" else "max_tokens"] == 50
     assert headers["X-Client-Request-Id"] == "tr_1"
     assert KEY in (headers.get("Authorization", "") + headers.get("api-key", ""))
     assert not [name for name in headers if "stainless" in name.lower() or "leak" in name.lower()]
@@ -392,6 +394,17 @@ async def test_azure_model_is_a_deployment_in_the_path() -> None:
 
     assert {seen.path for seen in server.seen} == {"/openai/deployments/my-deployment/chat/completions"}
     assert {seen.query["api-version"] for seen in server.seen} == {"2024-10-21"}
+
+
+async def test_azure_reasoning_deployments_get_the_limit_they_accept() -> None:
+    async with serving("azure") as server:
+        provider = open_provider(settings("azure", server.url), SystemClock())
+
+        for deployment in ("dep", "deep"):
+            await provider.complete(deployment, asking())
+        await provider.close()
+
+    assert [body.get("max_completion_tokens") for body in server.bodies] == [None, 50]
 
 
 async def test_streaming_asks_for_usage_where_it_is_not_given_unasked(provider: Provider, server: Server) -> None:

@@ -34,7 +34,7 @@ def body(endpoint: str, asked: ModelRequest, *, stream: bool = False) -> dict[st
 
 @pytest.mark.parametrize(
     ("endpoint", "field"),
-    [("openai", "max_completion_tokens"), ("azure", "max_completion_tokens"), ("deepseek", "max_tokens")],
+    [("openai", "max_completion_tokens"), ("azure", "max_tokens"), ("deepseek", "max_tokens")],
 )
 def test_output_limit_has_the_endpoints_own_name(endpoint: str, field: str) -> None:
     assert body(endpoint, request())[field] == 9
