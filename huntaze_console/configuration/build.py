@@ -1,0 +1,235 @@
+"""Checked sections -> Settings: seconds become nanoseconds, and each package gets its own frozen settings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from engine.costs.settings import CostSettings, PriceOverride, SyncSettings
+from engine.kernel.backoff import Backoff
+from engine.kernel.secret import Secret
+from engine.kernel.values import decimal_usd, nanos
+from engine.limiter.settings import AccountLimit, LimiterSettings
+from engine.messaging.settings import PlatformSettings, SendingSettings
+from engine.orchestrator.settings import BreakerSettings, OrchestratorSettings, RetrySettings
+from engine.providers import Timeouts
+from huntaze_console.configuration.layers import Layer
+from huntaze_console.configuration.problems import dotted
+from huntaze_console.configuration.sections import (
+    PlatformSection,
+    PriceSection,
+    ProviderSection,
+    Section,
+    Sections,
+)
+from huntaze_console.configuration.settings import ProviderRow, Settings, Shown
+from huntaze_console.configuration.shape import Path
+from huntaze_console.configuration.tools import Preferences, aliases, routes
+
+DEFAULT = "default"
+
+
+def build(sections: Sections, layer: Layer, preferences: Preferences, *, simulated: bool) -> Settings:
+    """The settings that sound sections mean; `layer` says where each value came from."""
+    return Settings(
+        source=layer.source,
+        simulated=simulated,
+        console=sections.console,
+        daemon=sections.daemon,
+        backends=sections.backends,
+        providers={name: _row(name, row) for name, row in sections.providers.items()},
+        orchestrator=_orchestrator(sections, preferences),
+        tool_aliases=aliases(sections.tools),
+        costs=_costs(sections),
+        sync=_sync(sections),
+        dynamodb=sections.dynamodb,
+        limiter=_limiter(sections),
+        accounts=dict(sections.accounts),
+        platform=_platform(sections),
+        sending=_sending(sections.platform),
+        campaigns=sections.campaigns,
+        alerts=sections.alerts,
+        smtp=sections.smtp,
+        queue=sections.queue,
+        simulation=sections.simulation,
+        logging=sections.logging,
+        shown=tuple(_shown(sections, layer)),
+    )
+
+
+def _row(name: str, row: ProviderSection) -> ProviderRow:
+    return ProviderRow(
+        name=name,
+        dialect=row.dialect,
+        base_url=row.base_url,
+        api_key=row.api_key,
+        api_key_env=row.api_key_env,
+        organization=row.organization,
+        api_version=row.api_version,
+        deployments=dict(row.deployments),
+        default_model=row.default_model,
+        enabled=row.enabled,
+        max_connections=row.max_connections,
+    )
+
+
+def _orchestrator(sections: Sections, preferences: Preferences) -> OrchestratorSettings:
+    section = sections.orchestrator
+    retry, breaker = section.retry, section.breaker
+    return OrchestratorSettings(
+        tools=routes(sections, preferences),
+        timeouts=Timeouts(
+            connect=nanos(section.connect_seconds),
+            first_byte=nanos(section.first_byte_seconds),
+            total=nanos(section.total_seconds),
+        ),
+        total=nanos(section.task_seconds),
+        concurrency=section.concurrency,
+        retry=RetrySettings(
+            attempts=retry.attempts,
+            backoff=_backoff(retry.base_seconds, retry.ceiling_seconds, retry.floor_seconds),
+            patience=nanos(retry.patience_seconds),
+        ),
+        breaker=BreakerSettings(
+            failure_rate=breaker.failure_rate,
+            window=nanos(breaker.window_seconds),
+            least_calls=breaker.least_calls,
+            open_for=nanos(breaker.open_seconds),
+            open_at_most=nanos(breaker.open_at_most_seconds),
+            probe_lease=nanos(breaker.probe_lease_seconds),
+        ),
+    )
+
+
+def _backoff(base: float, ceiling: float, floor: float) -> Backoff:
+    return Backoff(base=nanos(base), ceiling=nanos(ceiling), floor=nanos(floor))
+
+
+def _costs(sections: Sections) -> CostSettings:
+    section, providers = sections.costs, sections.providers
+    deployments = {
+        name: model for row in providers.values() if row.dialect == "azure" for name, model in row.deployments.items()
+    }
+    return CostSettings(
+        time_zone=section.time_zone,
+        day_threshold=section.day_threshold_usd,
+        month_threshold=section.month_threshold_usd,
+        overrides=tuple(map(_override, section.prices)),
+        azure_deployments=deployments,
+        price_as={name: row.priced_as for name, row in providers.items() if row.priced_as},
+        local_providers=tuple(name for name, row in providers.items() if row.free),
+        hold_lease=nanos(section.hold_lease_seconds),
+    )
+
+
+def _override(price: PriceSection) -> PriceOverride:
+    return PriceOverride(
+        provider=price.provider,
+        model=price.model,
+        from_day=price.from_,
+        input=price.input,
+        output=price.output,
+        cached=price.cached,
+        cache_write=price.cache_write,
+        reasoning=price.reasoning,
+    )
+
+
+def _sync(sections: Sections) -> SyncSettings:
+    section = sections.dynamodb
+    return SyncSettings(
+        table=section.costs_table,
+        behind_after=nanos(section.behind_seconds),
+        idle_wait=nanos(section.idle_seconds),
+        parallel=section.parallel,
+        timeout=nanos(section.timeout_seconds),
+    )
+
+
+def _limiter(sections: Sections) -> LimiterSettings:
+    section = sections.limiter
+    own = {
+        account_id: AccountLimit(
+            messages=account.limit or section.messages,
+            width=nanos(account.window_seconds or section.window_seconds),
+        )
+        for account_id, account in sections.accounts.items()
+        if account.limit or account.window_seconds
+    }
+    return LimiterSettings(
+        messages=section.messages,
+        width=nanos(section.window_seconds),
+        send_timeout=nanos(section.send_timeout_seconds),
+        accounts=own,
+    )
+
+
+def _platform(sections: Sections) -> PlatformSettings:
+    section = sections.platform
+    return PlatformSettings(
+        url=section.url,
+        token=section.token,
+        user_agent=section.user_agent,
+        idempotent=section.idempotent,
+        connect_timeout=nanos(section.connect_seconds),
+        send_timeout=nanos(sections.limiter.send_timeout_seconds),
+        read_timeout=nanos(section.read_seconds),
+    )
+
+
+def _sending(section: PlatformSection) -> SendingSettings:
+    return SendingSettings(
+        consent_max_age=nanos(section.consent_max_age_seconds),
+        lease=nanos(section.lease_seconds),
+        backoff=_backoff(section.backoff_base_seconds, section.backoff_ceiling_seconds, section.backoff_floor_seconds),
+        max_attempts=section.max_attempts,
+    )
+
+
+# ── what `config show` shows ────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _shown(section: Section | Mapping[str, Any], layer: Layer, path: Path = ()) -> Iterable[Shown]:
+    for key, value in _entries(section):
+        here = (*path, key)
+        if isinstance(value, Section | Mapping):
+            yield from _shown(value, layer, here)
+        elif isinstance(value, tuple) and any(isinstance(part, Section) for part in value):
+            yield from _shown({str(index): part for index, part in enumerate(value)}, layer, here)
+        else:
+            yield Shown(dotted(here), _text(value, key), layer.places.get(_counted(here)) or _above(layer, here))
+
+
+def _entries(section: Section | Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
+    if isinstance(section, Mapping):
+        return section.items()
+    fields = type(section).model_fields
+    return ((field.alias or name, getattr(section, name)) for name, field in fields.items())
+
+
+def _counted(path: Path) -> Path:
+    """The path as a layer knows it: places in a list are numbers there."""
+    return tuple(int(part) if str(part).isdigit() and path[0] == "costs" else part for part in path)
+
+
+def _above(layer: Layer, path: Path) -> str:
+    """Who said a whole table at once, as a variable can; else it is the default."""
+    for length in range(len(path) - 1, 1, -1):
+        place = layer.places.get(_counted(path[:length]), "")
+        if place and ":" not in place:
+            return place
+    return DEFAULT
+
+
+def _text(value: object, key: str) -> str:
+    if isinstance(value, Secret):
+        return "(set)" if value else "(not set)"
+    if key.endswith("_usd") and isinstance(value, int):
+        return f'"{decimal_usd(value)}"'
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, tuple):
+        return "[" + ", ".join(_text(part, "") for part in value) + "]"
+    if value is None:
+        return "(not set)"
+    return f"{value:g}" if isinstance(value, float) else str(value) if isinstance(value, int) else f'"{value}"'

@@ -1,0 +1,383 @@
+"""What each section of config.toml may say.
+
+Durations are seconds with the unit in the key, money is a decimal string, and nothing is converted by guessing: a port
+in quotes is an error. Defaults come from the packages that own the figures, so that they stand in one place; what only
+the composition root needs is defined here. config.toml says what each is for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from decimal import Decimal, InvalidOperation
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, InstanceOf, StringConstraints
+from pydantic_core import PydanticCustomError
+
+from engine.costs.settings import CostSettings, SyncSettings
+from engine.kernel.secret import Secret
+from engine.kernel.values import NanoUSD, seconds, usd
+from engine.limiter.settings import LimiterSettings
+from engine.messaging.settings import PlatformSettings, SendingSettings
+from engine.orchestrator.settings import BreakerSettings, OrchestratorSettings, RetrySettings
+from engine.providers import Timeouts
+from huntaze_console.configuration import shipped
+
+_DAY_SECONDS = 86_400
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+
+def _money(value: object) -> object:
+    if isinstance(value, int | float):
+        raise PydanticCustomError("money", 'money is written in quotes, as in "5.00": a float cannot hold it exactly')
+    if not isinstance(value, str):
+        raise PydanticCustomError("money", 'is not an amount of dollars in quotes such as "5.00"')
+    try:
+        amount = usd(value)
+    except ValueError as error:
+        raise PydanticCustomError("money", 'is not an amount of dollars such as "5.00"') from error
+    if amount < 0:
+        raise PydanticCustomError("money", "is negative")
+    return amount
+
+
+def _price(value: object) -> object:
+    if not isinstance(value, str):
+        raise PydanticCustomError("price", 'is not a price in dollars per million tokens in quotes, such as "0.15"')
+    try:
+        amount = Decimal(value)
+    except InvalidOperation as error:
+        raise PydanticCustomError("price", 'is not a price in dollars per million tokens such as "0.15"') from error
+    if not (amount.is_finite() and 0 <= amount <= 1_000_000):
+        raise PydanticCustomError("price", "is not between 0 and 1000000 dollars per million tokens")
+    return amount
+
+
+def _day(value: object) -> object:
+    try:
+        return date.fromisoformat(value) if isinstance(value, str) else value
+    except ValueError as error:
+        raise PydanticCustomError("day", "is not a day such as 2026-01-31") from error
+
+
+def _zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError) as error:
+        raise PydanticCustomError("zone", "is not a time zone such as Europe/Paris") from error
+    return name
+
+
+def _address(url: str) -> str:
+    if not url:
+        return url
+    if not url.startswith(("http://", "https://")):
+        raise PydanticCustomError("address", "is not an address that starts with https:// or http://")
+    if "@" in url.split("//", 1)[1].split("/", 1)[0]:
+        raise PydanticCustomError("address", "holds a user or password; a secret does not belong into an address")
+    if any(not "!" <= letter <= "~" for letter in url):
+        raise PydanticCustomError("address", "holds a blank or a character no address can hold")
+    return url.rstrip("/")
+
+
+def _variable(name: str) -> str:
+    if name and not (name.replace("_", "").isalnum() and name.upper() == name and not name[0].isdigit()):
+        raise PydanticCustomError("variable", "is not the NAME of an environment variable, such as OPENAI_API_KEY")
+    return name
+
+
+def _clock_time(text: str) -> str:
+    hours, colon, minutes = text.partition(":")
+    valid = colon and hours.isdigit() and minutes.isdigit() and int(hours) < 24 and int(minutes) < 60
+    if text and not (valid and len(text) == 5):
+        raise PydanticCustomError("clock", "is not a time of day such as 22:00")
+    return text
+
+
+def _no_literal(value: object) -> object:
+    if not isinstance(value, Secret):
+        raise PydanticCustomError("secret_in_file", "a secret does not belong into a configuration file")
+    return value
+
+
+def _temperature(value: object) -> object:
+    return None if value == "default" else value
+
+
+Seconds = Annotated[float, Field(gt=0, le=400 * _DAY_SECONDS)]
+Wait = Annotated[float, Field(ge=0, le=400 * _DAY_SECONDS)]
+Count = Annotated[int, Field(ge=1, le=1_000_000_000)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Temperature = Annotated[Annotated[float, Field(ge=0, le=2)] | None, BeforeValidator(_temperature)]
+Port = Annotated[int, Field(ge=0, le=65_535)]
+Money = Annotated[NanoUSD, BeforeValidator(_money)]
+Price = Annotated[Decimal, BeforeValidator(_price)]
+Day = Annotated[date, BeforeValidator(_day)]
+Zone = Annotated[str, AfterValidator(_zone)]
+Address = Annotated[str, AfterValidator(_address)]
+Variable = Annotated[str, AfterValidator(_variable)]
+ClockTime = Annotated[str, AfterValidator(_clock_time)]
+Words = Annotated[tuple[str, ...], Field(strict=False)]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+Key = Annotated[InstanceOf[Secret], BeforeValidator(_no_literal)]
+
+_CALL = Timeouts()
+_ORCHESTRATOR = OrchestratorSettings()
+_RETRY = RetrySettings()
+_BREAKER = BreakerSettings()
+_COSTS = CostSettings()
+_SYNC = SyncSettings()
+_LIMITER = LimiterSettings()
+_PLATFORM = PlatformSettings()
+_SENDING = SendingSettings()
+
+
+class ConsoleSection(Section):
+    """The terminal."""
+
+    theme: Literal["dark", "light", "ansi"] = "dark"
+    frames_per_second: Annotated[int, Field(ge=1, le=10)] = 4
+    confirm_above_fans: Annotated[int, Field(ge=0)] = 100
+    mouse: bool = True
+    bell: bool = False
+
+
+class DaemonSection(Section):
+    """Where the HTTP API listens, and how the daemon ends."""
+
+    host: Name = "127.0.0.1"
+    port: Port = 8642
+    drain_seconds: Wait = 30.0
+    tls_cert: str = ""
+    tls_key: str = ""
+
+
+class BackendsSection(Section):
+    """Which adapter stands behind which port."""
+
+    ledger_sync: Literal["off", "dynamodb"] = "off"
+    limiter: Literal["local"] = "local"
+    queue: Literal["sqlite"] = "sqlite"
+    redis_url: Key = Secret()
+    redis_url_file: str = ""
+
+
+class ProviderSection(Section):
+    """One endpoint. Keys come from the environment or a private file."""
+
+    dialect: Literal["openai", "azure", "anthropic"] = "openai"
+    base_url: Address = ""
+    api_key_env: Variable = ""
+    api_key: Key = Secret()
+    api_key_file: str = ""
+    organization: str = ""
+    api_version: str = ""
+    deployments: Mapping[Name, Name] = Field(default_factory=dict)
+    default_model: str = ""
+    enabled: bool = True
+    priced_as: str = ""
+    free: bool = False
+    max_connections: Count = 100
+
+
+class RetrySection(Section):
+    attempts: Annotated[int, Field(ge=1, le=20)] = _RETRY.attempts
+    base_seconds: Seconds = seconds(_RETRY.backoff.base)
+    ceiling_seconds: Seconds = seconds(_RETRY.backoff.ceiling)
+    floor_seconds: Seconds = seconds(_RETRY.backoff.floor)
+    patience_seconds: Wait = seconds(_RETRY.patience)
+
+
+class BreakerSection(Section):
+    failure_rate: Share = _BREAKER.failure_rate
+    window_seconds: Seconds = seconds(_BREAKER.window)
+    least_calls: Count = _BREAKER.least_calls
+    open_seconds: Seconds = seconds(_BREAKER.open_for)
+    open_at_most_seconds: Seconds = seconds(_BREAKER.open_at_most)
+    probe_lease_seconds: Seconds = seconds(_BREAKER.probe_lease)
+
+
+class OrchestratorSection(Section):
+    connect_seconds: Seconds = seconds(_CALL.connect)
+    first_byte_seconds: Seconds = seconds(_CALL.first_byte)
+    total_seconds: Seconds = seconds(_CALL.total)
+    task_seconds: Seconds = seconds(_ORCHESTRATOR.total)
+    concurrency: Annotated[int, Field(ge=1, le=1_000)] = _ORCHESTRATOR.concurrency
+    retry: RetrySection = Field(default_factory=RetrySection)
+    breaker: BreakerSection = Field(default_factory=BreakerSection)
+    model_aliases: Mapping[Name, Name] = Field(default_factory=lambda: dict(shipped.MODEL_ALIASES))
+
+
+class ToolSection(Section):
+    """Which model does a tool's work. `provider` and `model` are the first choice, `fallback` the next ones."""
+
+    provider: Name
+    model: Name
+    fallback: Words = ()
+    max_output_tokens: Annotated[int, Field(ge=1, le=200_000)] = 400
+    temperature: Temperature = None
+    system: str = ""
+    aliases: Words = ()
+
+
+class PriceSection(Section):
+    """Dollars per million tokens, from a day on."""
+
+    provider: Name
+    model: Name
+    from_: Annotated[Day, Field(alias="from")]
+    input: Price
+    output: Price
+    cached: Price | None = None
+    cache_write: Price | None = None
+    reasoning: Price | None = None
+
+
+class CostsSection(Section):
+    time_zone: Zone = _COSTS.time_zone
+    day_threshold_usd: Money = _COSTS.day_threshold
+    month_threshold_usd: Money = _COSTS.month_threshold
+    hold_lease_seconds: Seconds = seconds(_COSTS.hold_lease)
+    prices: Annotated[tuple[PriceSection, ...], Field(strict=False)] = ()
+
+
+class DynamoSection(Section):
+    """The ledger's copy in DynamoDB, used when `backends.ledger_sync` says so."""
+
+    costs_table: Name = _SYNC.table
+    alerts_table: Name = "huntaze-cost-alerts-production"
+    region: Name = "us-east-1"
+    endpoint: Address = ""
+    ttl_days: Annotated[int, Field(ge=1, le=3_650)] = 30
+    behind_seconds: Seconds = seconds(_SYNC.behind_after)
+    idle_seconds: Seconds = seconds(_SYNC.idle_wait)
+    parallel: Annotated[int, Field(ge=1, le=64)] = _SYNC.parallel
+    timeout_seconds: Seconds = seconds(_SYNC.timeout)
+
+
+class LimiterSection(Section):
+    messages: Annotated[int, Field(ge=1, le=10_000)] = _LIMITER.messages
+    window_seconds: Seconds = seconds(_LIMITER.width)
+    send_timeout_seconds: Seconds = seconds(_LIMITER.send_timeout)
+
+
+class AccountSection(Section):
+    """What is known of one account; everything is optional."""
+
+    name: str = ""
+    time_zone: Zone | None = None
+    limit: Annotated[int, Field(ge=1, le=10_000)] | None = None
+    window_seconds: Seconds | None = None
+
+
+class PlatformSection(Section):
+    """The operator's own gateway to the message platform, and how sends to it are repeated."""
+
+    url: Address = _PLATFORM.url
+    user_agent: Name = _PLATFORM.user_agent
+    token: Key = Secret()
+    token_file: str = ""
+    idempotent: bool = _PLATFORM.idempotent
+    connect_seconds: Seconds = seconds(_PLATFORM.connect_timeout)
+    read_seconds: Seconds = seconds(_PLATFORM.read_timeout)
+    consent_max_age_seconds: Wait = seconds(_SENDING.consent_max_age)
+    lease_seconds: Seconds = seconds(_SENDING.lease)
+    max_attempts: Annotated[int, Field(ge=1, le=1_000)] = _SENDING.max_attempts
+    backoff_base_seconds: Seconds = seconds(_SENDING.backoff.base)
+    backoff_ceiling_seconds: Seconds = seconds(_SENDING.backoff.ceiling)
+    backoff_floor_seconds: Seconds = seconds(_SENDING.backoff.floor)
+
+
+class CampaignsSection(Section):
+    page_size: Annotated[int, Field(ge=1, le=1_000)] = 100
+    disclosure: bool = True
+    disclosure_text: Name = "Written with AI"
+    quiet_from: ClockTime = ""
+    quiet_to: ClockTime = ""
+
+
+class AlertsSection(Section):
+    """The rules' figures and where notices go."""
+
+    throttle_seconds: Wait = 1_800.0
+    history_days: Annotated[int, Field(ge=1, le=3_650)] = 90
+    check_seconds: Seconds = 10.0
+    error_rate: Share = 0.05
+    error_window_seconds: Seconds = 300.0
+    error_least_calls: Count = 20
+    queue_age_seconds: Seconds = 300.0
+    dead_letters: Count = 1
+    limiter_saturated_seconds: Seconds = 300.0
+    sync_lag_seconds: Seconds = 900.0
+    email_to: Words = ()
+    sns_topic: str = "huntaze-cost-alerts"
+    slack_webhook_url: Key = Secret()
+    slack_webhook_url_file: str = ""
+
+
+class SmtpSection(Section):
+    """The mail server for alerts; none while `host` is empty."""
+
+    host: str = ""
+    port: Port = 587
+    security: Literal["starttls", "tls", "none"] = "starttls"
+    username: str = ""
+    password: Key = Secret()
+    password_file: str = ""
+    from_address: str = ""
+    timeout_seconds: Seconds = 20.0
+
+
+class QueueSection(Section):
+    workflow_queue: Name = "huntaze-hybrid-workflows"
+    rate_limiter_queue: Name = "huntaze-rate-limiter-queue"
+    dead_letter_queue: Name = "huntaze-ai-processing-dlq"
+
+
+class SimulationSection(Section):
+    """What a simulation starts with where no flag says otherwise."""
+
+    scenario: Name = "quiet-day"
+    seed: Annotated[int, Field(ge=0)] = 7
+    speed: Annotated[float, Field(gt=0, le=10_000)] = 1.0
+
+
+class LoggingSection(Section):
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["text", "json"] = "text"
+    message_texts: bool = False
+
+
+def _providers() -> dict[str, ProviderSection]:
+    return {name: ProviderSection.model_validate(dict(row)) for name, row in shipped.PROVIDERS.items()}
+
+
+def _tools() -> dict[str, ToolSection]:
+    return {name: ToolSection.model_validate(dict(row)) for name, row in shipped.TOOLS.items()}
+
+
+class Sections(Section):
+    """The whole file."""
+
+    console: ConsoleSection = Field(default_factory=ConsoleSection)
+    daemon: DaemonSection = Field(default_factory=DaemonSection)
+    backends: BackendsSection = Field(default_factory=BackendsSection)
+    providers: Mapping[Name, ProviderSection] = Field(default_factory=_providers)
+    orchestrator: OrchestratorSection = Field(default_factory=OrchestratorSection)
+    tools: Mapping[Name, ToolSection] = Field(default_factory=_tools)
+    costs: CostsSection = Field(default_factory=CostsSection)
+    dynamodb: DynamoSection = Field(default_factory=DynamoSection)
+    limiter: LimiterSection = Field(default_factory=LimiterSection)
+    accounts: Mapping[Name, AccountSection] = Field(default_factory=dict)
+    platform: PlatformSection = Field(default_factory=PlatformSection)
+    campaigns: CampaignsSection = Field(default_factory=CampaignsSection)
+    alerts: AlertsSection = Field(default_factory=AlertsSection)
+    smtp: SmtpSection = Field(default_factory=SmtpSection)
+    queue: QueueSection = Field(default_factory=QueueSection)
+    simulation: SimulationSection = Field(default_factory=SimulationSection)
+    logging: LoggingSection = Field(default_factory=LoggingSection)
