@@ -1,0 +1,274 @@
+"""The console itself: places, keys, the palette, and what happens when something breaks. Nothing is painted here."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import ClassVar
+
+from textual.app import App
+from textual.binding import Binding, BindingType
+from textual.screen import Screen
+
+from engine.surface.commands import HaltSending, ResumeSending
+from screens import theme as themes
+from screens.feed import Feed
+from screens.formatting import clean
+from screens.place import PLACES, Console, Place
+from screens.source import ConsoleOptions, Source
+from screens.view import View
+
+LEFT, CRASHED = 0, 70  # what a run returns: the operator left; a screen broke and the console must be built again
+HUNG_UP, TERMINATED = 128 + signal.SIGHUP, 128 + signal.SIGTERM
+_REBUILDS = 3  # times a broken console is built again before it gives up
+
+_SCREENS = {
+    "overview": ("screens.overview", "OverviewScreen"),
+    "costs": ("screens.costs", "CostsScreen"),
+    "providers": ("screens.providers", "ProvidersScreen"),
+    "queue": ("screens.queue", "QueueScreen"),
+    "limits": ("screens.limits", "LimitsScreen"),
+    "campaigns": ("screens.campaigns", "CampaignsScreen"),
+    "alerts": ("screens.alerts", "AlertsScreen"),
+}
+
+
+def _opener(place: str) -> Callable[[], Screen[None]]:
+    """Builds a place when it is first visited: the first frame does not wait for the others' code."""
+
+    def build() -> Screen[None]:
+        module, name = _SCREENS[place]
+        screen: Screen[None] = getattr(import_module(module), name)()
+        return screen
+
+    return build
+
+
+class ConsoleApp(Console):
+    """Modes, bindings and the command palette over a source."""
+
+    MODES: ClassVar[dict[str, str | Callable[[], Screen[None]]]] = {place: _opener(place) for place in PLACES}
+    DEFAULT_MODE = "overview"
+    ENABLE_COMMAND_PALETTE = True
+    COMMAND_PALETTE_BINDING = "ctrl+p"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *(Binding(str(number), f"place('{place}')", place) for number, place in enumerate(PLACES, 1)),
+        Binding("c", "compose_campaign", "new campaign"),
+        Binding("space", "freeze", "freeze"),
+        Binding("S", "halt", "stop sending"),
+        Binding("S", "resume_sending", "resume sending"),
+        Binding("colon,ctrl+p", "command_palette", "go"),
+        Binding("q", "leave", "leave"),
+        Binding("question_mark", "help", "help"),
+        Binding("ctrl+t", "next_theme", "next theme", show=False),
+        Binding("ctrl+c", "leave", "leave", show=False),
+    ]
+    CSS = """
+    * { scrollbar-color: $panel; scrollbar-background: $background; scrollbar-color-hover: $primary; }
+    Toast { max-width: 76; padding: 0 1; }
+    """
+
+    def __init__(
+        self, source: Source, *, options: ConsoleOptions | None = None, notice: str = "", start: str = "overview"
+    ) -> None:
+        super().__init__()
+        self.source = source
+        self.options = options or ConsoleOptions()
+        self.feed = Feed(source, self._show)
+        self.failure = ""
+        self._notice, self._start = notice, start
+        self.animation_level = "none"
+        for name in themes.NAMES:
+            self.register_theme(themes.theme(name))
+        self.theme = f"huntaze-{self.options.theme if self.options.theme in themes.NAMES else 'dark'}"
+
+    # ── the feed ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def on_mount(self) -> None:
+        if self._start != "overview":
+            self.switch_mode(self._start)
+        if self._notice:
+            self.tell(self._notice, severity="error")
+        self._look()
+
+    def _look(self) -> None:
+        if _terminal_is_gone():
+            self.exit(HUNG_UP)
+            return
+        self.set_timer(self.feed.tick(), self._look)
+
+    def _show(self, view: View) -> None:
+        if isinstance(self.screen, Place) and self.screen.is_mounted:
+            self.screen.show(view)
+
+    # ── words ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def tell(self, text: str, *, severity: str = "information") -> None:
+        level = severity if severity in ("warning", "error") else "information"
+        self.notify(clean(text, longest=400), severity=level, markup=False, timeout=8 if level == "error" else 4)  # type: ignore[arg-type]
+
+    def _handle_exception(self, error: Exception) -> None:
+        """A broken screen ends this run; `run_console` builds a new one. Nothing of the values in play is shown."""
+        if self._exception is None:
+            self._exception = error
+            self._exception_event.set()
+        self.failure = _where(error)
+        self.options.log(f"the console broke and was built again: {self.failure}")
+        self._return_code = CRASHED
+        self._return_value = CRASHED
+        self._close_messages_no_wait()
+
+    # ── actions ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action in ("halt", "resume_sending", "compose_campaign"):
+            view = self.feed.view
+            if view.link.read_only or not view.loaded or not view.link.up:
+                return False
+            if action == "compose_campaign":
+                return True
+            return (action == "halt") is not bool(view.snapshot.engine.halted_by)
+        return True
+
+    async def action_place(self, place: str) -> None:
+        """Go to a numbered place; there already, go back to its first screen."""
+        if self.current_mode != place:
+            await self.switch_mode(place)
+            return
+        while len(self.screen_stack) > 1:
+            await self.pop_screen()
+
+    def action_help(self) -> None:
+        from screens.help import HelpScreen
+
+        self.push_screen(HelpScreen(self.screen))
+
+    def action_compose_campaign(self) -> None:
+        self.push_screen(import_module("screens.compose").ComposeScreen())
+
+    def action_freeze(self) -> None:
+        self.feed.freeze()
+        self.feed.tick()
+
+    def action_halt(self) -> None:
+        """Stops at once: nothing is lost by stopping, so nothing is asked."""
+        if isinstance(self.screen, Place):
+            self.screen.send(HaltSending(actor=self.options.actor))
+
+    def action_resume_sending(self) -> None:
+        from screens.widgets.confirm import Confirm
+
+        screen = self.screen
+        waiting = sum(
+            campaign.open for campaign in self.feed.view.snapshot.campaigns.values() if campaign.state == "running"
+        )
+
+        def answered(yes: bool | None) -> None:
+            if yes and isinstance(screen, Place):
+                screen.send(ResumeSending(actor=self.options.actor))
+
+        self.push_screen(Confirm(f"Resume all sending? {waiting:,} messages of running campaigns wait."), answered)
+
+    def action_leave(self) -> None:
+        if not self.options.drains:
+            self.exit(LEFT)
+            return
+        from screens.widgets.confirm import Confirm
+
+        def answered(yes: bool | None) -> None:
+            if yes:
+                self.exit(LEFT)
+
+        self.push_screen(
+            Confirm("Leave and stop the engine? It finishes or parks what is in flight; nothing is lost."), answered
+        )
+
+    def action_next_theme(self) -> None:
+        at = themes.NAMES.index(self.theme.removeprefix("huntaze-"))
+        self.theme = f"huntaze-{themes.NAMES[(at + 1) % len(themes.NAMES)]}"
+
+
+def _where(error: Exception) -> str:
+    """The kind and the place of an error, without its message: that may carry a secret."""
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [frame for frame in frames if "screens" in frame.filename] or frames
+    place = f" at {Path(ours[-1].filename).name}:{ours[-1].lineno}" if ours else ""
+    return f"{type(error).__name__}{place}"
+
+
+def _terminal_is_gone() -> bool:
+    """A terminal that hung up without a signal: every question about it is an input-output error."""
+    try:
+        stdin = sys.__stdin__
+        if stdin is not None and os.isatty(stdin.fileno()):
+            os.get_terminal_size(stdin.fileno())
+    except (OSError, ValueError):
+        return True
+    return False
+
+
+def run_console(source: Source, *, options: ConsoleOptions | None = None) -> int:
+    """Show the console until the operator leaves or the terminal is lost; the exit code. Draining is the caller's."""
+    return asyncio.run(show_console(source, options=options))
+
+
+async def show_console(source: Source, *, options: ConsoleOptions | None = None) -> int:
+    """As `run_console`, on a running loop. 0: left; 129: the terminal hung up; 143: terminated; 70: broken for good."""
+    notice, start = "", "overview"
+    no_colour = "NO_COLOR" in os.environ  # Textual takes it out of the environment
+    for _ in range(_REBUILDS + 1):
+        if no_colour:
+            os.environ["NO_COLOR"] = "1"
+        app = ConsoleApp(source, options=options, notice=notice, start=start)
+        code = await _run(app)
+        if code != CRASHED:
+            return code
+        start = app.current_mode if app.current_mode in PLACES else "overview"
+        notice = f"The screen broke and was built again ({app.failure}). The engine went on; the log has a line."
+    return CRASHED
+
+
+async def _run(app: App[int]) -> int:
+    loop = asyncio.get_running_loop()
+    received: list[int] = []
+
+    def hung_up() -> None:
+        received.append(HUNG_UP)
+        _let_go_of_terminal()
+        app.exit(HUNG_UP)
+
+    def terminated() -> None:
+        received.append(TERMINATED)
+        app.exit(TERMINATED)
+
+    loop.add_signal_handler(signal.SIGHUP, hung_up)
+    loop.add_signal_handler(signal.SIGTERM, terminated)
+    try:
+        result = await app.run_async()
+    finally:
+        loop.remove_signal_handler(signal.SIGHUP)
+        loop.remove_signal_handler(signal.SIGTERM)
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError  # run_async swallows it
+    return (
+        received[0]
+        if received
+        else LEFT
+        if result is None and not app.return_code
+        else result or app.return_code or LEFT
+    )
+
+
+def _let_go_of_terminal() -> None:
+    """Point the standard streams at nothing: a lost terminal neither blocks a writer nor spins a reader."""
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for stream in (0, 1, 2):
+        os.dup2(nowhere, stream)
+    os.close(nowhere)

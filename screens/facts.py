@@ -1,0 +1,86 @@
+"""What screens work out of a snapshot before they show it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from engine.surface.snapshot import FINAL_CAMPAIGN_STATES, AccountView, CampaignView, ModelView, finish_at
+from screens.formatting import clean, moment
+from screens.view import View
+
+_SEVERITIES = ("critical", "warning", "info")
+
+
+def severity_rank(severity: str) -> int:
+    """Worst first."""
+    return _SEVERITIES.index(severity) if severity in _SEVERITIES else len(_SEVERITIES)
+
+
+def failing_share(model: ModelView) -> tuple[int, int]:
+    """Failed and all of a model's newest calls, as far back as the snapshot keeps them."""
+    return sum(not answered for answered in model.outcomes), len(model.outcomes)
+
+
+def failing_tone(failed: int, tried: int) -> str:
+    """Bad from one in five, a warning from one in twenty."""
+    if not failed:
+        return "plain" if tried else "dim"
+    return "badly" if failed * 5 >= tried else "warn" if failed * 20 >= tried else "plain"
+
+
+def busiest(accounts: Iterable[AccountView], now: int) -> list[AccountView]:
+    """Accounts with the paused and the full ones first, then by name."""
+    return sorted(accounts, key=lambda one: (not one.paused, one.free(now), (one.name or one.account_id).casefold()))
+
+
+def account_name(view: View, account_id: str) -> str:
+    """What an account is called; its id where it has no name. Cleaned."""
+    account = view.snapshot.accounts.get(account_id)
+    return clean((account.name if account else "") or account_id, longest=80)
+
+
+def campaign_progress(campaign: CampaignView) -> tuple[int, int]:
+    """Deliveries that are over, and all of them; those left out at creation count in neither."""
+    fans = campaign.fans - campaign.counts.get("skipped", 0)
+    return max(0, fans - campaign.open - campaign.counts.get("uncertain", 0)), fans
+
+
+def finishes_at(campaign: CampaignView, view: View) -> int:
+    """When a campaign will be through at its account's limit, with everything else running there in front of it."""
+    waiting = sum(
+        other.open
+        for other in view.snapshot.campaigns.values()
+        if other.account_id == campaign.account_id and other.state == "running"
+    )
+    return finish_at(view.snapshot, campaign.account_id, max(waiting, campaign.open), view.now)
+
+
+def campaign_word(campaign: CampaignView, view: View) -> tuple[str, str]:
+    """What matters most about a campaign right now, and its tone."""
+    counts = campaign.counts
+    if counts.get("uncertain"):
+        return f"{counts['uncertain']:,} uncertain", "bad"
+    if campaign.state in FINAL_CAMPAIGN_STATES:
+        return f"{campaign.state}{_because(campaign)}", "dim"
+    if counts.get("drafted") and campaign.state == "running":
+        return f"{counts['drafted']:,} to approve", "warn"
+    if campaign.state == "running":
+        return _running(campaign, view)
+    if campaign.state == "scheduled":
+        return f"starts {moment(campaign.starts_at, view.now, view.zone)}", "accent"
+    return f"{campaign.state}{_because(campaign)}", "warn" if campaign.state == "paused" else "dim"
+
+
+def _running(campaign: CampaignView, view: View) -> tuple[str, str]:
+    if view.snapshot.engine.halted_by:
+        return "sending is halted", "bad"
+    account = view.snapshot.accounts.get(campaign.account_id)
+    if account is not None and account.paused:
+        return "account paused", "warn"
+    if not campaign.open:
+        return "finishing", "plain"
+    return f"ends {moment(finishes_at(campaign, view), view.now, view.zone)}", "plain"
+
+
+def _because(campaign: CampaignView) -> str:
+    return f": {clean(campaign.reason, longest=200)}" if campaign.reason else ""

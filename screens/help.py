@@ -1,0 +1,87 @@
+"""Every key that works on the screen below, made from its bindings, and what the marks mean."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import ActiveBinding, Binding, BindingType
+from textual.screen import ModalScreen, Screen
+
+from screens.drawing import BLANK, Line, cell
+from screens.widgets.board import Board
+
+_LEGEND = (
+    ("✔ ok   ◐ degraded, half open   ✖ failing, open, dead   ▶ running   ‖ paused, parked   ✎ waits for approval"),
+    ("▲ critical   ● warning   ○ info   ● slot free   ○ slot taken   ? uncertain: sent or not, nobody knows yet"),
+)
+_NAMES = {
+    "question_mark": "?",
+    "slash": "/",
+    "colon": ":",
+    "escape": "esc",
+    "pageup": "page up",
+    "pagedown": "page down",
+}
+
+
+class HelpScreen(ModalScreen[None]):
+    """Keys in two groups: of this screen, and everywhere."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q,question_mark,enter", "close", "back")]
+    DEFAULT_CSS = """
+    HelpScreen { align: center middle; background: $background 60%; }
+    HelpScreen > Board {
+        width: 76; max-width: 100%; max-height: 90%; background: $surface; border: round $primary;
+    }
+    """
+
+    def __init__(self, below: Screen[Any]) -> None:
+        super().__init__()
+        self._lines = help_lines(below.active_bindings, below)
+        self._lines_high = len(self._lines) + 2
+
+    def compose(self) -> ComposeResult:
+        board = Board()
+        board.can_focus = True
+        board.styles.height = self._lines_high
+        yield board
+
+    def on_mount(self) -> None:
+        self.query_one(Board).paint(lambda _width, _height: self._lines)
+
+    def action_close(self) -> None:
+        self.dismiss()
+
+
+def help_lines(bindings: dict[str, ActiveBinding], below: Screen[Any]) -> list[Line]:
+    """One line an action, with all its keys."""
+    here: dict[str, list[str]] = {}
+    everywhere: dict[str, list[str]] = {}
+    for key, active in bindings.items():
+        if not active.enabled or not active.binding.description or active.binding.system:
+            continue
+        group = everywhere if active.node is below.app else here
+        group.setdefault(active.binding.description, []).append(_NAMES.get(key, key.replace("ctrl+", "^")))
+    lines: list[Line] = [
+        ((" HERE", "head"),),
+        *_group(here),
+        BLANK,
+        ((" EVERYWHERE", "head"),),
+        *_group(everywhere),
+        BLANK,
+    ]
+    return [*lines, *(((f" {text}", "dim"),) for part in _LEGEND for text in _folded(part))]
+
+
+def _folded(text: str) -> list[str]:
+    from screens.formatting import wrap
+
+    return wrap(text, 70)
+
+
+def _group(keys: dict[str, list[str]]) -> list[Line]:
+    cells = [(cell(" " + ", ".join(names), 14, "key"), cell(what, 22)) for what, names in keys.items()]
+    half = (len(cells) + 1) // 2
+    rest = [*cells[half:], *[()] * (half * 2 - len(cells))]
+    return [(*left, *right) for left, right in zip(cells[:half], rest, strict=True)]

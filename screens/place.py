@@ -1,0 +1,188 @@
+"""What every screen is: a status line, a body, a line of keys; and how it asks, tells and confirms."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar, cast
+
+from textual.app import App, ComposeResult
+from textual.binding import Binding, BindingType
+from textual.screen import Screen
+from textual.worker import Worker, WorkerState
+
+from engine.kernel.errors import CommandRefused, HuntazeError
+from engine.surface.commands import Command
+from engine.surface.queries import Page, Query
+from screens.drawing import Line
+from screens.feed import Feed
+from screens.formatting import age, clean, clock
+from screens.source import ConsoleOptions, Source
+from screens.view import View
+from screens.widgets.bars import Key, KeyBar, StatusBar
+
+PLACES = ("overview", "costs", "providers", "queue", "limits", "campaigns", "alerts")
+_NAMES = {
+    "question_mark": "?",
+    "slash": "/",
+    "colon": ":",
+    "escape": "esc",
+    "ctrl+p": "^p",
+    "ctrl+g": "^g",
+    "ctrl+o": "^o",
+}
+
+
+class Console(App[int]):
+    """The app as its screens know it."""
+
+    source: Source
+    options: ConsoleOptions
+    feed: Feed
+
+    def tell(self, text: str, *, severity: str = "information") -> None:
+        """A notice that goes away by itself. The text may be from outside."""
+        raise NotImplementedError
+
+
+class Place(Screen[None]):
+    """A screen of the console. `title` stands in the status line; `place` is the numbered place it belongs to."""
+
+    title_text = ""
+    place = ""
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "back", "back"),
+        Binding("ctrl+r", "reload", "read again", show=False),
+    ]
+    DEFAULT_CSS = "Place { background: $background; color: $foreground; }"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._keys: tuple[Key, ...] = ()
+        self._loading: set[str] = set()
+
+    # ── to be filled in ─────────────────────────────────────────────────────────────────────────────────────────────
+
+    def body(self) -> ComposeResult:
+        """The widgets between the status line and the keys."""
+        yield from ()
+
+    def paint(self, view: View) -> None:
+        """Show a moment. Called when something shown may have changed."""
+
+    def action_reload(self) -> None:
+        """Ask the engine again for what is not in the snapshot."""
+
+    @property
+    def heading(self) -> str:
+        return self.title_text
+
+    # ── what a screen can do ────────────────────────────────────────────────────────────────────────────────────────
+
+    @property
+    def console(self) -> Console:
+        return cast("Console", self.app)
+
+    @property
+    def view(self) -> View:
+        return self.console.feed.view
+
+    def compose(self) -> ComposeResult:
+        yield StatusBar()
+        yield from self.body()
+        yield KeyBar()
+
+    def show(self, view: View) -> None:
+        """Paint everything for a moment."""
+        self.query_one(StatusBar).show(self.heading, view)
+        self.paint(view)
+        self.show_keys()
+
+    def show_keys(self) -> None:
+        self.query_one(KeyBar).show(self.keys(), self.place)
+
+    def keys(self) -> tuple[Key, ...]:
+        """The keys that work here and now, from the bindings themselves."""
+        found: list[Key] = []
+        seen: set[str] = set()
+        for key, active in self.active_bindings.items():
+            binding = active.binding
+            if not binding.show or not active.enabled or binding.action in seen:
+                continue
+            seen.add(binding.action)
+            group = "here" if active.node is not self.app else "place" if key.isdigit() else "everywhere"
+            found.append(Key(_NAMES.get(key, key), binding.description, key, group))
+        return tuple(found)
+
+    def on_screen_resume(self) -> None:
+        self.show(self.console.feed.now())
+
+    def on_descendant_focus(self) -> None:
+        self.show_keys()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action == "back":
+            return len(self.app.screen_stack) > 1
+        return True
+
+    def action_back(self) -> None:
+        if len(self.app.screen_stack) > 1:
+            self.app.pop_screen()
+
+    def ask(self, query: Query, then: Callable[[Page[Any]], None], failed: Callable[[str], None], *, name: str) -> None:
+        """Put a query to the engine; one of each name at a time. Neither callback runs once the screen is gone."""
+        if name in self._loading:
+            return
+        self._loading.add(name)
+        self.run_worker(self._ask(query, then, failed, name), group=name, exit_on_error=False)
+
+    async def _ask(
+        self, query: Query, then: Callable[[Page[Any]], None], failed: Callable[[str], None], name: str
+    ) -> None:
+        try:
+            page = await self.console.source.query(query)
+        except HuntazeError as error:
+            self._loading.discard(name)
+            failed(clean(str(error)))
+            return
+        finally:
+            self._loading.discard(name)
+        then(page)
+
+    def send(self, command: Command, then: Callable[[], None] | None = None) -> None:
+        """Tell the engine; its answer becomes a notice, and the screen reads again."""
+        self.run_worker(self._send(command, then), group="commands", exit_on_error=False)
+
+    async def _send(self, command: Command, then: Callable[[], None] | None) -> None:
+        try:
+            done = await self.console.source.submit(command)
+        except HuntazeError as error:
+            self.console.tell(str(error), severity="error")
+            return
+        self.console.tell(done.summary)
+        if then is not None:
+            then()
+        self.action_reload()
+
+    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
+        if event.state is WorkerState.ERROR and event.worker.error is not None:
+            self.app._handle_exception(cast("Exception", event.worker.error))
+
+
+def as_of(view: View) -> Line:
+    """The age of what is shown, for a panel's title; nothing while it is fresh."""
+    if view.stale_for is None:
+        return ()
+    return ((f"as of {clock(view.link.since, view.zone)}, {age(view.stale_for)} old", "warn"),)
+
+
+def waiting_lines(view: View, what: str) -> Sequence[Line]:
+    """The loading state: what is awaited and what the engine says about it."""
+    note = clean(view.link.note) or "waiting for the engine's first answer"
+    return (((f" {what}: {note}", "dim"),),)
+
+
+def refusal(error: Exception) -> str:
+    """An error as an operator reads it."""
+    if isinstance(error, CommandRefused) and error.field:
+        return clean(f"{error.field}: {error}")
+    return clean(str(error))

@@ -1,0 +1,64 @@
+"""Where the console gets what it shows: one port, whether the engine runs here, elsewhere or not yet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from engine.events import Recorded
+from engine.kernel.values import Instant
+from engine.surface.commands import Command, Done
+from engine.surface.queries import Page, Query
+from engine.surface.snapshot import Snapshot
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """How the console stands to its engine at this moment."""
+
+    attached: bool  # to an engine in another process; else it runs in this one
+    up: bool
+    since: Instant  # when the link came up, or was lost; the engine's clock
+    now: Instant  # the engine's clock at this moment
+    note: str = ""  # why it is not up; empty while it is
+    read_only: bool = False
+
+
+class Source(Protocol):
+    """One engine as the console knows it. Everything handed over is frozen, so nothing needs a lock."""
+
+    def snapshot(self) -> Snapshot:
+        """The newest snapshot. Never waits; may be called from any thread."""
+        ...
+
+    def link(self) -> Link:
+        """Never waits."""
+        ...
+
+    async def query(self, query: Query) -> Page[Any]:
+        """Raises CommandRefused for a filter that means nothing, EngineUnavailable while the link is down."""
+        ...
+
+    async def submit(self, command: Command) -> Done:
+        """Raises CommandRefused when nothing was changed, EngineUnavailable when it is not known to have arrived."""
+        ...
+
+    def recent(self, after: int) -> Sequence[Recorded]:
+        """Events seen past a sequence number, oldest first, as far as a bounded buffer still has them."""
+        ...
+
+
+def _discard(line: str) -> None:
+    """Where the log goes when nobody asked for one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsoleOptions:
+    """What the one who opens the console decides."""
+
+    drains: bool = False  # leaving also drains the engine: ask once
+    theme: str = "dark"  # dark, light or contrast
+    typed_above: int = 2_000  # fans or jobs; a larger act wants its name typed
+    actor: str = "operator"  # who asks, for the audit
+    log: Callable[[str], None] = _discard  # takes one short line, without secrets

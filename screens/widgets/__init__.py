@@ -1,0 +1,1 @@
+"""The console's own widgets: painted line by line, and only where something changed."""

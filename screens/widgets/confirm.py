@@ -1,0 +1,61 @@
+"""A question before what costs money or cannot be undone: it says how many and how much."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Input, Static
+
+from screens.formatting import clean
+
+
+class Confirm(ModalScreen[bool]):
+    """Yes or no. With `typed` the answer is that word, typed: for acts too large for one key."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("y", "answer(True)", "yes"),
+        Binding("n,escape", "answer(False)", "no"),
+        Binding("q", "answer(False)", "no", show=False),
+    ]
+    DEFAULT_CSS = """
+    Confirm { align: center middle; background: $background 60%; }
+    Confirm > Vertical {
+        width: auto; max-width: 76; height: auto; background: $surface; border: round $warning; padding: 0 2;
+    }
+    Confirm Static { width: auto; max-width: 70; height: auto; }
+    Confirm Input { width: 60; border: none; background: $background; height: 1; padding: 0; margin: 1 0 0 0; }
+    Confirm #keys { color: $text-muted; margin: 1 0 0 0; }
+    """
+
+    def __init__(self, question: str, *, detail: str = "", typed: str = "") -> None:
+        super().__init__()
+        self._question, self._detail, self._typed = clean(question), clean(detail), clean(typed)
+
+    def compose(self) -> ComposeResult:
+        with Vertical():
+            yield Static(Content(self._question))
+            if self._detail:
+                yield Static(Content(self._detail))
+            if self._typed:
+                yield Static(
+                    Content(f"Type {self._typed} and press enter to go on; esc leaves everything as it is."), id="keys"
+                )
+                field = Input(id="typed")
+                field.cursor_blink = False
+                yield field
+            else:
+                yield Static(Content("y yes   n no"), id="keys")
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        return not (self._typed and parameters == (True,))
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        self.dismiss(event.value.strip() == self._typed)
+
+    def action_answer(self, yes: bool) -> None:
+        self.dismiss(yes)

@@ -1,0 +1,562 @@
+"""A source whose every answer is written down here: the same screens, to the character, every time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from engine import events
+from engine.events import Recorded
+from engine.kernel.errors import CommandRefused, EngineUnavailable, Refusal
+from engine.kernel.values import HOUR, MILLISECOND, MINUTE, SECOND, Instant, from_datetime, usd
+from engine.surface.commands import Audience, CampaignDraft, Command, Done
+from engine.surface.queries import (
+    AlertRow,
+    BreakdownRow,
+    CallRow,
+    CheckHealth,
+    CostBreakdown,
+    DeliveryRow,
+    EstimateCampaign,
+    EstimateRow,
+    GetCampaign,
+    GetDraft,
+    GetJob,
+    JobRow,
+    ListAlerts,
+    ListCalls,
+    ListCampaigns,
+    ListDeliveries,
+    ListJobs,
+    Page,
+    Query,
+)
+from engine.surface.snapshot import (
+    AccountView,
+    AlertView,
+    CampaignView,
+    EngineView,
+    ModelView,
+    MoneyView,
+    QueueView,
+    Snapshot,
+    SyncView,
+)
+from screens.source import Link
+
+NOW = from_datetime(datetime(2026, 11, 20, 14, 32, 5, tzinfo=UTC))
+STATES = ("normal", "empty", "failing", "huge", "stale")
+
+
+class ScriptedSource:
+    """Answers from a snapshot and from rows made of counters. `submitted` keeps what was commanded."""
+
+    def __init__(self, state: str = "normal") -> None:
+        self.state = state
+        self.shown = snapshot(state)
+        self.linked = Link(attached=state == "stale", up=state != "stale", since=_ago(12 * SECOND), now=NOW, note="")
+        if state == "stale":
+            self.linked = replace(self.linked, since=_ago(72 * SECOND), note="link lost")
+        self.submitted: list[Command] = []
+        self.asked: list[Query] = []
+        self.refuse: CommandRefused | None = None
+        self.rows: dict[type[Query], Callable[[Any], Sequence[Any]]] = dict(_ROWS)
+        self.events: tuple[Recorded, ...] = () if state == "empty" else recent()
+
+    def snapshot(self) -> Snapshot:
+        return self.shown
+
+    def link(self) -> Link:
+        return self.linked
+
+    async def query(self, query: Query) -> Page[Any]:
+        self.asked.append(query)
+        await asyncio.sleep(0)
+        if self.state in ("failing", "stale"):
+            raise EngineUnavailable("the database did not answer within 5 s", remedy="It is tried again by itself")
+        if self.state == "empty" and not isinstance(query, EstimateCampaign):
+            return Page(())
+        rows = self.rows[type(query)](query)
+        if self.state == "huge" and isinstance(query, ListDeliveries | ListJobs):
+            return _page_of(query, 100_000)
+        return Page(tuple(rows), None, self.shown.event_id)
+
+    async def submit(self, command: Command) -> Done:
+        await asyncio.sleep(0)
+        if self.refuse is not None:
+            raise self.refuse
+        self.submitted.append(command)
+        return Done(f"{type(command).__name__} done")
+
+    def recent(self, after: int) -> Sequence[Recorded]:
+        return tuple(one for one in self.events if one.seq > after)
+
+    def become(self, **changes: Any) -> None:
+        """Show a changed snapshot."""
+        self.shown = replace(self.shown, seq=self.shown.seq + 1, **changes)
+
+
+def _ago(span: int) -> Instant:
+    return Instant(NOW - span)
+
+
+# ── snapshots ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def snapshot(state: str) -> Snapshot:
+    if state == "empty":
+        return Snapshot(epoch="e1", seq=1, at=NOW, engine=engine(), money=MoneyView(day="2026-11-20"))
+    found = Snapshot(
+        epoch="e1",
+        seq=4_182,
+        at=NOW,
+        engine=engine(),
+        money=money(),
+        models={f"{model.provider}/{model.model}": model for model in models()},
+        queues={each.queue: each for each in queues()},
+        accounts={account.account_id: account for account in accounts()},
+        campaigns={campaign.campaign_id: campaign for campaign in campaigns()},
+        alerts={alert.alert_id: alert for alert in alerts()},
+        sync=SyncView(state="ok", unsynced=0, oldest_at=None),
+    )
+    return huge(found) if state == "huge" else found
+
+
+def engine() -> EngineView:
+    return EngineView(
+        node="anna-1",
+        version="0.1.0",
+        kind="daemon",
+        mode="simulated",
+        state="running",
+        started_at=_ago(5 * HOUR),
+        speed=60.0,
+        seed=7,
+        time_zone="UTC",
+    )
+
+
+def history(scale: int) -> tuple[tuple[int, int], ...]:
+    minute = NOW - NOW % MINUTE
+    waves = (2, 3, 2, 4, 5, 4, 6, 9, 12, 15, 11, 8, 7, 5, 4, 3, 4, 6, 8, 13)
+    return tuple((minute - back * MINUTE, waves[(59 - back) % len(waves)] * scale) for back in range(59, -1, -1))
+
+
+def money() -> MoneyView:
+    return MoneyView(
+        day="2026-11-20",
+        day_ends=NOW + 9 * HOUR,
+        month_ends=NOW + 10 * 24 * HOUR,
+        today=usd("18.42"),
+        month=usd("311.07"),
+        today_calls=12_706,
+        today_tokens=9_812_440,
+        today_estimated=usd("0.21"),
+        today_unpriced=3,
+        month_unpriced=3,
+        day_threshold=usd(50),
+        month_threshold=usd(1000),
+        minutes=history(4_800_000),
+    )
+
+
+def models() -> tuple[ModelView, ...]:
+    return (
+        _model("azure", "gpt-4-turbo", "9.10", 1_204, 2_100, failed=52, breaker="open"),
+        _model("openai", "gpt-4o-mini", "5.02", 8_311, 800, failed=0),
+        _model("anthropic", "claude-sonnet-4-5", "3.11", 201, 3_000, failed=0),
+        _model("deepseek", "deepseek-chat", "0.98", 2_950, 1_200, failed=4, breaker="half_open"),
+        _model("xai", "grok-3", "0.21", 40, 2_200, failed=0),
+    )
+
+
+def _model(
+    provider: str, name: str, today: str, calls: int, p95: int, *, failed: int, breaker: str = "closed"
+) -> ModelView:
+    return ModelView(
+        provider=provider,
+        model=name,
+        today=usd(today),
+        month=usd(today) * 17,
+        calls=calls,
+        failed=failed * calls // 100,
+        input_tokens=calls * 640,
+        output_tokens=calls * 120,
+        minutes=history(usd(today) // 400),
+        latencies=tuple(p95 * MILLISECOND * (40 + at * 60 // 95) // 100 for at in range(100)),
+        outcomes=tuple(at >= failed for at in range(100)),
+        breaker=breaker,
+        breaker_reason="52 % of 100 calls failed: server_error" if breaker == "open" else "",
+        breaker_since=_ago(2 * MINUTE) if breaker != "closed" else 0,
+        retry_at=NOW + 20 * SECOND if breaker == "open" else None,
+        last_error="server_error" if failed else "",
+        last_error_at=_ago(20 * SECOND) if failed else 0,
+    )
+
+
+def queues() -> tuple[QueueView, ...]:
+    return (
+        QueueView(queue="huntaze-hybrid-workflows", ready=12, leased=8, oldest_at=_ago(SECOND)),
+        QueueView(
+            queue="huntaze-rate-limiter-queue", ready=418, leased=10, delayed=31, dead=2, oldest_at=_ago(38 * MINUTE)
+        ),
+        QueueView(queue="huntaze-notifications"),
+    )
+
+
+def accounts() -> tuple[AccountView, ...]:
+    return (
+        AccountView(
+            account_id="acc_anna", name="anna", slots={f"s{at}": NOW + (18 + 9 * at) * SECOND for at in range(3)}
+        ),
+        AccountView(
+            account_id="acc_bella", name="bella", slots={f"s{at}": NOW + (4 + 5 * at) * SECOND for at in range(10)}
+        ),
+        AccountView(account_id="acc_carla", name="carla"),
+        AccountView(account_id="acc_dora", name="dora", paused="the platform answered 401: the token was withdrawn"),
+    )
+
+
+def campaigns() -> tuple[CampaignView, ...]:
+    return (
+        CampaignView(
+            campaign_id="cmp_1",
+            name="spring-ppv",
+            account_id="acc_anna",
+            tool="message",
+            state="running",
+            created_at=_ago(HOUR),
+            budget=usd(5),
+            cost=usd("1.23"),
+            counts={"sent": 412, "queued": 540, "pending": 40, "skipped": 21, "failed": 5, "uncertain": 3},
+        ),
+        CampaignView(
+            campaign_id="cmp_2",
+            name="renewals",
+            account_id="acc_bella",
+            tool="message",
+            state="paused",
+            reason="by the operator",
+            created_at=_ago(3 * HOUR),
+            cost=usd("0.08"),
+            counts={"sent": 38, "queued": 182},
+        ),
+        CampaignView(
+            campaign_id="cmp_3",
+            name="welcome-fr",
+            account_id="acc_carla",
+            tool="quick-reply",
+            state="running",
+            created_at=_ago(20 * MINUTE),
+            cost=usd("0.02"),
+            counts={"drafted": 25},
+        ),
+        CampaignView(
+            campaign_id="cmp_4",
+            name="black-friday",
+            account_id="acc_anna",
+            tool="message",
+            state="scheduled",
+            created_at=_ago(2 * HOUR),
+            starts_at=NOW + 3 * HOUR,
+            counts={"pending": 800},
+        ),
+        CampaignView(
+            campaign_id="cmp_5",
+            name="halloween",
+            account_id="acc_bella",
+            tool="message",
+            state="finished",
+            created_at=_ago(20 * 24 * HOUR),
+            cost=usd("2.41"),
+            counts={"sent": 980, "failed": 12, "skipped": 8},
+        ),
+    )
+
+
+def alerts() -> tuple[AlertView, ...]:
+    return (
+        AlertView(
+            alert_id="alr_1",
+            rule="breaker-open",
+            subject="azure/gpt-4-turbo",
+            severity="critical",
+            summary="azure gpt-4-turbo: breaker open, 52 % of calls failed",
+            opened_at=_ago(2 * MINUTE),
+        ),
+        AlertView(
+            alert_id="alr_2",
+            rule="dead-letters",
+            subject="huntaze-rate-limiter-queue",
+            severity="warning",
+            summary="2 dead jobs in rate-limiter-queue",
+            opened_at=_ago(21 * MINUTE),
+        ),
+        AlertView(
+            alert_id="alr_3",
+            rule="limiter-saturated",
+            subject="acc_bella",
+            severity="warning",
+            summary="bella: window full since 14:20",
+            opened_at=_ago(12 * MINUTE),
+            acknowledged_by="mia",
+        ),
+    )
+
+
+def huge(found: Snapshot) -> Snapshot:
+    """Everything a hundredfold."""
+    many = {
+        f"acc_{at}": AccountView(
+            account_id=f"acc_{at}", name=f"creator-{at:03}", slots={f"s{n}": NOW + n * SECOND for n in range(at % 11)}
+        )
+        for at in range(300)
+    }
+    live = {
+        f"cmp_{at}": replace(
+            campaigns()[at % 5],
+            campaign_id=f"cmp_{at}",
+            name=f"campaign-{at:04}",
+            account_id=f"acc_{at % 300}",
+            counts={"sent": 61_234 + at, "queued": 38_766 - at},
+        )
+        for at in range(200)
+    }
+    open_ = {f"alr_{at}": replace(alerts()[at % 3], alert_id=f"alr_{at}") for at in range(120)}
+    rich = replace(found.money, today=usd("48211.07"), month=usd("1311450.2"), today_calls=12_706_112)
+    return replace(found, accounts=many, campaigns=live, alerts=open_, money=rich)
+
+
+def recent() -> tuple[Recorded, ...]:
+    """Twenty calls and a few louder events, newest last."""
+    calls = [_settled(at) for at in range(20)]
+    louder: list[events.Event] = [
+        events.BreakerChanged(
+            at=_ago(2 * MINUTE),
+            provider="azure",
+            model="gpt-4-turbo",
+            state="open",
+            reason="52 % failed",
+            retry_at=NOW + 20 * SECOND,
+        ),
+        events.DeliveryMoved(
+            at=_ago(3 * SECOND),
+            delivery_id="dlv_9",
+            campaign_id="cmp_1",
+            account_id="acc_anna",
+            fan_id="fan_77",
+            before="sending",
+            after="sent",
+            reason="",
+        ),
+    ]
+    found = sorted([*calls, *louder], key=lambda event: event.at)
+    return tuple(Recorded(4_182 - len(found) + 1 + at, event) for at, event in enumerate(found))
+
+
+def _settled(at: int) -> events.CallSettled:
+    return events.CallSettled(
+        at=_ago((20 - at) * 7 * SECOND),
+        attempt_id=f"att_{at}",
+        provider="openai",
+        model="gpt-4o-mini",
+        tool="message",
+        campaign_id="cmp_1",
+        account_id="acc_anna",
+        tenant_id="",
+        user_id="",
+        trace_id=f"trc_{at}",
+        outcome="ok" if at % 7 else "timeout",
+        basis="measured",
+        cost=123_456 + at * 1_000,
+        input_tokens=600,
+        cached_tokens=0,
+        output_tokens=90,
+        reasoning_tokens=0,
+        duration=800 * MILLISECOND,
+    )
+
+
+# ── rows ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def breakdown(query: CostBreakdown) -> list[BreakdownRow]:
+    groups = [
+        ("azure", "gpt-4-turbo", "9.10", 1_204),
+        ("openai", "gpt-4o-mini", "5.02", 8_311),
+        ("anthropic", "claude-sonnet-4-5", "3.11", 201),
+        ("deepseek", "deepseek-chat", "0.98", 2_950),
+        ("xai", "grok-3", "0.21", 40),
+    ]
+    other = {
+        "tool": "message",
+        "campaign": "cmp_1",
+        "account": "acc_anna",
+        "day": "2026-11-20",
+        "hour": "2026-11-20T14",
+    }
+    rows = []
+    for at, (provider, model, cost, calls) in enumerate(groups):
+        values = {"provider": provider, "model": model}
+        dimensions = {
+            name: values.get(name) or (f"{other.get(name, '')}{'' if at == 0 else f'-{at}'}") for name in query.by
+        }
+        rows.append(
+            BreakdownRow(
+                dimensions=dimensions,
+                calls=calls,
+                input_tokens=calls * 640,
+                cached_tokens=calls * 64,
+                output_tokens=calls * 120,
+                reasoning_tokens=0,
+                cost=usd(cost),
+                measured=usd(cost) - usd("0.04"),
+                estimated=usd("0.04"),
+                measured_input_tokens=calls * 630,
+                measured_output_tokens=calls * 118,
+                unpriced_calls=3 if at == 3 else 0,
+                failed_calls=calls // 90,
+            )
+        )
+    return rows
+
+
+def calls(query: ListCalls) -> list[CallRow]:
+    return [
+        CallRow(
+            attempt_id=f"att_{at:04}",
+            at=_ago(at * 9 * SECOND),
+            provider=query.where.get("provider", "openai"),
+            model=query.where.get("model", "gpt-4o-mini"),
+            tool="message",
+            campaign_id="cmp_1",
+            account_id="acc_anna",
+            tenant_id="",
+            user_id="",
+            trace_id=f"trc_{at}",
+            job_id=f"job_{at}",
+            outcome="ok" if at % 9 else "timeout",
+            basis="measured" if at % 9 else "estimated",
+            cost=123_456 * (at + 1) if at % 13 else None,
+            input_tokens=612 + at,
+            cached_tokens=0,
+            output_tokens=91,
+            reasoning_tokens=0,
+            price_source="genai-prices",
+            price_date="2026-11-01",
+            duration=(700 + at * 13) * MILLISECOND,
+        )
+        for at in range(60)
+    ]
+
+
+def job(at: int, queue: str = "huntaze-rate-limiter-queue", state: str = "") -> JobRow:
+    kinds = ("ready", "leased", "dead", "delayed", "parked")
+    found = state or kinds[at % 5]
+    return JobRow(
+        job_id=f"job_{at:05}",
+        queue=queue or "huntaze-rate-limiter-queue",
+        lane=f"acc_{at % 3}",
+        batch="cmp_1",
+        state=found,
+        priority=at % 3,
+        attempts=at % 4,
+        max_attempts=5,
+        put_at=_ago(40 * MINUTE),
+        ready_at=_ago(38 * MINUTE - at * SECOND),
+        leased_until=NOW + 20 * SECOND if found == "leased" else None,
+        cause="platform answered 500 five times" if found == "dead" else "",
+        payload='{"delivery_id":"dlv_77","campaign_id":"cmp_1"}',
+    )
+
+
+def delivery(at: int, state: str = "", campaign: str = "cmp_1") -> DeliveryRow:
+    kinds = ("drafted", "sent", "uncertain", "failed", "queued", "skipped")
+    found = state or kinds[at % 6]
+    reasons = {
+        "failed": "the platform refused the message",
+        "skipped": "opted out",
+        "uncertain": "the answer never came",
+    }
+    return DeliveryRow(
+        delivery_id=f"dlv_{at:05}",
+        campaign_id=campaign,
+        account_id="acc_anna",
+        fan_id=f"fan_{at:05}",
+        fan_name=f"Fan {at}",
+        state=found,
+        reason=reasons.get(found, ""),
+        text=f"Hey Fan {at}, the new set is up and I thought of you. Want a first look tonight?",
+        text_digest=f"sha{at}",
+        platform_id="",
+        attempts=at % 3,
+        cost=91_000 + at,
+        changed_at=_ago(at * SECOND),
+    )
+
+
+def alert(at: int) -> AlertRow:
+    view = alerts()[at % 3]
+    closed = at >= 3
+    return AlertRow(
+        alert_id=f"alr_{at + 1}",
+        rule=view.rule,
+        subject=view.subject,
+        severity=view.severity,
+        summary=view.summary,
+        opened_at=view.opened_at - at * HOUR,
+        resolved_at=view.opened_at - at * HOUR + 9 * MINUTE if closed else None,
+        acknowledged_by=view.acknowledged_by,
+        acknowledged_at=_ago(MINUTE) if view.acknowledged_by else None,
+        notices=2,
+        last_notice_error="",
+    )
+
+
+def estimate(query: EstimateCampaign) -> list[EstimateRow]:
+    if query.draft.account_id == "nobody":
+        raise CommandRefused(Refusal.NOT_FOUND, "no account nobody", field="account_id")
+    return [
+        EstimateRow(
+            fans=1_000,
+            left_out={"opted out": 21, "messaged in the last 24 h": 130},
+            cost_low=usd("1.90"),
+            cost_high=usd("3.40"),
+            unpriced=False,
+            provider="openai",
+            model="gpt-4o-mini",
+            starts_at=NOW,
+            finish_at=NOW + 100 * MINUTE + 24 * HOUR,
+            previews=("Hey Lena, the new set is up.", "Hey Tom, the new set is up.", "Hey Ida, the new set is up.")
+            if query.draft.template
+            else (),
+            warnings=("The budget covers about 1,400 of the dearest messages.",),
+        )
+    ]
+
+
+def _page_of(query: Any, total: int) -> Page[Any]:
+    start = int(query.cursor or 0)
+    end = min(start + query.limit, total)
+    make = delivery if isinstance(query, ListDeliveries) else job
+    return Page(tuple(make(at) for at in range(start, end)), str(end) if end < total else None, "e1:4182")
+
+
+_ROWS: dict[type[Query], Callable[[Any], Sequence[Any]]] = {
+    CostBreakdown: breakdown,
+    ListCalls: calls,
+    ListJobs: lambda query: [job(at, query.queue, query.state) for at in range(30)],
+    GetJob: lambda query: [job(2)],
+    ListCampaigns: lambda query: list(campaigns()),
+    GetCampaign: lambda query: [one for one in campaigns() if one.campaign_id == query.campaign_id],
+    GetDraft: lambda query: [
+        CampaignDraft(name="spring-ppv", account_id="acc_anna", audience=Audience(all=True), prompt="Say hello")
+    ],
+    ListDeliveries: lambda query: [delivery(at, query.state, query.campaign_id) for at in range(40)],
+    ListAlerts: lambda query: [alert(at) for at in range(3 if query.open_only else 12)],
+    EstimateCampaign: estimate,
+    CheckHealth: lambda query: [],
+}
