@@ -9,10 +9,10 @@ from __future__ import annotations
 import asyncio
 import builtins
 import functools
+import re
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from engine.events import JobDied
 from engine.kernel.clock import Clock
@@ -42,6 +42,7 @@ COUNTED_TO = 1000  # ready jobs of a lane: a dispatcher asks often, and only wan
 READY, DELAYED, LEASED, PARKED, DEAD = range(5)
 _STATES = (JobState.READY, JobState.DELAYED, JobState.LEASED, JobState.PARKED, JobState.DEAD)
 _PRIORITIES = tuple(Priority)
+_CURSOR = re.compile(r"([0-4]):(-?[0-8]?[0-9]{1,18}):(-?[0-8]?[0-9]{1,18}):(.+)", re.DOTALL)  # state:due:ready_at:id
 _LEASE_RAN_OUT = "the lease ran out: the worker died or stalled"
 
 _PUT = """
@@ -50,7 +51,7 @@ _PUT = """
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, ?, 0, ?, '', '', ?, ?) ON CONFLICT (id) DO NOTHING"""
 _LEASE = """
     UPDATE jobs SET state = 2, due = ?, attempt = attempt + 1, fence = fence + 1, holder = ?
-    WHERE id IN (SELECT id FROM jobs WHERE queue = ? AND state = 0 {lane} ORDER BY due LIMIT ?)
+    WHERE id IN (SELECT id FROM jobs WHERE queue = ? AND state = 0 {lane} ORDER BY due, ready_at, id LIMIT ?)
     RETURNING id, queue, lane, batch, payload, priority, attempt, fence, due, put_at, max_attempts, dedup_key,
               ready_at"""
 _LEASE_ANY, _LEASE_LANE = _LEASE.format(lane=""), _LEASE.format(lane="AND lane = ? AND lane <> ''")
@@ -300,13 +301,13 @@ class SqliteJobStore:
     async def list(
         self, queue: str, *, state: JobState | None = None, cursor: str | None = None, limit: int = 100
     ) -> JobPage:
-        after = _read_cursor(cursor)
-        wanted = ("queue = ?", [queue]) if state is None else ("queue = ? AND state = ?", [queue, _STATES.index(state)])
+        first, last = (READY, DEAD) if state is None else (_STATES.index(state),) * 2
+        after = (first, -1, -1, "") if cursor is None else _read_cursor(cursor)
         async with self._database.reader() as reader:
             rows = await reader.rows(
-                f"{_VIEW} WHERE {wanted[0]} AND (state, due, ready_at, id) > (?, ?, ?, ?)"
-                " ORDER BY state, due, ready_at, id LIMIT ?",
-                (*wanted[1], *after, limit + 1),
+                f"""{_VIEW} WHERE queue = ? AND (state, due, ready_at, id) > (?, ?, ?, ?) AND state <= ?
+                    ORDER BY state, due, ready_at, id LIMIT ?""",
+                (queue, *after, last, limit + 1),
             )
         page = rows[:limit]
         return JobPage(tuple(_view(row) for row in page), _write_cursor(page[-1]) if len(rows) > limit else None)
@@ -483,11 +484,8 @@ def _write_cursor(row: sqlite3.Row) -> str:
     return f"{row['state']}:{row['due']}:{row['ready_at']}:{row['id']}"
 
 
-def _read_cursor(cursor: str | None) -> tuple[Any, ...]:
-    if cursor is None:
-        return -1, 0, 0, ""
-    try:
-        state, due, ready_at, job_id = cursor.split(":", 3)
-        return int(state), int(due), int(ready_at), job_id
-    except ValueError as error:
-        raise ValueError(f"{cursor!r} is not a cursor of a list of jobs") from error
+def _read_cursor(cursor: str) -> tuple[int, int, int, str]:
+    found = _CURSOR.fullmatch(cursor)
+    if found is None:
+        raise ValueError(f"{cursor!r} is not a cursor of a list of jobs")
+    return int(found[1]), int(found[2]), int(found[3]), found[4]

@@ -34,7 +34,7 @@ from engine.kernel.errors import CommitUnknown, StorageError
 T = TypeVar("T")
 
 GROUP = 256  # writes a transaction; more would only lengthen the wait of the first
-_WAL_LIMIT = 64 << 20  # bytes; a WAL that a slow reader let grow past this is truncated at the next chance
+WAL_LIMIT = 64 << 20  # bytes; a WAL that slow readers let grow past this is started over
 _BUSY_TIMEOUT = 5000  # milliseconds; for a stranger's tool on the file, since the engine itself never contends
 _CHECKPOINT_WAIT = 20  # milliseconds; how long writes may stand still for readers while the WAL is truncated
 _WRITER_PRAGMAS = (
@@ -44,7 +44,6 @@ _WRITER_PRAGMAS = (
     f"busy_timeout={_BUSY_TIMEOUT}",
     "temp_store=MEMORY",
     "cache_size=-16000",
-    f"journal_size_limit={_WAL_LIMIT}",
 )
 _READER_PRAGMAS = ("query_only=ON", "wal_autocheckpoint=0", f"busy_timeout={_BUSY_TIMEOUT}", "cache_size=-4000")
 
@@ -55,17 +54,19 @@ class Tx:
     One serves every write of a group in turn; a write must not keep it.
     """
 
-    __slots__ = ("calls", "connection", "events", "execute", "executemany")
+    __slots__ = ("calls", "connection", "events", "execute", "executemany", "rows")
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self.connection = connection
         self.execute = connection.execute
         self.executemany = connection.executemany
         self.events: list[Event] = []
+        self.rows: list[tuple[int, str, bytes]] = []  # of the event log
         self.calls: list[Callable[[], None]] = []
 
     def emit(self, event: Event) -> None:
         """Record an event in this transaction; it is published after the commit."""
+        self.rows.append((event.at, type(event).__name__, orjson.dumps(to_fields(event))))
         self.events.append(event)
 
     def after_commit(self, call: Callable[[], None]) -> None:
@@ -118,9 +119,11 @@ class _Pending(Generic[T]):
 class Database:
     """One engine's database file. Open it with `async with Database.open(path) as database`."""
 
-    def __init__(self, path: Path, *, synchronous: str = "FULL") -> None:
+    def __init__(self, path: Path, *, synchronous: str = "FULL", wal_limit: int = WAL_LIMIT) -> None:
         self.path = path
         self._wal = path.with_name(path.name + "-wal")
+        self._wal_limit = wal_limit
+        self._wal_patience = wal_limit  # bytes; a WAL longer than this is worth a try to start it over
         self._synchronous = synchronous
         self._outbox: list[_Pending[Any]] = []  # asked for in this pass of the loop
         self._inbox: queue.SimpleQueue[list[_Pending[Any]] | None] = queue.SimpleQueue()
@@ -133,9 +136,11 @@ class Database:
 
     @classmethod
     @contextlib.asynccontextmanager
-    async def open(cls, path: Path, *, readers: int = 3, synchronous: str = "FULL") -> AsyncIterator[Database]:
+    async def open(
+        cls, path: Path, *, readers: int = 3, synchronous: str = "FULL", wal_limit: int = WAL_LIMIT
+    ) -> AsyncIterator[Database]:
         """Open, migrate and close. `synchronous` is OFF only in benchmarks that state the cost of fsync apart."""
-        self = cls(path, synchronous=synchronous)
+        self = cls(path, synchronous=synchronous, wal_limit=wal_limit)
         self._loop = asyncio.get_running_loop()
         connection = await asyncio.to_thread(self._connect)
         self._thread = threading.Thread(target=self._work, args=(connection,), name="sqlite-writer", daemon=True)
@@ -182,8 +187,8 @@ class Database:
     async def view(self) -> AsyncIterator[Reader]:
         """Borrow a reader whose statements all see one state. Keep it short: it holds the WAL back."""
         async with self.reader() as reader:
-            await reader.rows("BEGIN")
             try:
+                await reader.rows("BEGIN")  # in the try: a cancelled wait does not stop the thread from beginning
                 yield reader
             finally:
                 await asyncio.shield(reader.rows("ROLLBACK"))
@@ -209,6 +214,7 @@ class Database:
     def _connect(self) -> sqlite3.Connection:
         connection = connect(self.path, synchronous=self._synchronous)
         try:
+            connection.execute(f"PRAGMA journal_size_limit={self._wal_limit}")
             migrate(connection)
         except BaseException:
             connection.close()
@@ -243,7 +249,7 @@ class Database:
             connection.execute("BEGIN IMMEDIATE")
             for pending in group:
                 _run(tx, pending)
-            recorded = _record(connection, tx.events)
+            recorded = _record(tx)
             connection.execute("COMMIT")
         except Exception as error:  # noqa: BLE001 - handed to every caller; the thread must outlive it
             with contextlib.suppress(sqlite3.Error):
@@ -268,12 +274,17 @@ class Database:
             self._loop.call_soon_threadsafe(answer)
 
     def _bound_wal(self, connection: sqlite3.Connection) -> None:
-        """Start the WAL over when a reader that has gone by now let it grow past its limit."""
-        with contextlib.suppress(OSError, sqlite3.Error):
-            if self._wal.stat().st_size > _WAL_LIMIT:
-                connection.execute(f"PRAGMA busy_timeout={_CHECKPOINT_WAIT}")
-                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-                connection.execute(f"PRAGMA busy_timeout={_BUSY_TIMEOUT}")
+        """Start the WAL over once it is past its limit. SQLite does so by itself, but only at a write that finds no
+        reader in it, which may never come where readers overlap."""
+        size = _size(self._wal)
+        if size <= self._wal_patience:
+            return
+        connection.execute(f"PRAGMA busy_timeout={_CHECKPOINT_WAIT}")
+        with contextlib.suppress(sqlite3.Error):
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        connection.execute(f"PRAGMA busy_timeout={_BUSY_TIMEOUT}")
+        # While one reader stays, the next try waits for some growth, or every group would stand still for it.
+        self._wal_patience = max(self._wal_limit, _size(self._wal) + self._wal_limit // 8)
 
 
 def connect(path: Path, *, synchronous: str = "FULL") -> sqlite3.Connection:
@@ -303,19 +314,25 @@ def _run(tx: Tx, pending: _Pending[Any]) -> None:
         pending.result = pending.write(tx)
     except BaseException as error:  # noqa: BLE001 - handed to the caller, whose write it was
         execute("ROLLBACK TO one")
-        del tx.events[events:], tx.calls[calls:]
+        del tx.events[events:], tx.rows[events:], tx.calls[calls:]
         pending.error = error
     execute("RELEASE one")
 
 
-def _record(connection: sqlite3.Connection, events: list[Event]) -> list[Recorded]:
-    """Append the events to the log and return them with their sequence numbers."""
-    if not events:
+def _record(tx: Tx) -> list[Recorded]:
+    """Append the transaction's events to the log and return them with their sequence numbers."""
+    if not tx.events:
         return []
-    rows = [(event.at, type(event).__name__, orjson.dumps(to_fields(event))) for event in events]
-    connection.executemany("INSERT INTO events (at, kind, data) VALUES (?, ?, ?)", rows)
-    last: int = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'events'").fetchone()[0]
-    return [Recorded(last - len(events) + 1 + index, event) for index, event in enumerate(events)]
+    tx.executemany("INSERT INTO events (at, kind, data) VALUES (?, ?, ?)", tx.rows)
+    last: int = tx.execute("SELECT seq FROM sqlite_sequence WHERE name = 'events'").fetchone()[0]
+    return [Recorded(last - len(tx.events) + 1 + index, event) for index, event in enumerate(tx.events)]
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 def migrate(connection: sqlite3.Connection) -> None:

@@ -512,9 +512,10 @@ async def test_listing_pages_through_every_job_once(at: Harness) -> None:
     assert [row.id for row in delayed.rows] == ["job1", "job3", "job5"]
 
 
-async def test_a_made_up_cursor_is_refused(at: Harness) -> None:
+@pytest.mark.parametrize("cursor", ["; DROP TABLE jobs", "0:0:0", "0:99999999999999999999:0:a", ""])
+async def test_a_made_up_cursor_is_refused(at: Harness, cursor: str) -> None:
     with pytest.raises(ValueError, match="not a cursor"):
-        await at.store.list(QUEUE, cursor="; DROP TABLE jobs")
+        await at.store.list(QUEUE, cursor=cursor)
 
 
 async def test_a_view_shows_who_holds_a_job_until_when(at: Harness) -> None:

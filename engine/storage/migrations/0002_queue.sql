@@ -18,7 +18,7 @@ CREATE TABLE jobs (
     payload      BLOB    NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX jobs_by_due ON jobs (queue, state, due, ready_at);
-CREATE INDEX jobs_by_lane ON jobs (queue, lane, state, due) WHERE lane <> '';
+CREATE INDEX jobs_by_lane ON jobs (queue, lane, state, due, ready_at) WHERE lane <> '';
 CREATE INDEX jobs_by_batch ON jobs (batch, state) WHERE batch <> '';
 
 -- Batches on hold: their jobs are parked as they are put or handed back.
