@@ -7,7 +7,6 @@ settlement. `Line` is where calls wait, first come, first served, while only oth
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypeVar
@@ -149,7 +148,6 @@ class Line:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._places: dict[_Place, None] = {}  # in the order they came
-        self._loop: asyncio.AbstractEventLoop | None = None
 
     def __len__(self) -> int:
         """How many calls wait for money."""
@@ -160,7 +158,6 @@ class Line:
 
         Raises the BudgetRefused of the last try; one that is not waitable at once.
         """
-        self._loop = asyncio.get_running_loop()
         place = _Place(frozenset(scopes))
         place.queued = any(other.queued and other.scopes & place.scopes for other in self._places)
         if not place.queued:
@@ -170,13 +167,17 @@ class Line:
             return await self._take_turns(place, attempt, deadline)
         finally:
             del self._places[place]
-            self._call_up(place.scopes)
+            self.wake(place.scopes)
 
     def wake(self, scopes: Iterable[Scope]) -> None:
-        """Room came back in these scopes. May be called from any thread, also just before the commit that frees it."""
-        if self._places and self._loop is not None:
-            with contextlib.suppress(RuntimeError):  # the loop is gone, and with it those who waited
-                self._loop.call_soon_threadsafe(self._call_up, frozenset(scopes))
+        """Room came back in these scopes: give a turn to the first call in line of each."""
+        freed, taken = frozenset(scopes), set[Scope]()
+        for place in self._places:
+            if not place.scopes & taken:
+                if place.scopes & freed:
+                    place.turn.set()
+                if place.queued:
+                    taken |= place.scopes
 
     async def _take_turns(self, place: _Place, attempt: Callable[[], Awaitable[T]], deadline: Instant | None) -> T:
         name = ", ".join(f"{scope.kind}:{scope.key}" for scope in sorted(place.scopes))
@@ -207,13 +208,3 @@ class Line:
         await self._clock.sleep_until(deadline)
         place.expired = True
         place.turn.set()
-
-    def _call_up(self, scopes: frozenset[Scope]) -> None:
-        """Give a turn to the first call in line of each of these scopes."""
-        taken: set[Scope] = set()
-        for place in self._places:
-            if not place.scopes & taken:
-                if place.scopes & scopes:
-                    place.turn.set()
-                if place.queued:
-                    taken |= place.scopes

@@ -21,7 +21,7 @@ from engine.costs.settings import HOLD_LEASE
 from engine.events import CallSettled
 from engine.kernel.clock import Clock
 from engine.kernel.errors import StorageError
-from engine.kernel.values import DAY, AttemptId, Instant, NanoUSD, iso
+from engine.kernel.values import DAY, SECOND, AttemptId, Instant, NanoUSD, iso
 from engine.providers.port import Usage
 from engine.storage import Database, Tx
 
@@ -115,6 +115,7 @@ class Ledger:
         self._scopes = scopes
         self._line = Line(clock)
         self._combinations: dict[Dimensions, int] = {}  # committed ones only
+        self._second = 0, iso(0)[:-10]  # the newest second, and its timestamp up to the fraction
 
     @property
     def waiting(self) -> int:
@@ -174,7 +175,7 @@ class Ledger:
 
     def _withdraw(self, tx: Tx, attempt_id: AttemptId) -> None:
         if tx.execute("DELETE FROM attempts WHERE id = ?", (attempt_id,)).rowcount:
-            self._line.wake(budgets.release(tx, attempt_id, NanoUSD(0)))
+            self._release(tx, attempt_id, NanoUSD(0))
 
     # ── settling ────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -191,13 +192,17 @@ class Ledger:
         entry = self._appraise(attempt, settlement)
         cost = self._book(tx, attempt, settlement, entry, combination)
         if held:
-            self._line.wake(budgets.release(tx, attempt.id, cost))
+            self._release(tx, attempt.id, cost)
         return cost
 
     def set_limit(self, tx: Tx, scope: str, key: str, limit: NanoUSD | None) -> None:
         """As `budgets.set_limit`, and calls that waited for more room try again."""
         budgets.set_limit(tx, scope, key, limit)
-        self._line.wake((Scope(scope, key),))
+        tx.after_commit(lambda: self._line.wake((Scope(scope, key),)))
+
+    def _release(self, tx: Tx, attempt_id: AttemptId, cost: NanoUSD | None) -> None:
+        if scopes := budgets.release(tx, attempt_id, cost):
+            tx.after_commit(lambda: self._line.wake(scopes))
 
     def _appraise(self, attempt: Attempt, settlement: Settlement) -> Entry:
         if not settlement.billed:
@@ -221,7 +226,7 @@ class Ledger:
             (
                 attempt.id,
                 settlement.ended_at,
-                iso(settlement.ended_at),
+                self._timestamp(settlement.ended_at),
                 combination,
                 attempt.trace_id,
                 attempt.job_id,
@@ -245,6 +250,15 @@ class Ledger:
             tx.execute("INSERT INTO ledger_outbox (entry) VALUES (?)", (inserted.lastrowid,))
         tx.emit(_settled(attempt, settlement, entry, duration))
         return priced.cost
+
+    def _timestamp(self, at: Instant) -> str:
+        """As `iso`, which most entries of a second share but for the fraction."""
+        second, fraction = divmod(at, SECOND)
+        known, text = self._second
+        if second != known:
+            text = iso(second * SECOND)[:-10]
+            self._second = second, text
+        return f"{text}{fraction:09d}Z"
 
     # ── what a killed process left ──────────────────────────────────────────────────────────────────────────────────
 
