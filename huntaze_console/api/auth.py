@@ -1,0 +1,124 @@
+"""Who may speak: the bearer token of the state directory, and the names this server answers to.
+
+The token is asked for on every transport, the unix socket included: a file's mode alone would let anything that runs as
+the operator speak. A page in a browser cannot reach the API by a name it made resolve to this machine (DNS rebinding),
+since over plain HTTP only loopback's own names are answered; under TLS the certificate does the same.
+"""
+
+from __future__ import annotations
+
+import hmac
+import ipaddress
+import secrets
+import socket
+from pathlib import Path
+
+from aiohttp import hdrs, web
+from aiohttp.typedefs import Handler, Middleware
+
+from engine.kernel.errors import StorageError
+from engine.kernel.secret import Secret
+from engine.storage.directory import StateDirectory
+from huntaze_console.api.problems import Problem
+from huntaze_console.api.settings import ApiSettings
+
+_TOKEN_BYTES = 32  # 256 bits
+_SHORTEST = 32  # characters; a shorter token was not made here and may be guessed
+
+
+def open_token(directory: StateDirectory) -> Secret:
+    """The directory's token, made at the first start. From the system's own chance: a seed must not repeat it."""
+    try:
+        found = directory.token_path.read_text().strip()
+    except FileNotFoundError:
+        found = secrets.token_urlsafe(_TOKEN_BYTES)
+        directory.write_private(directory.token_path, found + "\n")
+        return Secret(found)
+    except (OSError, UnicodeDecodeError) as error:
+        raise _unusable(directory.token_path, "cannot be read") from error
+    if len(found) < _SHORTEST or not found.isascii() or not found.isprintable():
+        raise _unusable(directory.token_path, f"holds no token of at least {_SHORTEST} characters")
+    directory.token_path.chmod(0o600)
+    return Secret(found)
+
+
+class Gate:
+    """Decides, before any handler runs, whether a request may go on."""
+
+    def __init__(self, token: Secret, settings: ApiSettings, open_paths: frozenset[str]) -> None:
+        self._token = token.reveal().encode()
+        self._settings = settings
+        self._open_paths = open_paths
+
+    @property
+    def middleware(self) -> Middleware:
+        @web.middleware
+        async def admit(request: web.Request, handler: Handler) -> web.StreamResponse:
+            self._check_name(request)
+            if not self._is_open(request) and not self.knows(request):
+                raise _unauthorized()
+            return await handler(request)
+
+        return admit
+
+    def knows(self, request: web.Request) -> bool:
+        """The request carries the token. Takes as long for a near miss as for a far one.
+
+        Raises Problem(401) for a wrong token, also where none is needed: its sender believes it is right.
+        """
+        given = request.headers.get(hdrs.AUTHORIZATION)
+        if given is None:
+            return False
+        scheme, _, value = given.partition(" ")
+        presented = value.strip().encode(errors="surrogateescape")
+        if scheme.lower() != "bearer" or not hmac.compare_digest(presented, self._token):
+            raise _unauthorized("the token is wrong")
+        return True
+
+    def _is_open(self, request: web.Request) -> bool:
+        resource = request.match_info.route.resource
+        return resource is not None and resource.canonical in self._open_paths
+
+    def _check_name(self, request: web.Request) -> None:
+        if self._settings.tls or _over_unix(request):
+            return
+        host = request.headers.get(hdrs.HOST, "")
+        if not _is_loopback(host) and _without_port(host) != self._settings.host:
+            remedy = "Use the URL in endpoint.json, or http://127.0.0.1 with its port"
+            raise Problem(421, "misdirected", "the Host header names another server", field="Host", remedy=remedy)
+
+
+def _over_unix(request: web.Request) -> bool:
+    transport = request.transport
+    opened = transport.get_extra_info("socket") if transport else None
+    return opened is not None and opened.family == socket.AF_UNIX
+
+
+def _is_loopback(host: str) -> bool:
+    name = _without_port(host)
+    if name == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False
+
+
+def _without_port(host: str) -> str:
+    if host.startswith("["):
+        return host[1:].partition("]")[0]
+    return host.partition(":")[0].lower()
+
+
+def _unauthorized(detail: str = "this needs the bearer token") -> Problem:
+    return Problem(
+        401,
+        "unauthorized",
+        detail,
+        remedy="Send 'Authorization: Bearer' and the line in the state directory's api-token",
+        headers={hdrs.WWW_AUTHENTICATE: 'Bearer realm="huntaze"'},
+    )
+
+
+def _unusable(path: Path, what: str) -> StorageError:
+    return StorageError(f"{path} {what}", remedy="Delete it, and the next start makes a new one")

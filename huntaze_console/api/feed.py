@@ -1,0 +1,139 @@
+"""What one client of the event stream is told, in order: no gap, no repeat.
+
+A feed first listens, then reads the recorded log from where its client stands, then passes on what it hears, leaving
+out what the log already gave. What the log no longer holds, another epoch, or a client so slow that its buffer ran over
+is answered with a reset: the client fetches the snapshot again and goes on from there. That snapshot is never older
+than the reset, and an event at or before it changes nothing, so nothing is lost between the two.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from engine.events import Recorded
+from engine.surface.desk import Desk, Listener
+
+BATCH = 500  # events read from the log, and passed on, at once
+_LARGEST_SEQ = 1 << 63
+_EVENT_ID = re.compile(r"([^:\s]{1,100}):([0-9]{1,19})")
+
+
+@dataclass(frozen=True, slots=True)
+class Reset:
+    """The client cannot be brought up to date event by event; the feed goes on after `seq`."""
+
+    seq: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """Nothing happened for a heartbeat."""
+
+
+Step = Reset | Silence | Sequence[Recorded]
+Send = Callable[[Step], Awaitable[None]]
+
+
+class Seats:
+    """How many feeds may be open at once."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.taken = 0
+
+    @contextmanager
+    def take(self) -> Iterator[bool]:
+        """A seat for the length of the block, or False when there is none."""
+        free = self.taken < self.number
+        self.taken += free
+        try:
+            yield free
+        finally:
+            self.taken -= free
+
+
+class Feed:
+    """One client's feed from a desk. `heartbeat` is in real seconds."""
+
+    def __init__(self, desk: Desk, stop: asyncio.Event, heartbeat: float, send: Send) -> None:
+        self._desk = desk
+        self._stop = stop
+        self._heartbeat = heartbeat
+        self._send = send
+        self._position = 0  # sequence number of the last event given
+        self.epoch = desk.snapshot().epoch
+
+    async def run(self, last_event_id: str | None) -> None:
+        """Feed the client until the engine stops. Raises what the desk or `send` raises, perhaps in a group."""
+        with self._desk.subscribe() as listener:
+            await self._begin(last_event_id)
+            await self._read_log()
+            await self._follow(listener)
+
+    async def _begin(self, last_event_id: str | None) -> None:
+        """Stand where the client stands, if it can be brought on from there; otherwise at the present."""
+        newest = self._desk.snapshot().seq
+        self._position = newest
+        if last_event_id is None:
+            return
+        seq = self._seq_of(last_event_id)
+        if seq is None:
+            await self._send(Reset(newest, "another epoch"))
+        elif await self._continues_from(seq, newest):
+            self._position = seq
+        else:
+            await self._send(Reset(newest, "these events are not kept"))
+
+    def _seq_of(self, last_event_id: str) -> int | None:
+        """The sequence number of an id of this epoch; None of any other text."""
+        found = _EVENT_ID.fullmatch(last_event_id.strip())
+        if found is None or found[1] != self.epoch or int(found[2]) >= _LARGEST_SEQ:
+            return None
+        return int(found[2])
+
+    async def _continues_from(self, seq: int, newest: int) -> bool:
+        """The log holds what follows `seq`, or `seq` itself where the snapshot has not reached it yet."""
+        if seq == newest:
+            return True
+        wanted = seq + 1 if seq < newest else seq
+        found = await self._desk.events_after(wanted - 1, limit=1)
+        return bool(found) and found[0].seq == wanted
+
+    async def _read_log(self) -> None:
+        while not self._stop.is_set() and (batch := await self._desk.events_after(self._position, limit=BATCH)):
+            self._position = batch[-1].seq
+            await self._send(batch)
+
+    async def _follow(self, listener: Listener) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            stopping = tasks.create_task(self._stop.wait())
+            hearing = tasks.create_task(listener.get())
+            try:
+                while not self._stop.is_set():
+                    await asyncio.wait((stopping, hearing), timeout=self._heartbeat, return_when="FIRST_COMPLETED")
+                    if hearing.done():
+                        await self._pass_on(hearing.result(), listener)
+                        hearing = tasks.create_task(listener.get())
+                    elif not stopping.done():
+                        await self._send(Silence())
+            finally:
+                stopping.cancel()
+                hearing.cancel()
+
+    async def _pass_on(self, heard: Sequence[Recorded], listener: Listener) -> None:
+        missed, listener.missed = listener.missed, 0
+        if missed and (not heard or heard[0].seq > self._position + 1):
+            self._position = max(self._position, self._desk.snapshot().seq)
+            await self._send(Reset(self._position, "too slow"))
+            await self._read_log()
+            return
+        fresh = [recorded for recorded in heard if recorded.seq > self._position]
+        for start in range(0, len(fresh), BATCH):
+            batch = fresh[start : start + BATCH]
+            self._position = batch[-1].seq
+            await self._send(batch)

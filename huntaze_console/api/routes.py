@@ -1,0 +1,238 @@
+"""Every endpoint, in one place: method, path, handler, shapes. The server and `/openapi.json` are both made of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from engine.surface.snapshot import Snapshot
+from huntaze_console.api import campaigns, costs, operations, shapes, sse
+from huntaze_console.api.call import Answer, Route
+
+_CAMPAIGNS = "/api/v2/campaigns"
+_CAMPAIGN = "/api/v2/campaigns/{campaign_id}"
+
+
+def _ok(what: str, shape: object) -> Mapping[int, Answer]:
+    return {200: Answer(what=what, shape=shape)}
+
+
+_CHANGED = _ok("The campaign after the change.", shapes.CampaignChanged)
+_OUTCOME = _ok("It was done.", shapes.Outcome)
+
+ROUTES: tuple[Route, ...] = (
+    Route(
+        method="GET",
+        path="/",
+        handler=operations.welcome,
+        summary="Where everything is",
+        answers=_ok("The paths to begin with.", shapes.Welcome),
+        open=True,
+    ),
+    Route(
+        method="GET",
+        path="/openapi.json",
+        handler=operations.openapi,
+        summary="This description",
+        answers={200: Answer(what="An OpenAPI 3.1 document.", shape=dict)},
+        open=True,
+    ),
+    Route(
+        method="GET",
+        path="/api/health/hybrid-orchestrator",
+        handler=operations.health,
+        summary="Whether the engine runs and what it needs answers; details only with a token",
+        answers={
+            200: Answer(what="It runs, and nothing it needs is down.", shape=shapes.Health),
+            503: Answer(what="It does not run, or something it needs is down.", shape=shapes.Health),
+        },
+        open=True,
+    ),
+    # ── campaigns ──
+    Route(
+        method="POST",
+        path=f"{_CAMPAIGNS}/hybrid",
+        handler=campaigns.create,
+        summary="Create a campaign, or estimate one with dry_run",
+        body=shapes.CampaignRequest,
+        headers={campaigns.IDEMPOTENCY_KEY: "The same key and body give the same campaign; another body, 409."},
+        answers={
+            200: Answer(what="A dry run: nothing was created.", shape=shapes.CampaignAccepted),
+            202: Answer(what="The campaign was created.", shape=shapes.CampaignAccepted),
+        },
+    ),
+    Route(
+        method="GET",
+        path=f"{_CAMPAIGNS}/status",
+        handler=campaigns.status,
+        summary="One campaign, or without campaign_id a page of all, newest first",
+        query=shapes.CampaignListing,
+        answers=_ok("The campaign, or the page.", shapes.CampaignStatus | shapes.CampaignPage),
+    ),
+    Route(
+        method="POST",
+        path=f"{_CAMPAIGN}/start",
+        handler=campaigns.start,
+        summary="Start a draft, at its time if it has one",
+        body=shapes.Nothing,
+        answers=_CHANGED,
+    ),
+    Route(
+        method="POST",
+        path=f"{_CAMPAIGN}/pause",
+        handler=campaigns.pause,
+        summary="Pause within one message",
+        body=shapes.Nothing,
+        answers=_CHANGED,
+    ),
+    Route(
+        method="POST",
+        path=f"{_CAMPAIGN}/resume",
+        handler=campaigns.resume,
+        summary="Go on with a paused campaign",
+        body=shapes.Nothing,
+        answers=_CHANGED,
+    ),
+    Route(
+        method="POST",
+        path=f"{_CAMPAIGN}/cancel",
+        handler=campaigns.cancel,
+        summary="End a campaign for good; what was not sent never will be",
+        body=shapes.Nothing,
+        answers=_CHANGED,
+    ),
+    Route(
+        method="POST",
+        path=f"{_CAMPAIGN}/approve",
+        handler=campaigns.approve,
+        summary="Approve drafted texts, each by the digest of what was read",
+        body=shapes.ApprovalRequest,
+        answers=_OUTCOME,
+    ),
+    Route(
+        method="POST",
+        path=f"{_CAMPAIGN}/reject",
+        handler=campaigns.reject,
+        summary="Reject drafted texts",
+        body=shapes.RejectionRequest,
+        answers=_OUTCOME,
+    ),
+    Route(
+        method="GET",
+        path=f"{_CAMPAIGN}/deliveries",
+        handler=campaigns.deliveries,
+        summary="A campaign's deliveries, one per fan",
+        query=shapes.DeliveryListing,
+        answers=_ok("A page of deliveries.", shapes.DeliveryPage),
+    ),
+    Route(
+        method="POST",
+        path="/api/v2/deliveries/{delivery_id}/settle",
+        handler=campaigns.settle,
+        summary="Decide an uncertain send",
+        body=shapes.SettlementRequest,
+        answers=_OUTCOME,
+    ),
+    # ── costs ──
+    Route(
+        method="GET",
+        path="/api/v2/costs/stats",
+        handler=costs.stats,
+        summary="Today and this month, by provider",
+        answers=_ok("The figures.", shapes.CostStats),
+    ),
+    Route(
+        method="GET",
+        path="/api/v2/costs/breakdown",
+        handler=costs.breakdown,
+        summary="Sums by any dimensions over any time",
+        query=shapes.BreakdownRequest,
+        answers=_ok("The sums.", shapes.Breakdown),
+    ),
+    # ── the engine ──
+    Route(
+        method="GET",
+        path="/api/v2/limits",
+        handler=operations.limits,
+        summary="Each account's messages left, and when the next returns",
+        answers=_ok("The limits.", shapes.Limits),
+    ),
+    Route(
+        method="GET",
+        path="/api/v2/queue",
+        handler=operations.queue,
+        summary="Each queue's depth and age",
+        answers=_ok("The queues.", shapes.Queues),
+    ),
+    Route(
+        method="GET",
+        path="/api/v2/alerts",
+        handler=operations.alerts,
+        summary="Open alerts, or their history",
+        query=shapes.AlertListing,
+        answers=_ok("A page of alerts, newest first.", shapes.AlertPage),
+    ),
+    Route(
+        method="POST",
+        path="/api/v2/alerts/{alert_id}/acknowledge",
+        handler=operations.acknowledge,
+        summary="Say that somebody is looking at it",
+        body=shapes.Nothing,
+        answers=_OUTCOME,
+    ),
+    Route(
+        method="POST",
+        path="/api/v2/stop",
+        handler=operations.stop,
+        summary="Stop all sending at once and across restarts",
+        body=shapes.Nothing,
+        answers=_OUTCOME,
+    ),
+    Route(
+        method="POST",
+        path="/api/v2/resume",
+        handler=operations.resume,
+        summary="Let messages go out again",
+        body=shapes.Nothing,
+        answers=_OUTCOME,
+    ),
+    # ── the surface itself ──
+    Route(
+        method="GET",
+        path="/api/v2/snapshot",
+        handler=operations.snapshot,
+        summary="The whole engine at one moment; amounts in nano-dollars, instants in nanoseconds",
+        answers=_ok("The snapshot, and the engine's clock in X-Huntaze-Now (nanoseconds).", Snapshot),
+    ),
+    Route(
+        method="GET",
+        path="/api/v2/events",
+        handler=sse.events,
+        summary="What happens, as it happens, resumed without a gap",
+        headers={sse.LAST_EVENT_ID: "The id of the last event seen, as <epoch>:<seq>; the stream goes on behind it."},
+        answers={
+            200: Answer(
+                what=(
+                    "Frames of id, event (its kind) and data ({seq, kind, fields}). `event: reset` means: fetch the "
+                    "snapshot again, events were missed."
+                ),
+                media_type="text/event-stream",
+            )
+        },
+    ),
+    Route(
+        method="POST",
+        path="/api/v2/query",
+        handler=operations.query,
+        summary="Any query by its name, for this product's own faces",
+        body=shapes.WireQuery,
+        answers=_ok("A page of rows.", shapes.WirePage),
+    ),
+    Route(
+        method="POST",
+        path="/api/v2/command",
+        handler=operations.command,
+        summary="Any command by its name, for this product's own faces",
+        body=shapes.WireCommand,
+        answers=_ok("It was done.", shapes.WireDone),
+    ),
+)

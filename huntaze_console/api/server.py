@@ -1,0 +1,139 @@
+"""The engine's API as a server: a unix socket in the state directory, and TCP where it is wanted."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import orjson
+from aiohttp import hdrs, web
+
+from engine.kernel.clock import Clock
+from engine.kernel.values import Random
+from engine.storage.directory import StateDirectory
+from engine.surface.desk import Desk
+from huntaze_console.api import openapi, problems
+from huntaze_console.api.auth import Gate, open_token
+from huntaze_console.api.call import Call, Office, Route
+from huntaze_console.api.feed import Seats
+from huntaze_console.api.routes import ROUTES
+from huntaze_console.api.settings import ApiSettings
+from huntaze_console.api.sockets import listen_tcp, listen_unix, tls_context, url_of
+
+_FAREWELL = 2.0  # real seconds that open requests have to end
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """Where the API is: `url` is empty when it listens on its socket only."""
+
+    url: str
+    socket: Path
+
+
+@asynccontextmanager
+async def serve(
+    desk: Desk,
+    directory: StateDirectory,
+    settings: ApiSettings,
+    *,
+    tcp: bool,
+    clock: Clock,
+    stop: asyncio.Event,
+    chance: Random,
+) -> AsyncIterator[Endpoint]:
+    """Serve a desk for the length of the block. The caller owns the directory's lock.
+
+    `stop` ends the event streams at once; other requests are answered until the block is left. Raises ConfigError for
+    an address that must not or cannot be served, StorageError for a token file that cannot be used.
+    """
+    settings.check()
+    async with AsyncExitStack() as stack:
+        tls = tls_context(settings) if tcp else None
+        office = _office(desk, directory, settings, clock, stop)
+        away = stack.enter_context(listen_tcp(settings)) if tcp else None
+        local = stack.enter_context(listen_unix(directory.socket_path))
+        stack.callback(directory.socket_path.unlink, missing_ok=True)
+        runner = await _run(_app(office, chance), settings)
+        stack.push_async_callback(runner.cleanup)
+        await web.SockSite(runner, local).start()
+        if away is not None:
+            await web.SockSite(runner, away, ssl_context=tls).start()
+        url = url_of(away, settings) if away is not None else ""
+        endpoint = Endpoint(url=url, socket=directory.socket_path)
+        _announce(endpoint, desk, directory)
+        stack.callback(directory.endpoint_path.unlink, missing_ok=True)
+        yield endpoint
+
+
+async def _run(app: web.Application, settings: ApiSettings) -> web.AppRunner:
+    runner = web.AppRunner(
+        app,
+        access_log=None,
+        logger=_silent(),
+        keepalive_timeout=settings.header_timeout,
+        shutdown_timeout=_FAREWELL,
+    )
+    await runner.setup()
+    return runner
+
+
+def _office(desk: Desk, directory: StateDirectory, settings: ApiSettings, clock: Clock, stop: asyncio.Event) -> Office:
+    open_paths = frozenset(route.path for route in ROUTES if route.open)
+    return Office(
+        desk=desk,
+        clock=clock,
+        gate=Gate(open_token(directory), settings, open_paths),
+        settings=settings,
+        stop=stop,
+        document=cache(lambda: openapi.document(ROUTES, desk.snapshot().engine.version)),
+        seats=Seats(settings.sse_streams),
+    )
+
+
+def _app(office: Office, chance: Random) -> web.Application:
+    app = web.Application(
+        client_max_size=office.settings.body_limit,
+        middlewares=[problems.guard(chance), office.gate.middleware],
+    )
+    app.on_response_prepare.append(_mark)
+    for route in ROUTES:
+        app.router.add_route(route.method, route.path, _handler(route, office))
+    return app
+
+
+def _handler(route: Route, office: Office) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    async def handle(request: web.Request) -> web.StreamResponse:
+        return await route.handler(Call(request, route, office))
+
+    return handle
+
+
+async def _mark(request: web.Request, response: web.StreamResponse) -> None:
+    """What every answer says: no cache keeps it, no browser guesses its type, and not who serves it."""
+    response.headers[hdrs.CACHE_CONTROL] = "no-store"
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers[hdrs.SERVER] = "huntaze"
+
+
+def _announce(endpoint: Endpoint, desk: Desk, directory: StateDirectory) -> None:
+    snapshot = desk.snapshot()
+    facts = {
+        "url": endpoint.url or None,
+        "socket": os.fspath(endpoint.socket),
+        "pid": os.getpid(),
+        "epoch": snapshot.epoch,
+        "version": snapshot.engine.version,
+    }
+    directory.write_private(directory.endpoint_path, orjson.dumps(facts).decode() + "\n")
+
+
+def _silent() -> logging.Logger:
+    """For aiohttp, which would log the bytes of a malformed request, its token among them."""
+    return logging.Logger("huntaze_console.api.protocol", logging.CRITICAL + 1)
