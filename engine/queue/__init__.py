@@ -14,10 +14,15 @@ from engine.queue.job import (
     Priority,
 )
 from engine.queue.store import JobStore
+from engine.queue.worker import Bury, Defer, Done, Handler, Outcome, Retry, Settled, Source, WholeQueue, Worker
 
 __all__ = [
     "Bell",
+    "Bury",
+    "Defer",
     "Depth",
+    "Done",
+    "Handler",
     "JobConflict",
     "JobPage",
     "JobState",
@@ -27,5 +32,11 @@ __all__ = [
     "Lease",
     "LeaseLost",
     "NewJob",
+    "Outcome",
     "Priority",
+    "Retry",
+    "Settled",
+    "Source",
+    "WholeQueue",
+    "Worker",
 ]
