@@ -16,9 +16,9 @@ from engine.kernel.errors import ErrorClass, HuntazeError, ProviderError
 from engine.kernel.values import AttemptId, NanoUSD, Random, new_id
 from engine.orchestrator.router import route_of
 from engine.orchestrator.settings import OrchestratorSettings, ToolRoute
-from engine.orchestrator.task import Answer, Target, Task
+from engine.orchestrator.task import Answer, Conclusion, Target, Task
 from engine.providers import Completion, Finish, Message, ModelRequest, Provider, Role, Timeouts, Usage
-from engine.storage import Database, Tx, Write
+from engine.storage import Database, Tx
 
 _MESSAGE_OVERHEAD = 16  # tokens a message that the dialects add around its text, at most
 _OK = "ok"
@@ -112,7 +112,7 @@ class Metered:
         return replace(answer, cost=cost)
 
     async def _settle(
-        self, call: Call, outcome: str, usage: Usage | None, *, billed: bool, also: Write[None] | None = None
+        self, call: Call, outcome: str, usage: Usage | None, *, billed: bool, also: Conclusion | None = None
     ) -> NanoUSD | None:
         """Settle the call, together with what is to be written with it; if that fails, alone."""
         result = Result(outcome=outcome, usage=usage, billed=billed, ended_at=self._clock.now())
@@ -123,7 +123,7 @@ class Metered:
         def settle_both(tx: Tx) -> NanoUSD | None:
             cost = settle(tx)
             if also is not None:
-                also(tx)
+                also(tx, cost)
             return cost
 
         try:

@@ -8,7 +8,9 @@ from typing import Any, Protocol
 
 from engine.kernel.values import NanoUSD
 from engine.providers import Finish, Message, Usage
-from engine.storage import Write
+from engine.storage import Tx
+
+Conclusion = Callable[[Tx, NanoUSD | None], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +28,8 @@ class Target:
 class Task:
     """One piece of work for a tool. Ids say whom it is for; the deadline is an instant, None for the usual time.
 
-    `conclude` makes of the answer what is to be written with it: the write runs in the very transaction that settles the
-    call, so an answer that was paid for is never lost and never stored twice. It is called once, on the event loop.
+    `conclude` makes of the answer what is to be written with it: that runs in the very transaction that settles the
+    call, and is given its cost, so an answer that was paid for is never lost and never stored twice.
     """
 
     tool: str
@@ -42,7 +44,7 @@ class Task:
     max_output_tokens: int | None = None  # None: the tool's own
     bare: bool = False  # send the messages as they are, without the tool's standing instruction
     deadline: int | None = None
-    conclude: Callable[[Answer], Write[None]] | None = None
+    conclude: Callable[[Answer], Conclusion] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

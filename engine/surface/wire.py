@@ -11,7 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from engine.events import Recorded, from_fields, to_fields
 from engine.kernel.errors import CommandRefused, Refusal
-from engine.surface.commands import COMMANDS, Command, Done
+from engine.surface.commands import COMMANDS, CampaignDraft, Command, Done
 from engine.surface.queries import QUERIES, Page, Query
 from engine.surface.snapshot import Snapshot
 
@@ -59,6 +59,12 @@ def dump_query(query: Query) -> bytes:
 def load_query(data: bytes) -> Query:
     """The query in a request body. Raises CommandRefused(INVALID) naming the field at fault."""
     loaded: Query = _load(data, "query", QUERIES)
+    return loaded
+
+
+def load_draft(data: bytes) -> CampaignDraft:
+    """The draft stored with a campaign."""
+    loaded: CampaignDraft = _adapter(CampaignDraft).validate_json(data)
     return loaded
 
 

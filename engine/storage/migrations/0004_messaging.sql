@@ -33,6 +33,7 @@ CREATE TABLE campaigns (
     state       TEXT NOT NULL,
     reason      TEXT NOT NULL DEFAULT '',
     resume_to   TEXT NOT NULL DEFAULT '', -- the state a paused campaign goes back to
+    starved     INTEGER NOT NULL DEFAULT 0, -- 1 when its budget has no room for another text
     created_at  INTEGER NOT NULL,
     starts_at   INTEGER,
     ended_at    INTEGER

@@ -1,0 +1,405 @@
+"""Carries out what an operator says of campaigns. Each command is one transaction: whole, or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import asdict
+
+import orjson
+
+from engine.campaigns import store
+from engine.campaigns.audience import Member, members
+from engine.campaigns.campaign import (
+    Campaign,
+    CampaignState,
+    cancelled,
+    paused,
+    resumed,
+    started,
+)
+from engine.campaigns.draft import check
+from engine.campaigns.estimate import Estimator
+from engine.campaigns.progress import Progress
+from engine.campaigns.writing import enqueue, write_batch, write_job
+from engine.content import validate
+from engine.costs import Ledger
+from engine.events import CampaignCreated
+from engine.kernel.clock import Clock
+from engine.kernel.errors import CommandRefused, PlatformError, Refusal
+from engine.kernel.values import MINUTE, NanoUSD, Random, new_id
+from engine.messaging import BEFORE_SENDING, Delivery, DeliveryState, FanBook, SendingSettings, consent, deliveries
+from engine.orchestrator import Orchestrator
+from engine.queue import JobStore
+from engine.storage import Database, Tx
+from engine.surface.commands import (
+    ApproveDeliveries,
+    CampaignDraft,
+    CancelCampaign,
+    CreateCampaign,
+    Done,
+    PauseCampaign,
+    RejectDeliveries,
+    ResumeCampaign,
+    SettleDelivery,
+    StartCampaign,
+)
+from engine.surface.queries import EstimateRow
+
+_AUDIENCE_AGE = MINUTE  # nanoseconds that a reading of the audience serves for estimates and creations
+_SCOPE = "campaign"
+
+
+class Dispatch:
+    """The campaigns' commands."""
+
+    def __init__(
+        self,
+        database: Database,
+        jobs: JobStore,
+        ledger: Ledger,
+        orchestrator: Orchestrator,
+        fans: FanBook,
+        estimator: Estimator,
+        progress: Progress,
+        clock: Clock,
+        chance: Random,
+        sending: SendingSettings,
+    ) -> None:
+        self._database = database
+        self._jobs = jobs
+        self._ledger = ledger
+        self._orchestrator = orchestrator
+        self._fans = fans
+        self._estimator = estimator
+        self._progress = progress
+        self._clock = clock
+        self._chance = chance
+        self._sending = sending
+
+    # ── making one ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def estimate(self, draft: CampaignDraft) -> EstimateRow:
+        """What the draft would do. Raises CommandRefused for a bad one, or UNAVAILABLE without the platform."""
+        self._check(draft)
+        return self._estimator.estimate(draft, await self._members(draft))
+
+    async def create(self, command: CreateCampaign) -> Done:
+        """One delivery row a fan, and the campaign, in one transaction."""
+        digest = hashlib.sha256(orjson.dumps([command.draft, command.start])).hexdigest()
+        if command.key and (answer := await self._database.write(lambda tx: _repeated(tx, command.key, digest))):
+            return answer
+        self._check(command.draft)
+        chosen = await self._members(command.draft)
+        estimate = self._estimator.estimate(command.draft, chosen)
+        campaign_id = new_id("cmp", self._clock.now(), self._chance)
+        return await self._database.write(lambda tx: self._create(tx, command, campaign_id, digest, chosen, estimate))
+
+    def _check(self, draft: CampaignDraft) -> None:
+        check(draft, tools=self._orchestrator.settings.tools, now=self._clock.now())
+        if draft.template:
+            validate(draft.template)
+        elif "{{" in draft.prompt:
+            validate(draft.prompt, field="prompt")
+
+    async def _members(self, draft: CampaignDraft) -> tuple[Member, ...]:
+        try:
+            fans = await self._fans.fans(draft.account_id, max_age=_AUDIENCE_AGE)
+        except PlatformError as error:
+            raise CommandRefused(
+                Refusal.UNAVAILABLE, f"the audience cannot be read: {error.message}", remedy=error.remedy
+            ) from error
+        async with self._database.reader() as reader:
+            suppressed = await consent.suppressed(reader, draft.account_id)
+        return members(draft.audience, fans, suppressed)
+
+    def _create(
+        self,
+        tx: Tx,
+        command: CreateCampaign,
+        campaign_id: str,
+        digest: str,
+        chosen: Sequence[Member],
+        estimate: EstimateRow,
+    ) -> Done:
+        if command.key and (answer := _repeated(tx, command.key, digest)):
+            return answer
+        now = self._clock.now()
+        self._insert(tx, campaign_id, command.draft, chosen, now)
+        if command.draft.budget is not None:
+            self._ledger.set_limit(tx, _SCOPE, campaign_id, NanoUSD(command.draft.budget))
+        if command.start:
+            self._start(tx, store.get(tx, campaign_id), command.actor, now)
+        state = store.get(tx, campaign_id).state
+        data = {
+            "campaign_id": campaign_id,
+            "workflow_id": f"wf_{campaign_id.removeprefix('cmp_')}",
+            "status": state,
+            "estimate": asdict(estimate),
+        }
+        if command.key:
+            tx.execute(
+                "INSERT INTO idempotency VALUES ('campaign', ?, ?, ?, ?)",
+                (command.key, digest, orjson.dumps(data), now),
+            )
+        return Done(f"Campaign {command.draft.name} is {_words(state)}, for {estimate.fans:,} fans", data)
+
+    def _insert(self, tx: Tx, campaign_id: str, draft: CampaignDraft, chosen: Sequence[Member], now: int) -> None:
+        tx.execute(
+            "INSERT INTO campaigns (campaign_id, name, account_id, tenant_id, tool, draft, approval, budget, state,"
+            " created_at, starts_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                campaign_id,
+                draft.name,
+                draft.account_id,
+                draft.tenant_id,
+                draft.tool,
+                orjson.dumps(draft),
+                draft.approval,
+                draft.budget,
+                CampaignState.DRAFT,
+                now,
+                draft.starts_at,
+            ),
+        )
+        tx.executemany(
+            "INSERT INTO deliveries (delivery_id, campaign_id, account_id, fan_id, fan_name, time_zone, tags, state,"
+            " reason, changed_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            [
+                (
+                    f"{campaign_id.replace('cmp', 'dlv', 1)}-{number:06d}",
+                    campaign_id,
+                    draft.account_id,
+                    member.fan.fan_id,
+                    member.fan.name,
+                    member.fan.time_zone,
+                    ",".join(member.fan.tags),
+                    DeliveryState.SKIPPED if member.left_out else DeliveryState.PENDING,
+                    member.left_out,
+                    now,
+                )
+                for number, member in enumerate(chosen)
+            ],
+        )
+        tx.emit(
+            CampaignCreated(
+                at=now,
+                campaign_id=campaign_id,
+                name=draft.name,
+                account_id=draft.account_id,
+                tool=draft.tool,
+                state=CampaignState.DRAFT,
+                fans=len(chosen),
+                skipped=sum(bool(member.left_out) for member in chosen),
+                budget=draft.budget,
+                starts_at=draft.starts_at,
+            )
+        )
+
+    # ── moving one ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def start(self, command: StartCampaign) -> Done:
+        def start(tx: Tx) -> Done:
+            campaign = store.get(tx, command.campaign_id)
+            self._start(tx, campaign, command.actor, self._clock.now())
+            return _told(tx, command.campaign_id)
+
+        return await self._database.write(start)
+
+    async def pause(self, command: PauseCampaign) -> Done:
+        def pause(tx: Tx) -> Done:
+            campaign = store.get(tx, command.campaign_id)
+            after = paused(campaign)
+            self._move(
+                tx, campaign, after, command.actor, reason=f"paused by {command.actor}", resume_to=campaign.state
+            )
+            self._jobs.park(tx, campaign.campaign_id)
+            self._jobs.park(tx, write_batch(campaign.campaign_id))
+            return _told(tx, command.campaign_id)
+
+        return await self._database.write(pause)
+
+    async def resume(self, command: ResumeCampaign) -> Done:
+        def resume(tx: Tx) -> Done:
+            now = self._clock.now()
+            campaign = store.get(tx, command.campaign_id)
+            self._move(tx, campaign, resumed(campaign), command.actor)
+            store.set_starved(tx, campaign.campaign_id, starved=False)
+            self._jobs.unpark(tx, campaign.campaign_id, now)
+            self._jobs.unpark(tx, write_batch(campaign.campaign_id), now)
+            self._progress.progressed(tx, campaign.campaign_id, now)
+            return _told(tx, command.campaign_id)
+
+        return await self._database.write(resume)
+
+    async def cancel(self, command: CancelCampaign) -> Done:
+        def cancel(tx: Tx) -> Done:
+            now = self._clock.now()
+            campaign = store.get(tx, command.campaign_id)
+            after = cancelled(campaign)
+            self._jobs.cancel(tx, campaign.campaign_id)
+            self._jobs.cancel(tx, write_batch(campaign.campaign_id))
+            reason = f"cancelled by {command.actor}"
+            stopped = deliveries.move_all(
+                tx, campaign.campaign_id, BEFORE_SENDING, DeliveryState.CANCELLED, now=now, reason=reason
+            )
+            self._move(tx, campaign, after, command.actor, reason=reason)
+            return Done(
+                f"Campaign {campaign.name} is cancelled; {stopped:,} messages will not go out", {"stopped": stopped}
+            )
+
+        return await self._database.write(cancel)
+
+    async def start_due(self) -> int:
+        """Start the scheduled campaigns whose time has come, and say how many."""
+
+        def start_due(tx: Tx) -> int:
+            now = self._clock.now()
+            rows = tx.execute("SELECT * FROM campaigns WHERE state = 'scheduled' AND starts_at <= ?", (now,)).fetchall()
+            for row in rows:
+                campaign = store.of_row(row)
+                self._move(tx, campaign, CampaignState.RUNNING, "engine")
+                if not campaign.needs_approval:
+                    self._put_writing(tx, campaign.campaign_id, now)
+                self._queue_approved(tx, campaign.campaign_id, now)
+                self._progress.progressed(tx, campaign.campaign_id, now)
+            return len(rows)
+
+        return await self._database.write(start_due)
+
+    async def next_start(self) -> int | None:
+        """When the next scheduled campaign is due, or None."""
+        async with self._database.reader() as reader:
+            row = await reader.row("SELECT min(starts_at) AS due FROM campaigns WHERE state = 'scheduled'")
+        return row["due"] if row else None
+
+    def _start(self, tx: Tx, campaign: Campaign, actor: str, now: int) -> None:
+        after = started(campaign, now)
+        self._move(tx, campaign, after, actor)
+        if after is not CampaignState.SCHEDULED:
+            self._put_writing(tx, campaign.campaign_id, now)
+        self._progress.progressed(tx, campaign.campaign_id, now)
+
+    def _put_writing(self, tx: Tx, campaign_id: str, now: int) -> None:
+        pending = tx.execute(
+            "SELECT delivery_id FROM deliveries WHERE campaign_id = ? AND state = 'pending' ORDER BY delivery_id",
+            (campaign_id,),
+        ).fetchall()
+        for row in pending:
+            self._jobs.put(tx, write_job(row["delivery_id"], campaign_id, now), now)
+
+    def _move(
+        self, tx: Tx, campaign: Campaign, after: CampaignState, actor: str, *, reason: str = "", resume_to: str = ""
+    ) -> None:
+        store.move(tx, campaign, after, now=self._clock.now(), actor=actor, reason=reason, resume_to=resume_to)
+
+    # ── its deliveries ──────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def approve(self, command: ApproveDeliveries) -> Done:
+        """Approve exactly the texts that were read: one whose digest is another by now refuses the whole command."""
+
+        def approve(tx: Tx) -> Done:
+            now = self._clock.now()
+            campaign = store.get(tx, command.campaign_id)
+            chosen = _drafted(tx, campaign.campaign_id, command)
+            for delivery in chosen:
+                deliveries.move(tx, delivery, DeliveryState.APPROVED, now=now, approved_digest=delivery.digest)
+            if campaign.due(now) and campaign.state is not CampaignState.PAUSED:
+                self._queue_approved(tx, campaign.campaign_id, now)
+            self._progress.progressed(tx, campaign.campaign_id, now)
+            return Done(f"{len(chosen):,} texts of {campaign.name} are approved", {"approved": len(chosen)})
+
+        return await self._database.write(approve)
+
+    async def reject(self, command: RejectDeliveries) -> Done:
+        def reject(tx: Tx) -> Done:
+            now = self._clock.now()
+            campaign = store.get(tx, command.campaign_id)
+            for delivery_id in command.delivery_ids:
+                delivery = _of_campaign(tx, delivery_id, campaign.campaign_id)
+                deliveries.move(tx, delivery, DeliveryState.REJECTED, now=now, reason=command.reason)
+            self._progress.progressed(tx, campaign.campaign_id, now)
+            count = len(command.delivery_ids)
+            return Done(f"{count:,} texts of {campaign.name} are rejected", {"rejected": count})
+
+        return await self._database.write(reject)
+
+    async def settle(self, command: SettleDelivery) -> Done:
+        """A person's word on an uncertain send."""
+        after = {
+            "sent": DeliveryState.SENT,
+            "failed": DeliveryState.FAILED,
+            "again": DeliveryState.QUEUED,
+        }[command.outcome]
+
+        def settle(tx: Tx) -> Done:
+            now = self._clock.now()
+            delivery = deliveries.get(tx, command.delivery_id)
+            if delivery.state is not DeliveryState.UNCERTAIN:
+                raise CommandRefused(
+                    Refusal.CONFLICT, f"delivery {delivery.delivery_id} is {delivery.state}, not uncertain"
+                )
+            reason = f"settled by {command.actor}"
+            if after is DeliveryState.QUEUED:
+                self._send_again(tx, delivery, now, reason)
+            else:
+                deliveries.move(tx, delivery, after, now=now, reason=reason)
+            self._progress.progressed(tx, delivery.campaign_id, now)
+            return Done(f"The message to {delivery.fan_id} is {after}")
+
+        return await self._database.write(settle)
+
+    def _send_again(self, tx: Tx, delivery: Delivery, now: int, reason: str) -> None:
+        """Queue it once more; a campaign that had finished runs again for it."""
+        enqueue(tx, self._jobs, delivery, now, self._sending)
+        campaign = store.get(tx, delivery.campaign_id)
+        if campaign.state is CampaignState.FINISHED:
+            self._move(tx, campaign, CampaignState.RUNNING, "engine", reason=reason)
+
+    def _queue_approved(self, tx: Tx, campaign_id: str, now: int) -> None:
+        rows = tx.execute(
+            "SELECT * FROM deliveries WHERE campaign_id = ? AND state = 'approved' ORDER BY delivery_id", (campaign_id,)
+        ).fetchall()
+        for row in rows:
+            enqueue(tx, self._jobs, deliveries.of_row(row), now, self._sending)
+
+
+def _repeated(tx: Tx, key: str, digest: str) -> Done | None:
+    """The answer to the same creation before. Raises CommandRefused(CONFLICT) for the same key with other content."""
+    row = tx.execute("SELECT digest, answer FROM idempotency WHERE scope = 'campaign' AND key = ?", (key,)).fetchone()
+    if row is None:
+        return None
+    if row["digest"] != digest:
+        raise CommandRefused(
+            Refusal.CONFLICT, "this idempotency key was used for another campaign", field="Idempotency-Key"
+        )
+    data = orjson.loads(row["answer"])
+    return Done(f"Campaign {data['campaign_id']} was created before", data)
+
+
+def _drafted(tx: Tx, campaign_id: str, command: ApproveDeliveries) -> list[Delivery]:
+    if not command.texts:
+        rows = tx.execute("SELECT * FROM deliveries WHERE campaign_id = ? AND state = 'drafted'", (campaign_id,))
+        return [deliveries.of_row(row) for row in rows.fetchall()]
+    chosen = [_of_campaign(tx, delivery_id, campaign_id) for delivery_id in command.texts]
+    for delivery in chosen:
+        if delivery.digest != command.texts[delivery.delivery_id]:
+            message = f"the text of {delivery.delivery_id} is not the one you read"
+            raise CommandRefused(Refusal.CONFLICT, message, remedy="Read it again, then approve it")
+    return chosen
+
+
+def _of_campaign(tx: Tx, delivery_id: str, campaign_id: str) -> Delivery:
+    delivery = deliveries.get(tx, delivery_id)
+    if delivery.campaign_id != campaign_id:
+        raise CommandRefused(Refusal.NOT_FOUND, f"delivery {delivery_id} is not of campaign {campaign_id}")
+    return delivery
+
+
+def _told(tx: Tx, campaign_id: str) -> Done:
+    campaign = store.get(tx, campaign_id)
+    return Done(f"Campaign {campaign.name} is {_words(campaign.state)}", {"status": campaign.state})
+
+
+def _words(state: str) -> str:
+    return state.replace("_", " ")

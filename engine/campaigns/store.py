@@ -1,0 +1,116 @@
+"""Campaigns in SQLite: their rows, and the moves of their states with the events."""
+
+from __future__ import annotations
+
+import sqlite3
+
+from engine.campaigns.campaign import Campaign, CampaignState
+from engine.events import CampaignMoved
+from engine.kernel.errors import CommandRefused, Refusal
+from engine.messaging import OPEN, DeliveryState
+from engine.storage import Reader, Tx
+from engine.surface.queries import ListCampaigns, Page
+from engine.surface.snapshot import CampaignView
+
+_SPENT = """
+SELECT coalesce(sum(r.cost), 0) AS cost, coalesce(sum(r.unpriced), 0) AS unpriced
+FROM combinations c JOIN rollup_hours r ON r.combination = c.id WHERE c.campaign_id = ?
+"""
+_COUNTS = "SELECT state, count(*) AS fans FROM deliveries WHERE campaign_id = ? GROUP BY state"
+
+
+def get(tx: Tx, campaign_id: str) -> Campaign:
+    """Raises CommandRefused(NOT_FOUND)."""
+    row = tx.execute("SELECT * FROM campaigns WHERE campaign_id = ?", (campaign_id,)).fetchone()
+    if row is None:
+        raise CommandRefused(Refusal.NOT_FOUND, f"there is no campaign {campaign_id!r}", field="campaign_id")
+    return of_row(row)
+
+
+def of_row(row: sqlite3.Row) -> Campaign:
+    return Campaign(
+        campaign_id=row["campaign_id"],
+        name=row["name"],
+        account_id=row["account_id"],
+        tenant_id=row["tenant_id"],
+        tool=row["tool"],
+        needs_approval=row["approval"] == "required",
+        budget=row["budget"],
+        state=CampaignState(row["state"]),
+        reason=row["reason"],
+        resume_to=row["resume_to"],
+        starved=bool(row["starved"]),
+        starts_at=row["starts_at"],
+    )
+
+
+def move(
+    tx: Tx, campaign: Campaign, after: CampaignState, *, now: int, actor: str, reason: str = "", resume_to: str = ""
+) -> None:
+    """Move a campaign to a state its pure decision named."""
+    ended = now if after in ("finished", "cancelled", "failed") else None
+    tx.execute(
+        "UPDATE campaigns SET state = ?, reason = ?, resume_to = ?, ended_at = ? WHERE campaign_id = ?",
+        (after, reason, resume_to, ended, campaign.campaign_id),
+    )
+    tx.emit(
+        CampaignMoved(
+            at=now,
+            campaign_id=campaign.campaign_id,
+            before=campaign.state,
+            after=after,
+            reason=reason,
+            actor=actor,
+        )
+    )
+
+
+def set_starved(tx: Tx, campaign_id: str, *, starved: bool) -> None:
+    tx.execute("UPDATE campaigns SET starved = ? WHERE campaign_id = ?", (starved, campaign_id))
+
+
+def open_states(tx: Tx, campaign_id: str) -> set[DeliveryState]:
+    """The open states that at least one of its deliveries is in. One index probe a state, however many fans."""
+    probe = "SELECT 1 FROM deliveries WHERE campaign_id = ? AND state = ? LIMIT 1"
+    return {state for state in OPEN if tx.execute(probe, (campaign_id, state)).fetchone()}
+
+
+async def listing(reader: Reader, query: ListCampaigns) -> Page[CampaignView]:
+    """Campaigns, newest first."""
+    wanted = (("state = ?", query.state), ("account_id = ?", query.account_id), ("campaign_id < ?", query.cursor))
+    used = [(clause, value) for clause, value in wanted if value]
+    where = " AND ".join(clause for clause, _ in used) or "1"
+    limit = max(1, min(query.limit, 1000))
+    rows = await reader.rows(
+        f"SELECT * FROM campaigns WHERE {where} ORDER BY campaign_id DESC LIMIT ?",
+        (*(value for _, value in used), limit + 1),
+    )
+    views = tuple([await _view(reader, row) for row in rows[:limit]])
+    return Page(views, views[-1].campaign_id if len(rows) > limit else None)
+
+
+async def view(reader: Reader, campaign_id: str) -> CampaignView:
+    """One campaign. Raises CommandRefused(NOT_FOUND)."""
+    row = await reader.row("SELECT * FROM campaigns WHERE campaign_id = ?", (campaign_id,))
+    if row is None:
+        raise CommandRefused(Refusal.NOT_FOUND, f"there is no campaign {campaign_id!r}", field="campaign_id")
+    return await _view(reader, row)
+
+
+async def _view(reader: Reader, row: sqlite3.Row) -> CampaignView:
+    spent = await reader.rows(_SPENT, (row["campaign_id"],))
+    counts = await reader.rows(_COUNTS, (row["campaign_id"],))
+    return CampaignView(
+        campaign_id=row["campaign_id"],
+        name=row["name"],
+        account_id=row["account_id"],
+        tool=row["tool"],
+        state=row["state"],
+        reason=row["reason"],
+        created_at=row["created_at"],
+        starts_at=row["starts_at"],
+        budget=row["budget"],
+        cost=spent[0]["cost"],
+        unpriced=spent[0]["unpriced"],
+        counts={count["state"]: count["fans"] for count in counts},
+    )
