@@ -117,7 +117,10 @@ _FAMILIES: Mapping[str, tuple[_Family, ...]] = {
         _family(r"deepseek-reasoner", 1_200, 50, 260),
     ),
     "xai": (_family(r"grok-[2-9](\.\d+|-\d)?(-mini|-fast|-latest|-(non-)?reasoning|-\d{4})*", 520, 85),),
-    "gemini": (_family(r"(models/)?gemini-\d(\.\d)?-(pro|flash)(-lite|-latest|-preview)*", 420, 140),),
+    "gemini": (
+        _family(r"(models/)?gemini-\d(\.\d)?-pro(-latest|-preview)*", 900, 110, 220),
+        _family(r"(models/)?gemini-\d(\.\d)?-flash(-lite|-latest|-preview)*", 420, 140),
+    ),
 }
 _EMBEDDINGS = re.compile(r"(text-embedding-(3-small|3-large|ada-002)|(models/)?(gemini-|text-)embedding-\d+)")
 _ANSWERS_AS = {
@@ -228,7 +231,7 @@ def _compose(ask: Ask, dice: Dice, exactly: int | None) -> str:
         return prose.matching(schema, ask.text, dice)
     if ask.wants_json:
         return prose.matching(prose.ANY_OBJECT, ask.text, dice)
-    return prose.reply(ask.text, ask.last_user, dice)
+    return prose.reply(ask.text, dice)
 
 
 def _timing(model: Model, dice: Dice, thinking: int, output: int) -> tuple[int, int]:

@@ -190,6 +190,9 @@ class ChatDialect:
             "prompt_tokens_details": {"cached_tokens": usage.cached, "audio_tokens": 0},
             "completion_tokens_details": {"reasoning_tokens": usage.reasoning, "audio_tokens": 0},
         }
+        if self.provider == "gemini":  # Google's endpoint shows reasoning in the total and nowhere else
+            figures["completion_tokens"] = usage.output - usage.reasoning
+            del figures["completion_tokens_details"]
         if self.provider == "deepseek":
             figures["prompt_cache_hit_tokens"] = usage.cached
             figures["prompt_cache_miss_tokens"] = usage.input - usage.cached

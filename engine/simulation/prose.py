@@ -23,7 +23,7 @@ _NAME_LINE = re.compile(
 _NAME_FIELD = re.compile(r'"(?:fan_name|first_name|display_name|name)"\s*:\s*"([^"\\]{1,60})"')
 _HOW_MANY = re.compile(r"\b(\d{1,2})\s+(?:\w+\s+){0,2}(?:titles?|ideas?|hooks?|captions?|options?)\b", re.I)
 
-_WISH = 300  # characters: a prompt says what it wants at its beginning
+_WISH = 1_000  # characters: a prompt says what it wants at its beginning
 _SCHEMA_WORDS = re.compile(r"\bJSON schema\b[^{]{0,40}\{", re.I)
 
 _HELLOS = (
@@ -113,7 +113,9 @@ _GENRES = (
     ("titles", re.compile(r"\b(titles?|titres?|headlines?|hooks?)\b", re.I)),
     (
         "long",
-        re.compile(r"\b(plan|calendar|strategy|describe|descriptions?|persona|icp|magnet|pack|outline|guide)\b", re.I),
+        re.compile(
+            r"\b(plan|calendar|strategy|describe|descriptions?|persona|icp|magnet|pack|outline|guide|versions?)\b", re.I
+        ),
     ),
 )
 
@@ -146,13 +148,19 @@ def message(prompt: str, dice: Dice) -> str:
     return f"{hello} {news} {dice.pick(_ASKS)}"
 
 
-def reply(prompt: str, last_user: str, dice: Dice) -> str:
+def reply(prompt: str, dice: Dice) -> str:
     """What a model without further orders answers to the prompt."""
-    genre = next((name for name, words in _GENRES if words.search(last_user[:_WISH])), "message")
+    genre = _genre(prompt[:_WISH])
     if genre == "titles":
         wanted = _HOW_MANY.search(prompt)
         return titles(int(wanted[1]) if wanted else 5, dice)
     return passage(dice) if genre == "long" else message(prompt, dice)
+
+
+def _genre(wish: str) -> str:
+    """What is asked for: the kind of text that is named first."""
+    found = [(match.start(), name) for name, words in _GENRES if (match := words.search(wish))]
+    return min(found, default=(0, "message"))[1]
 
 
 def titles(number: int, dice: Dice) -> str:
@@ -163,10 +171,10 @@ def titles(number: int, dice: Dice) -> str:
 
 
 def passage(dice: Dice) -> str:
-    """Some paragraphs of plan or description."""
+    """Several paragraphs of plan or description."""
     start = dice.whole(0, len(_PARTS) - 1)
-    chosen = [_PARTS[(start + 5 * n) % len(_PARTS)] for n in range(dice.whole(5, 11))]
-    return "\n".join(f"- {part}" for part in chosen)
+    parts = [_PARTS[(start + 5 * n) % len(_PARTS)] for n in range(3 * dice.whole(4, 9))]
+    return "\n".join(f"{n // 3 + 1}. {' '.join(parts[n : n + 3])}" for n in range(0, len(parts), 3))
 
 
 def matching(schema: Mapping[str, Any], prompt: str, dice: Dice) -> str:

@@ -67,8 +67,9 @@ async def _live(options: WorldOptions) -> None:
         listener = _listen(options.port)
         await web.SockSite(runner, listener).start()
         past.remember(state, started, page)
+        stop = _told_to_stop(options.parent_pid)
         _announce(listener.getsockname()[1], page.path)
-        await _until_told(options.parent_pid, pacer, lambda: past.remember(state, started, page))
+        await _until(stop, options.parent_pid, pacer, lambda: past.remember(state, started, page))
 
 
 def _app(stage: Stage, page: ClockPage, pacer: Pacer) -> web.Application:
@@ -96,8 +97,8 @@ def _announce(port: int, page: Path) -> None:
     sys.stdout.flush()
 
 
-async def _until_told(parent_pid: int | None, pacer: Pacer, remember: Callable[[], None]) -> None:
-    """Return on SIGTERM, on SIGINT at a terminal of its own, or when the parent is gone."""
+def _told_to_stop(parent_pid: int | None) -> asyncio.Event:
+    """Set on SIGTERM, and on SIGINT when nobody else looks after the world."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, stop.set)
@@ -106,6 +107,11 @@ async def _until_told(parent_pid: int | None, pacer: Pacer, remember: Callable[[
     else:  # the parent drains first and ends the world itself; Ctrl-C reaches the whole terminal
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    return stop
+
+
+async def _until(stop: asyncio.Event, parent_pid: int | None, pacer: Pacer, remember: Callable[[], None]) -> None:
+    """Keep the pace and the note until `stop` is set, or the parent is gone."""
     async with asyncio.TaskGroup() as tasks:
         running = [tasks.create_task(pacer.run()), tasks.create_task(_keep(remember))]
         if parent_pid is not None:

@@ -139,6 +139,16 @@ async def test_a_reasoning_model_reports_its_reasoning(clients: dict[str, openai
         await chat.create(model="o4-mini", messages=USER, max_tokens=200)
 
 
+async def test_google_shows_reasoning_only_in_the_total(clients: dict[str, openai.AsyncOpenAI], record: Path) -> None:
+    answer = await clients["gemini"].chat.completions.create(model="gemini-2.5-pro", messages=USER)
+
+    line = last_call(record)
+    assert answer.usage is not None
+    assert line["reasoning_tokens"] > 0
+    assert answer.usage.completion_tokens == line["output_tokens"] - line["reasoning_tokens"]
+    assert answer.usage.total_tokens == line["input_tokens"] + line["output_tokens"]
+
+
 async def test_embeddings_and_models_are_listed(clients: dict[str, openai.AsyncOpenAI]) -> None:
     client = clients["openai"]
 
@@ -273,6 +283,7 @@ FAULTS = [
     ("rate_limit", openai.RateLimitError, 429),
     ("refuse_auth", openai.AuthenticationError, 401),
     ("reset", openai.APIConnectionError, 0),
+    ("timeout", openai.APIConnectionError, 0),
     ("drop_after", openai.APIConnectionError, 200),
 ]
 
@@ -287,7 +298,7 @@ async def test_faults_reach_the_client_as_its_own_errors(
     status: int,
 ) -> None:
     async with aiohttp.ClientSession() as session:
-        fault = {"kind": kind, "target": "deepseek", "for": "PT9H", "retry_after": "PT3S"}
+        fault = {"kind": kind, "target": "deepseek", "for": "PT9H", "retry_after": "PT3S", "hold": "PT9S"}
         async with session.post(f"{world.url}/world/faults", json=fault) as added:
             assert added.status == 201
 

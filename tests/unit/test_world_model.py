@@ -1,3 +1,4 @@
+import dataclasses
 import json
 from typing import Any
 
@@ -62,6 +63,19 @@ def test_titles_come_in_the_number_asked_for() -> None:
     said = answer(ask("Write 7 catchy titles for a video"), 7, NO_CACHE)
 
     assert len(said.text.splitlines()) == 7
+
+
+@pytest.mark.parametrize(
+    ("system", "lines"),
+    [
+        ("You write titles for posts. Answer with five titles.", 5),
+        ("You write one short, warm message to a fan, with a title perhaps.", 1),
+    ],
+)
+def test_the_system_text_says_what_is_wanted_before_the_user_does(system: str, lines: int) -> None:
+    said = answer(dataclasses.replace(ask("Plan a message about the sea"), contents=(system, "Plan it")), 7, NO_CACHE)
+
+    assert len(said.text.splitlines()) == lines
 
 
 SCHEMA: dict[str, Any] = {

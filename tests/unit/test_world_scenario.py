@@ -80,6 +80,15 @@ def test_a_file_is_read_in_its_own_words(tmp_path: Path) -> None:
     assert mine.demand.tasks[0].per_minute == 2
 
 
+def test_the_example_in_the_documentation_is_valid() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "simulation.md").read_text("utf-8")
+
+    example = parse_scenario(page.split("```toml\n")[1].split("```")[0], source="docs/simulation.md")
+
+    assert example.demand.campaigns
+    assert all(kind.value in page for kind in FaultKind)
+
+
 @pytest.mark.parametrize(
     ("text", "key", "valid"),
     [
