@@ -126,13 +126,18 @@ class Feed:
                 hearing.cancel()
 
     async def _pass_on(self, heard: Sequence[Recorded], listener: Listener) -> None:
-        missed, listener.missed = listener.missed, 0
-        if missed and (not heard or heard[0].seq > self._position + 1):
-            self._position = max(self._position, self._desk.snapshot().seq)
-            await self._send(Reset(self._position, "too slow"))
-            await self._read_log()
-            return
+        """Give what is new. A buffer that ran over lost its oldest events, so a loss shows as a hole before the first.
+
+        `missed` alone does not say so: what it counts may be younger than `heard`, or known from the log already.
+        """
         fresh = [recorded for recorded in heard if recorded.seq > self._position]
+        if fresh and fresh[0].seq > self._position + 1:
+            if listener.missed:
+                listener.missed = 0
+                self._position = max(self._position, self._desk.snapshot().seq)
+                await self._send(Reset(self._position, "too slow"))
+            await self._read_log()  # also where a sequence number was never used
+            return
         for start in range(0, len(fresh), BATCH):
             batch = fresh[start : start + BATCH]
             self._position = batch[-1].seq
