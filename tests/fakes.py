@@ -67,10 +67,13 @@ class ManualClock:
             await settle()
         self.jump(instant - self._now)
 
-    def jump(self, duration: int) -> None:
-        """Set the time on at once; whoever should have woken wakes together, late."""
+    def jump(self, duration: int, *, wake: bool = True) -> None:
+        """Set the time on at once; whoever should have woken wakes together, late.
+
+        Without `wake` they sleep on: a machine that was suspended tells the time before its timers fire.
+        """
         self._now += duration
-        while self._sleepers and self._sleepers[0][0] <= self._now:
+        while wake and self._sleepers and self._sleepers[0][0] <= self._now:
             _, _, future = heapq.heappop(self._sleepers)
             if not future.done():
                 future.set_result(None)

@@ -193,7 +193,7 @@ class Worker:
 
     def _start(self, lease: Lease, stop: asyncio.Event, runners: asyncio.TaskGroup) -> None:
         if stop.is_set():
-            self._hand_back(lease)
+            runners.create_task(_known(self._hand_back(lease)))
             return
         running = _Running(lease)
         self._running[lease.job_id, lease.fence] = running
@@ -222,8 +222,7 @@ class Worker:
             await self._settle(lease, outcome)
         except asyncio.CancelledError:
             if outcome is None and running.task is not None:  # a lost lease has no task any more
-                with contextlib.suppress(LeaseLost, CommitUnknown):
-                    await asyncio.shield(self._hand_back(lease))
+                await _known(self._hand_back(lease))
             raise
         finally:
             self._running.pop((lease.job_id, lease.fence), None)
@@ -311,3 +310,9 @@ class Worker:
         if task is not None:
             _log.warning("%s: the lease of job %s was lost", self.queue, running.lease.job_id)
             task.cancel()
+
+
+async def _known(done: asyncio.Future[None]) -> None:
+    """Wait until a hand-back is decided: done, or not ours to do, or left to the lease's end."""
+    with contextlib.suppress(LeaseLost, CommitUnknown):
+        await asyncio.shield(done)

@@ -14,6 +14,7 @@ import pytest
 
 from engine.events import JobDied
 from engine.kernel.backoff import Backoff
+from engine.kernel.errors import CommitUnknown
 from engine.kernel.values import MINUTE, SECOND, JobId
 from engine.queue import JobState, Lease, NewJob, Priority
 from engine.queue.sqlite import SqliteJobStore
@@ -296,7 +297,7 @@ async def test_after_a_suspended_machine_the_worker_does_not_lease_its_own_runni
     await still.put("sleepy")
     async with still.running(handler, concurrency=2):
         await until(lambda: _true(runs == 1))
-        still.clock.jump(60 * MINUTE)
+        still.clock.jump(60 * MINUTE, wake=False)
         await still.put("other")
         await until(lambda: _true(runs == 2))
         finish.set()
@@ -322,6 +323,27 @@ async def test_stop_lets_running_jobs_finish_and_leases_no_more(still: Bench) ->
 
     assert await still.state("running") is None
     assert await still.state("waiting") is JobState.READY
+
+
+async def test_jobs_leased_while_the_stop_came_are_handed_back(still: Bench) -> None:
+    class Late:
+        """A source that answers after the stop."""
+
+        async def take(self, limit: int, *, now: int, until: int) -> tuple[list[Lease], int | None]:
+            leases = await still.store.lease(QUEUE, now=now, until=until, limit=limit)
+            still.stop.set()
+            return leases, None
+
+    async def handler(lease: Lease) -> Outcome:
+        return Done()
+
+    await still.put("late")
+    async with still.running(handler, source=Late()):
+        await still.stop.wait()
+
+    view = await still.store.get(JobId("late"))
+    assert view is not None
+    assert (view.state, view.attempts) == (JobState.READY, 0)
 
 
 async def test_a_cancelled_worker_hands_its_jobs_back_uncounted(still: Bench) -> None:
@@ -351,6 +373,51 @@ async def test_a_cancellation_inside_a_handler_is_a_failed_attempt_not_an_endles
     await bench.put("odd", max_attempts=2)
     async with bench.running(handler):
         await until(lambda: _is(bench, "odd", JobState.DEAD))
+
+
+async def test_a_commit_that_fails_while_a_job_is_settled_is_tried_again(bench: Bench) -> None:
+    await bench.database.write(
+        lambda tx: tx.execute("CREATE TABLE c (p TEXT REFERENCES meta (key) DEFERRABLE INITIALLY DEFERRED) STRICT")
+    )
+    spoiled: list[asyncio.Future[object]] = []
+
+    async def handler(lease: Lease) -> Outcome:
+        # The commit of the group that this and the completion share fails, whatever is in it.
+        spoiled.append(bench.database.submit(lambda tx: tx.execute("INSERT INTO c VALUES ('nobody')")))
+        return Done()
+
+    await bench.put("stubborn")
+    async with bench.running(handler):
+        await bench.empty()
+
+    assert isinstance(spoiled[0].exception(), CommitUnknown)
+    assert await bench.state("stubborn") is None
+    assert len(spoiled) == 1
+
+
+async def test_a_commit_that_fails_while_jobs_are_leased_is_tried_again(still: Bench) -> None:
+    class Spoilt:
+        """A source whose first answer is lost."""
+
+        calls = 0
+
+        async def take(self, limit: int, *, now: int, until: int) -> tuple[list[Lease], int | None]:
+            self.calls += 1
+            if self.calls == 1:
+                raise CommitUnknown("the disk was full")
+            return await still.store.lease(QUEUE, now=now, until=until, limit=limit), None
+
+    handled = asyncio.Event()
+
+    async def handler(lease: Lease) -> Outcome:
+        handled.set()
+        return Done()
+
+    await still.put("later")
+    async with still.running(handler, source=Spoilt()):
+        await until(lambda: _true(still.clock.sleepers >= 2))
+        await still.clock.advance(2 * SECOND)
+        await handled.wait()
 
 
 async def test_urgent_jobs_overtake_bulk_ones(still: Bench) -> None:
