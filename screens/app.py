@@ -14,6 +14,7 @@ from typing import ClassVar
 
 from textual.app import App
 from textual.binding import Binding, BindingType
+from textual.command import Provider
 from textual.screen import Screen
 
 from engine.surface.commands import HaltSending, ResumeSending
@@ -50,6 +51,11 @@ def _opener(place: str) -> Callable[[], Screen[None]]:
     return build
 
 
+def _actions() -> type[Provider]:
+    found: type[Provider] = import_module("screens.palette").Actions
+    return found
+
+
 class ConsoleApp(Console):
     """Modes, bindings and the command palette over a source."""
 
@@ -57,6 +63,7 @@ class ConsoleApp(Console):
     DEFAULT_MODE = "overview"
     ENABLE_COMMAND_PALETTE = True
     COMMAND_PALETTE_BINDING = "ctrl+p"
+    COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {_actions}
     BINDINGS: ClassVar[list[BindingType]] = [
         *(Binding(str(number), f"place('{place}')", place) for number, place in enumerate(PLACES, 1)),
         Binding("c", "compose_campaign", "new campaign"),
@@ -132,7 +139,7 @@ class ConsoleApp(Console):
             if view.link.read_only or not view.loaded or not view.link.up:
                 return False
             if action == "compose_campaign":
-                return True
+                return not getattr(self.screen, "composes", False)
             return (action == "halt") is not bool(view.snapshot.engine.halted_by)
         return True
 
@@ -174,6 +181,10 @@ class ConsoleApp(Console):
                 screen.send(ResumeSending(actor=self.options.actor))
 
         self.push_screen(Confirm(f"Resume all sending? {waiting:,} messages of running campaigns wait."), answered)
+
+    async def action_quit(self) -> None:
+        """Textual's own way out asks, too."""
+        self.action_leave()
 
     def action_leave(self) -> None:
         if not self.options.drains:

@@ -45,6 +45,12 @@ def campaign_progress(campaign: CampaignView) -> tuple[int, int]:
     return max(0, fans - campaign.open - campaign.counts.get("uncertain", 0)), fans
 
 
+def campaign_rank(campaign: CampaignView) -> tuple[int, int]:
+    """What runs first, then what could, then the newest."""
+    order = ("running", "paused", "approval", "scheduled", "draft")
+    return (order.index(campaign.state) if campaign.state in order else 9, -campaign.created_at)
+
+
 def finishes_at(campaign: CampaignView, view: View) -> int:
     """When a campaign will be through at its account's limit, with everything else running there in front of it."""
     waiting = sum(

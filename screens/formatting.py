@@ -167,6 +167,11 @@ def age(span: int) -> str:
     return f"{span // SECOND} s"
 
 
+def age_rough(span: int) -> str:
+    """As `age`, for what is not painted every second: less than a minute says only that."""
+    return age(span) if span >= MINUTE else "<1 m"
+
+
 def _units(span: int) -> str:
     if span >= DAY:
         return f"{span // DAY} d {span % DAY // HOUR} h"

@@ -59,8 +59,8 @@ def help_lines(bindings: dict[str, ActiveBinding], below: Screen[Any]) -> list[L
     here: dict[str, list[str]] = {}
     everywhere: dict[str, list[str]] = {}
     for key, active in bindings.items():
-        if not active.enabled or not active.binding.description or active.binding.system:
-            continue
+        if not active.enabled or not active.binding.description[:1].islower():
+            continue  # Textual's own are written with a capital
         group = everywhere if active.node is below.app else here
         group.setdefault(active.binding.description, []).append(_NAMES.get(key, key.replace("ctrl+", "^")))
     lines: list[Line] = [

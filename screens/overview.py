@@ -38,6 +38,7 @@ from screens.facts import (
     account_name,
     busiest,
     campaign_progress,
+    campaign_rank,
     campaign_word,
     failing_share,
     failing_tone,
@@ -219,11 +220,6 @@ def campaigns(view: View, width: int, rows: int) -> list[Line]:
     if not found:
         lines.append((("  none yet: ", "dim"), ("c", "key"), (" makes the first", "dim")))
     return lines
-
-
-def campaign_rank(campaign: CampaignView) -> tuple[int, int]:
-    order = ("running", "paused", "approval", "scheduled", "draft")
-    return (order.index(campaign.state) if campaign.state in order else 9, -campaign.created_at)
 
 
 def _campaign(campaign: CampaignView, view: View, width: int) -> Line:

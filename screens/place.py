@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar, cast
+from typing import ClassVar, cast
 
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
@@ -12,7 +12,6 @@ from textual.worker import Worker, WorkerState
 
 from engine.kernel.errors import CommandRefused, HuntazeError
 from engine.surface.commands import Command
-from engine.surface.queries import Page, Query
 from screens.drawing import Line
 from screens.feed import Feed
 from screens.formatting import age, clean, clock
@@ -49,16 +48,12 @@ class Place(Screen[None]):
 
     title_text = ""
     place = ""
+    first_keys: tuple[str, ...] = ()
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "back", "back"),
         Binding("ctrl+r", "reload", "read again", show=False),
     ]
     DEFAULT_CSS = "Place { background: $background; color: $foreground; }"
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._keys: tuple[Key, ...] = ()
-        self._loading: set[str] = set()
 
     # ── to be filled in ─────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -111,7 +106,13 @@ class Place(Screen[None]):
             seen.add(binding.action)
             group = "here" if active.node is not self.app else "place" if key.isdigit() else "everywhere"
             found.append(Key(_NAMES.get(key, key), binding.description, key, group))
-        return tuple(found)
+        return tuple(sorted(found, key=self._rank))
+
+    def _rank(self, key: Key) -> int:
+        """What the screen is for comes first, filter and back come last."""
+        if key.label in self.first_keys:
+            return 0
+        return 2 if key.label in ("filter", "back") else 1
 
     def on_screen_resume(self) -> None:
         self.show(self.console.feed.now())
@@ -128,25 +129,10 @@ class Place(Screen[None]):
         if len(self.app.screen_stack) > 1:
             self.app.pop_screen()
 
-    def ask(self, query: Query, then: Callable[[Page[Any]], None], failed: Callable[[str], None], *, name: str) -> None:
-        """Put a query to the engine; one of each name at a time. Neither callback runs once the screen is gone."""
-        if name in self._loading:
-            return
-        self._loading.add(name)
-        self.run_worker(self._ask(query, then, failed, name), group=name, exit_on_error=False)
-
-    async def _ask(
-        self, query: Query, then: Callable[[Page[Any]], None], failed: Callable[[str], None], name: str
-    ) -> None:
-        try:
-            page = await self.console.source.query(query)
-        except HuntazeError as error:
-            self._loading.discard(name)
-            failed(clean(str(error)))
-            return
-        finally:
-            self._loading.discard(name)
-        then(page)
+    @property
+    def may_act(self) -> bool:
+        """Can a command be given: the link is up, it may write, and what is seen is not frozen?"""
+        return self.view.link.up and not self.view.link.read_only
 
     def send(self, command: Command, then: Callable[[], None] | None = None) -> None:
         """Tell the engine; its answer becomes a notice, and the screen reads again."""

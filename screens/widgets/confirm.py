@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
@@ -59,3 +61,37 @@ class Confirm(ModalScreen[bool]):
 
     def action_answer(self, yes: bool) -> None:
         self.dismiss(yes)
+
+
+class Choose(ModalScreen[str]):
+    """One of a few answers, each by its own key; esc for none of them."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q", "none", "none")]
+    DEFAULT_CSS = """
+    Choose { align: center middle; background: $background 60%; }
+    Choose > Vertical {
+        width: auto; max-width: 76; height: auto; background: $surface; border: round $warning; padding: 0 2;
+    }
+    Choose Static { width: auto; max-width: 70; height: auto; }
+    """
+
+    def __init__(self, question: str, answers: Sequence[tuple[str, str, str]]) -> None:
+        """`answers` are (key, value, words)."""
+        super().__init__()
+        self._question, self._answers = clean(question), tuple(answers)
+
+    def compose(self) -> ComposeResult:
+        with Vertical():
+            yield Static(Content(self._question))
+            yield Static(
+                Content("\n".join(f"  {key}  {words}" for key, _, words in self._answers) + "\n  esc  leave it")
+            )
+
+    def on_key(self, event: events.Key) -> None:
+        for key, value, _ in self._answers:
+            if event.character == key:
+                event.stop()
+                self.dismiss(value)
+
+    def action_none(self) -> None:
+        self.dismiss("")

@@ -215,8 +215,11 @@ class Table(ScrollView, Generic[R]):
         return tuple(line)
 
     def _widths(self, width: int) -> list[tuple[Column[R], int]]:
+        """Columns and their widths: the one that needs most room goes first where they do not fit."""
         shown = [column for column in self.columns if column.need <= width]
-        left = max(0, width - 1 - sum(column.width + 2 for column in shown) + 1)
+        while (taken := sum(column.width + 2 for column in shown) - 1) > width and any(c.need for c in shown):
+            shown.remove(max(shown, key=lambda column: column.need))
+        left = max(0, width - taken)
         weight = sum(column.weight for column in shown) or 1
         return [(column, column.width + left * column.weight // weight) for column in shown]
 

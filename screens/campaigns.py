@@ -1,0 +1,353 @@
+"""The campaigns: every one, and one of them with its deliveries and the texts that wait for a yes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar, Literal, cast
+
+from textual.binding import Binding, BindingType
+
+from engine.surface.commands import ApproveDeliveries, CampaignDraft, RejectDeliveries, SettleDelivery
+from engine.surface.queries import DeliveryRow, GetDraft, ListCampaigns, ListDeliveries
+from engine.surface.snapshot import CampaignView
+from screens.delivery import DeliveryScreen
+from screens.drawing import BLANK, Line, Span, cut, gauge, state
+from screens.facts import account_name, campaign_progress, campaign_rank, campaign_word
+from screens.formatting import NONE, clean, clean_lines, clock_exact, count, moment, money, percent, plural, price
+from screens.listing import Listing, plain
+from screens.steering import VERBS, Steering
+from screens.view import View
+from screens.widgets.confirm import Choose, Confirm
+from screens.widgets.table import Column
+
+Outcome = Literal["sent", "failed", "again"]
+_VIEWS = ("", "drafted", "uncertain", "failed", "sent", "queued", "skipped", "rejected")
+_SHOWN_COUNTS = (
+    "drafted",
+    "uncertain",
+    "failed",
+    "pending",
+    "approved",
+    "queued",
+    "sending",
+    "sent",
+    "rejected",
+    "skipped",
+)
+
+
+class CampaignsScreen(Listing[CampaignView], Steering):
+    """One row a campaign: what runs first, then the newest."""
+
+    title_text = place = "campaigns"
+    empty = "no campaign yet: c makes the first"
+    BINDINGS: ClassVar[list[BindingType]] = [*VERBS]
+
+    def question(self) -> ListCampaigns:
+        return ListCampaigns()
+
+    def rows_of(self, view: View) -> Sequence[CampaignView]:
+        """What was read, and over it what the snapshot knows better."""
+        known = {row.campaign_id: row for row in self.read} | dict(view.snapshot.campaigns)
+        return sorted(known.values(), key=campaign_rank)
+
+    def columns(self) -> Sequence[Column[CampaignView]]:
+        return (
+            Column(title="state", width=11, paint=_state, sort=lambda row: row.state),
+            Column(
+                title="campaign",
+                width=12,
+                weight=3,
+                paint=plain(lambda row: row.name),
+                sort=lambda row: row.name.casefold(),
+            ),
+            Column(
+                title="account",
+                width=8,
+                weight=1,
+                paint=lambda row, view: (account_name(view, row.account_id), "dim"),
+                sort=lambda row: row.account_id,
+            ),
+            Column(title="", width=12, need=120, paint=lambda row, _: gauge(*campaign_progress(row), 12)),
+            Column(title="done", width=13, right=True, paint=_done, sort=lambda row: campaign_progress(row)[0]),
+            Column(title="", width=5, right=True, paint=lambda row, _: (percent(*campaign_progress(row)), "dim")),
+            Column(
+                title="cost",
+                width=8,
+                right=True,
+                need=78,
+                paint=lambda row, _: (money(row.cost), "plain"),
+                sort=lambda row: row.cost,
+            ),
+            Column(
+                title="made",
+                width=17,
+                right=True,
+                need=150,
+                paint=lambda row, view: (moment(row.created_at, view.now, view.zone), "dim"),
+                sort=lambda row: row.created_at,
+            ),
+            Column(title="now", width=12, weight=3, paint=lambda row, view: campaign_word(row, view)),
+        )
+
+    def key_of(self, row: CampaignView) -> str:
+        return row.campaign_id
+
+    def words_of(self, row: CampaignView) -> str:
+        account = f"{row.account_id} {account_name(self.view, row.account_id)}"
+        return f"{row.name} {account} {row.state} {row.reason} {row.campaign_id}"
+
+    def open(self, row: CampaignView) -> None:
+        self.app.push_screen(CampaignScreen(row))
+
+    def target(self) -> CampaignView | None:
+        return self.row
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action in ("start", "pause", "resume", "cancel"):
+            return self.may(action)
+        return super().check_action(action, parameters)
+
+
+class CampaignScreen(Listing[DeliveryRow], Steering):
+    """One campaign: how far it is, and each fan's delivery with its reason and text."""
+
+    place = "campaigns"
+    title_text = "deliveries"
+    first_keys = ("approve", "approve all", "reject", "settle", "view")
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("a", "approve", "approve"),
+        Binding("A", "approve_all", "approve all"),
+        Binding("d", "reject", "reject"),
+        Binding("u", "settle", "settle"),
+        Binding("v", "view", "view"),
+        *VERBS,
+    ]
+
+    def __init__(self, campaign: CampaignView) -> None:
+        super().__init__()
+        self._campaign = campaign
+        self._state = "drafted" if campaign.counts.get("drafted") else ""
+        self._draft: CampaignDraft | None = None
+
+    @property
+    def heading(self) -> str:
+        return f"campaigns › {clean(self._campaign.name, longest=50)} › {self._state or 'all'}"
+
+    @property
+    def empty(self) -> str:  # type: ignore[override]
+        if self._state:
+            return f"no delivery is {state(self._state)[2]}; v shows the others"
+        return "no delivery rows: no fan was reached when it was made"
+
+    def question(self) -> ListDeliveries:
+        return ListDeliveries(campaign_id=self._campaign.campaign_id, state=self._state)
+
+    def on_mount(self) -> None:
+        self.run_worker(self._read_draft(), exit_on_error=False)
+
+    async def _read_draft(self) -> None:
+        page = await self.console.source.query(GetDraft(campaign_id=self._campaign.campaign_id))
+        self._draft = page.rows[0] if page.rows else None
+
+    def target(self) -> CampaignView:
+        """As the snapshot has it; an old one as it was read."""
+        return self.view.snapshot.campaigns.get(self._campaign.campaign_id, self._campaign)
+
+    def head(self, view: View, width: int) -> Sequence[Line]:
+        campaign = self.target()
+        done, fans = campaign_progress(campaign)
+        glyph, tone, word = state(campaign.state)
+        now, colour = campaign_word(campaign, view)
+        budget = f" of {money(campaign.budget)}" if campaign.budget is not None else ""
+        unpriced = f", {plural(campaign.unpriced, 'call')} unpriced" if campaign.unpriced else ""
+        said = now if now != word else ""
+        first: Line = (
+            (f"  {glyph} {word} ", tone),
+            *gauge(done, fans, 20),
+            (f" {count(done)} of {plural(fans, 'fan')} done", "strong"),
+            (f" {percent(done, fans)}  ", "dim"),
+            (said, colour),
+        )
+        whose = f"  {account_name(view, campaign.account_id)} · {clean(campaign.tool, longest=40)}"
+        facts = f"{whose} · {money(campaign.cost)}{budget}{unpriced}"
+        second: Line = ((f"{facts} · made {moment(campaign.created_at, view.now, view.zone)}{self._asks()}", "dim"),)
+        counts: list[Span] = []
+        for name in _SHOWN_COUNTS:
+            number = campaign.counts.get(name, 0)
+            if number:
+                mark, shade, words = state(name)
+                counts.append((f"  {mark} {count(number)} {words}", "chosen" if name == self._state else shade))
+        return (cut(first, width), cut(second, width), cut(tuple(counts), width))
+
+    def _asks(self) -> str:
+        if self._draft is None:
+            return ""
+        kind, text = ("template", self._draft.template) if self._draft.template else ("prompt", self._draft.prompt)
+        return f" · {kind} “{clean(text, longest=200)}”"
+
+    def columns(self) -> Sequence[Column[DeliveryRow]]:
+        return (
+            Column(title="state", width=12, paint=_delivery_state, sort=lambda row: row.state),
+            Column(
+                title="fan",
+                width=12,
+                weight=1,
+                paint=plain(lambda row: row.fan_name or row.fan_id),
+                sort=lambda row: (row.fan_name or row.fan_id).casefold(),
+            ),
+            Column(
+                title="text", width=10, weight=4, need=100, paint=plain(lambda row: row.text), sort=lambda row: row.text
+            ),
+            Column(
+                title="reason",
+                width=14,
+                weight=2,
+                paint=plain(lambda row: row.reason, "warn"),
+                sort=lambda row: row.reason,
+            ),
+            Column(
+                title="tries",
+                width=5,
+                right=True,
+                paint=lambda row, _: (count(row.attempts), "dim"),
+                sort=lambda row: row.attempts,
+            ),
+            Column(
+                title="cost",
+                width=13,
+                right=True,
+                need=70,
+                paint=lambda row, _: (price(row.cost), "dim"),
+                sort=lambda row: row.cost,
+            ),
+            Column(
+                title="changed",
+                width=8,
+                right=True,
+                paint=lambda row, view: (clock_exact(row.changed_at, view.zone), "dim"),
+                sort=lambda row: row.changed_at,
+            ),
+        )
+
+    def key_of(self, row: DeliveryRow) -> str:
+        return row.delivery_id
+
+    def words_of(self, row: DeliveryRow) -> str:
+        return f"{row.fan_name} {row.fan_id} {row.state} {row.reason} {row.text}"
+
+    def foot(self, row: DeliveryRow, view: View, width: int) -> Sequence[Line]:
+        room = 6 if self.app.size.height >= 34 else 4 if self.app.size.height >= 24 else 2
+        glyph, tone, word = state(row.state)
+        why = f": {clean(row.reason, longest=200)}" if row.reason else ""
+        title: Line = (
+            (f"  to {clean(row.fan_name or row.fan_id, longest=60)}  ", "head"),
+            (f"{glyph} {word}{why}", tone),
+        )
+        texts = clean_lines(row.text, width - 4)[:room] if row.text else ["no text yet"]
+        shown: list[Line] = [((f"  {text}", "plain" if row.text else "dim"),) for text in texts]
+        return (BLANK, cut(title, width), *shown)
+
+    def open(self, row: DeliveryRow) -> None:
+        self.app.push_screen(DeliveryScreen(row))
+
+    # ── acting ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action in ("start", "pause", "resume", "cancel"):
+            return self.may(action)
+        if action in ("approve", "reject", "settle"):
+            row = self.row if self.is_mounted else None
+            wanted = "uncertain" if action == "settle" else "drafted"
+            return row is not None and row.state == wanted and self.may_act
+        if action == "approve_all":
+            return bool(self.target().counts.get("drafted")) and self.may_act
+        return super().check_action(action, parameters)
+
+    def action_view(self) -> None:
+        self._state = _VIEWS[(_VIEWS.index(self._state) + 1) % len(_VIEWS)]
+        self.start_over()
+
+    def action_approve(self) -> None:
+        """The text under the cursor stands in full below the table: one key, one text."""
+        if self.row is not None:
+            texts = {self.row.delivery_id: self.row.text_digest}
+            self.send(
+                ApproveDeliveries(campaign_id=self._campaign.campaign_id, texts=texts, actor=self.console.options.actor)
+            )
+
+    def action_approve_all(self) -> None:
+        campaign = self.target()
+        number = campaign.counts.get("drafted", 0)
+        command = ApproveDeliveries(campaign_id=campaign.campaign_id, actor=self.console.options.actor)
+        typed = clean(campaign.name) if number > self.console.options.typed_above else ""
+        question = f"Approve all {plural(number, 'drafted text')} of {clean(campaign.name)}?"
+
+        def answered(yes: bool | None) -> None:
+            if yes:
+                self.send(command)
+
+        self.app.push_screen(
+            Confirm(question, detail="They go out as they are, the unread ones too.", typed=typed), answered
+        )
+
+    def action_reject(self) -> None:
+        row = self.row
+        if row is None:
+            return
+        command = RejectDeliveries(
+            campaign_id=self._campaign.campaign_id, delivery_ids=(row.delivery_id,), actor=self.console.options.actor
+        )
+
+        def answered(yes: bool | None) -> None:
+            if yes:
+                self.send(command)
+
+        name = clean(row.fan_name or row.fan_id, longest=60)
+        self.app.push_screen(
+            Confirm(f"Reject the text for {name}? This fan gets nothing from this campaign."), answered
+        )
+
+    def action_settle(self) -> None:
+        if self.row is not None:
+            settle(self, self.row)
+
+
+def settle(screen: Listing[DeliveryRow] | DeliveryScreen, row: DeliveryRow) -> None:
+    """Ask what became of a send whose answer never came."""
+
+    def answered(outcome: str | None) -> None:
+        if outcome:
+            screen.send(
+                SettleDelivery(
+                    delivery_id=row.delivery_id, outcome=cast("Outcome", outcome), actor=screen.console.options.actor
+                )
+            )
+
+    name = clean(row.fan_name or row.fan_id, longest=60)
+    screen.app.push_screen(
+        Choose(
+            f"Did the message reach {name}? Look on the platform first.",
+            (
+                ("s", "sent", "sent: it arrived"),
+                ("f", "failed", "failed: it did not, and is not to"),
+                ("a", "again", "again: it did not; send it again, which may reach the fan twice"),
+            ),
+        ),
+        answered,
+    )
+
+
+def _state(row: CampaignView, _view: View) -> Span:
+    glyph, tone, word = state(row.state)
+    return f"{glyph} {clean(word, longest=30)}", tone
+
+
+def _done(row: CampaignView, _view: View) -> Span:
+    done, fans = campaign_progress(row)
+    return f"{count(done)}/{count(fans)}" if fans else NONE, "plain"
+
+
+def _delivery_state(row: DeliveryRow, _view: View) -> Span:
+    glyph, tone, word = state(row.state)
+    return f"{glyph} {clean(word, longest=30)}", tone

@@ -1,0 +1,312 @@
+"""The form that makes a campaign: fields on the left with what is wrong under each, on the right what it will do."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Sequence
+from typing import ClassVar
+
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, VerticalScroll
+from textual.suggester import SuggestFromList
+from textual.timer import Timer
+from textual.widget import Widget
+from textual.widgets import Input, TextArea
+
+from engine.kernel.errors import CommandRefused, HuntazeError
+from engine.surface.commands import CampaignDraft, CreateCampaign
+from engine.surface.queries import EstimateCampaign, EstimateRow
+from screens.drafting import TOOLS, Checked, Form, check
+from screens.drawing import BLANK, Line, cell, cut
+from screens.facts import account_name
+from screens.formatting import clean, clean_lines, count, moment, plural, wrap, zone_name
+from screens.place import Place
+from screens.steering import cost_range, start_question
+from screens.view import View
+from screens.widgets.board import Board, Painter
+from screens.widgets.choice import Choice
+from screens.widgets.confirm import Confirm
+
+_PAUSE = 0.4  # seconds without a key before the estimate is asked for again
+_REFUSED_FIELDS = {
+    "account_id": "account",
+    "prompt": "text",
+    "template": "text",
+    "starts_at": "starts",
+    "fan_ids": "audience",
+}
+_LABELS = {
+    "name": "name", "account": "account", "audience": "to", "tool": "tool", "kind": "written by",
+    "text": "text", "approval": "approval", "budget": "budget, $", "starts": "start",
+}  # fmt: skip
+
+
+class ComposeScreen(Place):
+    """Makes a campaign, and starts it if so asked."""
+
+    title_text = "campaigns › new"
+    place = "campaigns"
+    composes = True
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+g", "create(True)", "create and start", priority=True),
+        Binding("ctrl+o", "create(False)", "create only", priority=True),
+        Binding("tab", "app.focus_next", "next field"),
+    ]
+    DEFAULT_CSS = """
+    ComposeScreen #form { height: 1fr; }
+    ComposeScreen #fields { width: 58; padding: 1 1 0 0; scrollbar-size: 1 1; }
+    ComposeScreen .field { height: auto; }
+    ComposeScreen .label { width: 13; height: 1; }
+    ComposeScreen .wrong { height: 0; }
+    ComposeScreen Input, ComposeScreen Choice, ComposeScreen TextArea,
+    ComposeScreen Input:focus, ComposeScreen TextArea:focus {
+        height: 1; border: none; padding: 0 1; background: $surface; width: 1fr;
+    }
+    ComposeScreen TextArea, ComposeScreen TextArea:focus { height: 5; scrollbar-size: 1 1; }
+    ComposeScreen Input:focus, ComposeScreen Choice:focus, ComposeScreen TextArea:focus { background: $primary 25%; }
+    ComposeScreen #plan { width: 1fr; }
+    ComposeScreen.narrow #form { layout: vertical; }
+    ComposeScreen.narrow #fields { width: 100%; height: 15; padding: 0; }
+    ComposeScreen.narrow #plan { width: 100%; height: 1fr; }
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._estimate: EstimateRow | None = None
+        self._problem = ""
+        self._refused: dict[str, str] = {}
+        self._touched: set[str] = set()
+        self._asking: CampaignDraft | None = None
+        self._timer: Timer | None = None
+        self._busy = False
+        self._nonce = secrets.token_hex(8)
+
+    def body(self) -> ComposeResult:
+        accounts = sorted(clean(key, longest=80) for key in self.view.snapshot.accounts)
+        with Horizontal(id="form"):
+            with VerticalScroll(id="fields", can_focus=False):
+                yield from self._fields(accounts)
+            yield Board(id="plan")
+
+    def _fields(self, accounts: Sequence[str]) -> ComposeResult:
+        first = Form()
+        yield from self._input("name", first.name)
+        yield from self._input("account", accounts[0] if accounts else "", accounts)
+        yield from self._input("audience", first.audience, ("all", "tag ", "fans "))
+        yield from self._input("tool", first.tool, TOOLS)
+        yield from self._choice("kind", (("prompt", "the model, from a prompt"), ("template", "you, as a template")))
+        area = TextArea(
+            "", id="text", tab_behavior="focus", show_line_numbers=False, soft_wrap=True, highlight_cursor_line=False
+        )
+        area.cursor_blink = False
+        yield from self._row("text", area)
+        yield from self._choice(
+            "approval", (("required", "you read each text first"), ("automatic", "none, texts go out"))
+        )
+        yield from self._input("budget", first.budget)
+        yield from self._input("starts", first.starts, ("now", "tomorrow "))
+
+    def _row(self, name: str, field: Widget) -> ComposeResult:
+        """The label beside the field, and below them a line that is there only while something is wrong."""
+        with Horizontal(classes="field"):
+            yield Board(id=f"{name}-label", classes="label still")
+            yield field
+        yield Board(id=f"{name}-wrong", classes="wrong still")
+
+    def _input(self, name: str, value: str, known: Sequence[str] = ()) -> ComposeResult:
+        field = Input(value, id=name, suggester=SuggestFromList(known, case_sensitive=False) if known else None)
+        field.cursor_blink = False
+        yield from self._row(name, field)
+
+    def _choice(self, name: str, answers: Sequence[tuple[str, str]]) -> ComposeResult:
+        yield from self._row(name, Choice(answers, id=name))
+
+    # ── painting ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def on_mount(self) -> None:
+        self.query_one("#name", Input).focus()
+
+    def on_resize(self, event: events.Resize) -> None:
+        self.set_class(event.size.width < 100, "narrow")
+
+    def paint(self, view: View) -> None:
+        checked = self._check(view)
+        for name, label in _LABELS.items():
+            shown = {**(checked.errors if name in self._touched else {}), **self._refused}.get(name, "")
+            self.query_one(f"#{name}-label", Board).paint(_line((cell(label, 11, "dim", right=True),)))
+            wrong = self.query_one(f"#{name}-wrong", Board)
+            wrong.styles.height = 1 if shown else 0
+            wrong.paint(_line((cell("", 13), (clean(shown, longest=200), "bad"))))
+        self.query_one("#plan", Board).paint(lambda width, _height: self._plan(view, checked, width))
+
+    def _plan(self, view: View, checked: Checked, width: int) -> Sequence[Line]:
+        title: Line = ((" WHAT IT WILL DO", "head"),)
+        if self._problem:
+            return (title, *(((f"  {text}", "bad"),) for text in wrap(self._problem, width - 3)))
+        if checked.draft is None:
+            missing = ", ".join(_LABELS[name] for name in checked.errors)
+            return (
+                title,
+                *(((f"  {text}", "dim"),) for text in wrap(f"shown once these are right: {missing}", width - 3)),
+            )
+        if self._estimate is None:
+            return (title, (("  reckoning …", "dim"),))
+        return (title, *estimate_lines(self._estimate, checked.draft, view, width))
+
+    def _check(self, view: View) -> Checked:
+        return check(self._form(), view.now, view.zone)
+
+    def _form(self) -> Form:
+        values = {
+            name: self.query_one(f"#{name}", Input).value
+            for name in _LABELS
+            if name not in ("kind", "text", "approval")
+        }
+        choices = {name: self.query_one(f"#{name}", Choice).value for name in ("kind", "approval")}
+        return Form(**values, **choices, text=self.query_one("#text", TextArea).text)
+
+    # ── typing ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        self._typed(event.input.id or "")
+
+    def on_text_area_changed(self) -> None:
+        self._typed("text")
+
+    def on_choice_changed(self) -> None:
+        self._typed("kind")
+
+    def on_descendant_blur(self, event: events.DescendantBlur) -> None:
+        self._touched.add(event.widget.id or "")
+        self.paint(self.view)
+
+    def _typed(self, name: str) -> None:
+        if name != "name" or self.query_one("#name", Input).value:
+            self._touched.add(name)
+        self._refused.pop(name, None)
+        self._estimate, self._problem = None, ""
+        self.paint(self.view)
+        if self._timer is not None:
+            self._timer.stop()
+        self._timer = self.set_timer(_PAUSE, self._reckon)
+
+    def _reckon(self) -> None:
+        draft = self._check(self.view).draft
+        if draft is not None:
+            self.run_worker(self._ask_estimate(draft), group="estimate", exclusive=True, exit_on_error=False)
+
+    async def _ask_estimate(self, draft: CampaignDraft) -> None:
+        try:
+            rows = (await self.console.source.query(EstimateCampaign(draft=draft))).rows
+        except HuntazeError as error:
+            self._refuse(error)
+        else:
+            self._estimate = rows[0] if rows else None
+        self.paint(self.view)
+
+    def _refuse(self, error: HuntazeError) -> None:
+        name = error.field.rpartition(".")[2] if isinstance(error, CommandRefused) else ""
+        name = _REFUSED_FIELDS.get(name, name)
+        if name in _LABELS:
+            self._refused[name] = clean(str(error), longest=200)
+        self._problem = clean(str(error), longest=400)
+
+    # ── making it ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def action_create(self, start: bool) -> None:
+        view = self.view
+        checked = self._check(view)
+        self._touched.update(_LABELS)
+        if checked.draft is None:
+            self.paint(view)
+            first = next(name for name in _LABELS if name in checked.errors)
+            self.query_one(f"#{first}").focus()
+            return
+        if not self.may_act:
+            self.console.tell("Not now: the engine cannot be told anything.", severity="error")
+        elif not start:
+            self._make(checked.draft, start=False)
+        elif self._estimate is None:
+            self.console.tell("One moment: the estimate is not there yet.", severity="warning")
+        else:
+            self._ask_start(checked.draft, self._estimate, view)
+
+    def _ask_start(self, draft: CampaignDraft, estimate: EstimateRow, view: View) -> None:
+        question = start_question(
+            estimate.fans, account_name(view, draft.account_id), estimate, estimate.finish_at, view
+        )
+        texts = (
+            "Each text waits for your yes before it goes out."
+            if draft.approval == "required"
+            else "Texts go out unread."
+        )
+        typed = clean(draft.name) if estimate.fans > self.console.options.typed_above else ""
+
+        def answered(yes: bool | None) -> None:
+            if yes:
+                self._make(draft, start=True)
+
+        self.app.push_screen(Confirm(question, detail=texts, typed=typed), answered)
+
+    def _make(self, draft: CampaignDraft, *, start: bool) -> None:
+        """Once: a second key while the first is on its way does nothing."""
+        if self._busy:
+            return
+        self._busy = True
+        command = CreateCampaign(draft=draft, start=start, actor=self.console.options.actor, key=self.creation_key)
+        self.run_worker(self._create(command), group="commands", exit_on_error=False)
+
+    @property
+    def creation_key(self) -> str:
+        """One for each content of this form, so that pressing again after a lost answer makes nothing twice."""
+        content = hashlib.sha256(repr(self._form()).encode()).hexdigest()
+        return f"console-{self._nonce}-{content[:16]}"
+
+    async def _create(self, command: CreateCampaign) -> None:
+        try:
+            done = await self.console.source.submit(command)
+        except HuntazeError as error:
+            self._busy = False
+            self._refuse(error)
+            self.console.tell(str(error), severity="error")
+            self.paint(self.view)
+            return
+        self.console.tell(done.summary)
+        self.app.pop_screen()
+
+
+def estimate_lines(estimate: EstimateRow, draft: CampaignDraft, view: View, width: int) -> list[Line]:
+    """Who gets it and who not, what it costs, when it is through, and the first texts."""
+    through = moment(estimate.finish_at, view.now, view.zone)
+    lines: list[Line] = [
+        _fact("fans", plural(estimate.fans, "fan"), "strong"),
+        *(_fact("" if at else "left out", f"{count(number)} {clean(reason, longest=80)}", "warn")
+          for at, (reason, number) in enumerate(sorted(estimate.left_out.items(), key=lambda each: -each[1])[:4])),
+        _fact("cost", cost_range(estimate), "warn" if estimate.unpriced else "strong"),
+        _fact("written by", f"{clean(estimate.provider)} {clean(estimate.model)}".strip() or "the template", "plain"),
+        _fact("starts", moment(estimate.starts_at, view.now, view.zone), "plain"),
+        _fact("through", f"{through} {zone_name(estimate.finish_at, view.zone)}, at the account's limit", "strong"),
+    ]  # fmt: skip
+    for warning in estimate.warnings[:3]:
+        lines += [
+            ((f"  ● {text}" if at == 0 else f"    {text}", "warn"),)
+            for at, text in enumerate(clean_lines(warning, width - 5))
+        ]
+    if estimate.previews:
+        lines += [BLANK, ((" FIRST TEXTS", "head"),)]
+        for preview in estimate.previews[:3]:
+            lines += [((f"  {text}", "plain"),) for text in clean_lines(preview, width - 4)[:4]] + [BLANK]
+    elif draft.prompt:
+        lines += [BLANK, (("  The model's texts cost money, so none is written before the start.", "dim"),)]
+    return [cut(line, width) for line in lines]
+
+
+def _line(line: Line) -> Painter:
+    return lambda width, _height: (cut(line, width),)
+
+
+def _fact(name: str, value: str, tone: str) -> Line:
+    return (cell(name, 12, "dim", right=True), (f"  {value}", tone))

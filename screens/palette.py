@@ -1,0 +1,58 @@
+"""The command palette's content: every place, every action that is possible here and now, every campaign."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any, cast
+
+from textual.app import App
+from textual.command import DiscoveryHit, Hit, Hits, Provider
+from textual.content import Content
+
+from screens.formatting import clean
+from screens.place import PLACES, Console
+
+Command = tuple[str, Callable[[], Any]]
+
+
+class Actions(Provider):
+    """Names are cleaned and shown as `Content`, so none of them is ever read as markup."""
+
+    async def discover(self) -> Hits:
+        for name, run in self._commands():
+            yield DiscoveryHit(Content(name), run, text=name)
+
+    async def search(self, query: str) -> Hits:
+        matcher = self.matcher(query)
+        for name, run in (*self._commands(), *self._campaigns()):
+            score = matcher.match(name)
+            if score > 0:
+                yield Hit(score, Content(name), run, text=name)
+
+    def _commands(self) -> Iterator[Command]:
+        app = cast("App[int]", self.app)
+        for place in PLACES:
+            yield f"go to {place}", partial(app.run_action, f"place('{place}')")
+        seen: set[str] = set()
+        for active in self.screen.active_bindings.values():
+            binding = active.binding
+            moving = binding.action.startswith(("step", "page", "edge", "choose"))
+            skipped = moving or not active.enabled or not binding.description[:1].islower() or binding.key.isdigit()
+            if skipped or binding.action in seen or "command_palette" in binding.action:
+                continue
+            seen.add(binding.action)
+            yield (
+                f"{binding.description} ({binding.key_display or binding.key})",
+                partial(app.run_action, binding.action, active.node),
+            )
+
+    def _campaigns(self) -> Iterator[Command]:
+        console = cast("Console", self.app)
+        for campaign in console.feed.view.snapshot.campaigns.values():
+            yield f"campaign {clean(campaign.name, longest=80)}", partial(self._open, campaign)
+
+    def _open(self, campaign: Any) -> None:
+        from screens.campaigns import CampaignScreen
+
+        self.app.push_screen(CampaignScreen(campaign))

@@ -1,0 +1,156 @@
+"""Every provider's model: may it be called, how fast and how sure it is, what it costs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from engine.surface.snapshot import ModelView, quantile
+from screens.calls import CallsScreen
+from screens.drawing import BLANK, Line, Span, even, spark, state
+from screens.facts import failing_share, failing_tone
+from screens.formatting import NONE, age, age_rough, clean, clock, count_short, duration, money, percent
+from screens.listing import Listing, number
+from screens.view import View
+from screens.widgets.table import Column
+
+
+class ProvidersScreen(Listing[ModelView]):
+    """One row a model, the dearest first; below, why its breaker stands as it does."""
+
+    title_text = place = "providers"
+    empty = "no provider was called yet: the first call of a campaign or of the gateway shows here"
+
+    def rows_of(self, view: View) -> Sequence[ModelView]:
+        return sorted(view.snapshot.models.values(), key=lambda model: (-model.today, model.provider, model.model))
+
+    def columns(self) -> Sequence[Column[ModelView]]:
+        return (
+            Column(title="state", width=11, paint=_state, sort=lambda row: row.breaker),
+            Column(
+                title="provider and model", width=18, weight=1, paint=_name, sort=lambda row: (row.provider, row.model)
+            ),
+            Column(
+                title="today",
+                width=9,
+                right=True,
+                paint=lambda row, _: (money(row.today), "strong" if row.today else "dim"),
+                sort=lambda row: row.today,
+            ),
+            Column(
+                title="share",
+                width=6,
+                right=True,
+                need=100,
+                paint=lambda row, view: (percent(row.today, view.snapshot.money.today), "dim"),
+                sort=lambda row: row.today,
+            ),
+            Column(
+                title="month",
+                width=10,
+                right=True,
+                need=90,
+                paint=lambda row, _: (money(row.month), "plain"),
+                sort=lambda row: row.month,
+            ),
+            Column(title="calls", width=8, right=True, paint=number(lambda row: row.calls), sort=lambda row: row.calls),
+            Column(
+                title="err", width=6, right=True, paint=_errors, sort=lambda row: sum(not ok for ok in row.outcomes)
+            ),
+            Column(
+                title="p50",
+                width=6,
+                right=True,
+                need=100,
+                paint=_quantile(0.5),
+                sort=lambda row: quantile(row.latencies, 0.5) or 0,
+            ),
+            Column(
+                title="p95",
+                width=6,
+                right=True,
+                paint=_quantile(0.95),
+                sort=lambda row: quantile(row.latencies, 0.95) or 0,
+            ),
+            Column(
+                title="tokens in",
+                width=9,
+                right=True,
+                need=140,
+                paint=lambda row, _: (count_short(row.input_tokens), "plain"),
+                sort=lambda row: row.input_tokens,
+            ),
+            Column(
+                title="out",
+                width=8,
+                right=True,
+                need=140,
+                paint=lambda row, _: (count_short(row.output_tokens), "plain"),
+                sort=lambda row: row.output_tokens,
+            ),
+            Column(
+                title="cost, last hour",
+                width=30,
+                need=140,
+                paint=lambda row, view: spark(even(row.minutes, view.now, 30)),
+            ),
+        )
+
+    def key_of(self, row: ModelView) -> str:
+        return f"{row.provider}/{row.model}"
+
+    def words_of(self, row: ModelView) -> str:
+        return f"{row.provider} {row.model} {row.breaker} {row.last_error}"
+
+    def foot(self, row: ModelView, view: View, width: int) -> Sequence[Line]:
+        return model_lines(row, view)
+
+    def open(self, row: ModelView) -> None:
+        where = {"provider": row.provider, "model": row.model}
+        title = f"{clean(row.provider, longest=40)} {clean(row.model, longest=60)}"
+        self.app.push_screen(CallsScreen(where, "providers", title, model_lines(row, self.view)[1:]))
+
+
+def model_lines(row: ModelView, view: View) -> list[Line]:
+    """The breaker, the last error, and over how many calls the shares are reckoned."""
+    glyph, tone, word = state(row.breaker)
+    since = f" since {clock(row.breaker_since, view.zone)}" if row.breaker_since else ""
+    reason = f": {clean(row.breaker_reason, longest=200)}" if row.breaker_reason else ""
+    probe = ""
+    if row.retry_at is not None and row.breaker == "open":
+        probe = (
+            f", tries one call in {age(row.retry_at - view.now)}"
+            if row.retry_at > view.now
+            else ", about to try one call"
+        )
+    failed = row.last_error.replace("_", " ")
+    last = f"{clean(failed, longest=80)}, {age_rough(view.now - row.last_error_at)} ago" if failed else "none"
+    priced = f" · {row.unpriced:,} unpriced today" if row.unpriced else ""
+    over = f"err, p50 and p95 over the newest {len(row.outcomes)} calls"
+    name = f"  {clean(row.provider)} {clean(row.model)}"
+    return [
+        BLANK,
+        ((name, "head"), (f"  {glyph} breaker {word}", tone), (f"{since}{reason}{probe}", "plain")),
+        ((f"  last error {last} · {row.failed:,} failed today · {over}{priced}", "dim"),),
+    ]
+
+
+def _state(row: ModelView, _view: View) -> Span:
+    glyph, tone, word = state(row.breaker)
+    return f"{glyph} {word}", tone
+
+
+def _name(row: ModelView, _view: View) -> Span:
+    return f"{clean(row.provider, longest=60)} {clean(row.model, longest=100)}", "plain"
+
+
+def _errors(row: ModelView, _view: View) -> Span:
+    failed, tried = failing_share(row)
+    return percent(failed, tried), failing_tone(failed, tried)
+
+
+def _quantile(q: float) -> Callable[[ModelView, View], Span]:
+    def paint(row: ModelView, _view: View) -> Span:
+        found = quantile(row.latencies, q)
+        return (NONE, "dim") if found is None else (duration(found), "plain")
+
+    return paint
