@@ -1,0 +1,455 @@
+"""The commands that look: costs, providers, queue, limits, alerts; and those that act on what they show."""
+
+from __future__ import annotations
+
+import sys
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+import click
+
+from engine.kernel.clock import SystemClock
+from engine.kernel.errors import CommandRefused, Refusal
+from engine.kernel.periods import day_bounds
+from engine.kernel.values import decimal_usd, from_datetime, iso, seconds
+from huntaze_console.cli.flags import Ordered, Where, about, alone
+from huntaze_console.cli.line import Line, reading, writing
+from huntaze_console.cli.paper import (
+    Tone,
+    count,
+    moment,
+    money,
+    plain,
+    say,
+    say_json,
+    span,
+    styled,
+    table,
+)
+
+if TYPE_CHECKING:
+    from engine.surface.commands import Command
+    from engine.surface.queries import JobRow
+    from engine.surface.snapshot import Snapshot
+
+_DIMENSIONS = ("provider", "model", "tool", "campaign", "account", "tenant", "user", "day", "hour")
+_BREAKERS = {"closed": Tone.GOOD, "half_open": Tone.WARN, "open": Tone.BAD}
+_SEVERITIES = {"info": Tone.DIM, "warning": Tone.WARN, "critical": Tone.BAD}
+
+LIMIT = click.option("--limit", type=click.IntRange(1, 1_000), default=100, help="At most so many rows [100].")
+
+
+def tell(where: Where, command: Command) -> None:
+    """Carry a command out on the running engine, and say what was done."""
+    with writing(where) as line:
+        done = line.submit(command)
+    if where.json:
+        say_json({"summary": done.summary, **done.data})
+    else:
+        say(done.summary)
+
+
+# ── money ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@click.command(short_help="What was spent, by whom and for what.")
+@click.option("--by", default="provider,model", metavar="DIM,…", help=f"Any of {', '.join(_DIMENSIONS)}.")
+@click.option("--from", "from_", metavar="TIME", help="Inclusive; a day or a time with an offset [this month].")
+@click.option("--to", metavar="TIME", help="Exclusive [now].")
+@click.option("--calls", is_flag=True, help="List single calls, newest first, instead of sums.")
+@LIMIT
+@about
+def costs(place: Where, *, by: str, from_: str | None, to: str | None, calls: bool, limit: int) -> None:
+    """Show what was spent today and this month, and the sums by provider and model or by other dimensions.
+
+    Unpriced calls are counted beside the sums, never inside them as zero.
+    """
+    with reading(place) as line:
+        if calls:
+            _calls(place, line, limit)
+        else:
+            _breakdown(place, line, by, from_, to)
+
+
+def _breakdown(place: Where, line: Line, by: str, from_: str | None, to: str | None) -> None:
+    from engine.surface.queries import CostBreakdown
+
+    snapshot = line.snapshot()
+    dimensions = tuple(part.strip() for part in by.split(",") if part.strip())
+    unknown = [part for part in dimensions if part not in _DIMENSIONS]
+    if unknown:
+        raise click.UsageError(f"--by: {unknown[0]} is none of {', '.join(_DIMENSIONS)}")
+    zone = snapshot.engine.time_zone
+    query = CostBreakdown(by=dimensions, from_=_instant("from", from_, zone), to=_instant("to", to, zone))
+    page = line.query(query)
+    if place.json:
+        rows = [{**row.dimensions, **_without(plain(row), "dimensions")} for row in page.rows]
+        total = sum(row.cost for row in page.rows)
+        say_json({**plain(snapshot.money), "total_usd": decimal_usd(total), "as_of": page.as_of, "rows": rows})
+        return
+    _say_money(snapshot)
+    table(
+        (*dimensions, "calls", "failed", "input", "output", "cost", "estimated", "unpriced"),
+        (
+            (
+                *(row.dimensions.get(name) or "-" for name in dimensions),
+                *map(count, (row.calls, row.failed_calls, row.input_tokens, row.output_tokens)),
+                money(row.cost),
+                money(row.estimated),
+                count(row.unpriced_calls),
+            )
+            for row in page.rows
+        ),
+        right=range(len(dimensions), len(dimensions) + 7),
+    )
+
+
+def _say_money(snapshot: Snapshot) -> None:
+    spent = snapshot.money
+    for name, amount, threshold, unpriced in (
+        ("today", spent.today, spent.day_threshold, spent.today_unpriced),
+        ("month", spent.month, spent.month_threshold, spent.month_unpriced),
+    ):
+        text = f"{name}  {money(amount)}"
+        if threshold:
+            text += f" of {money(threshold)} ({100 * amount // threshold} %)"
+        if unpriced:
+            text += f", and {count(unpriced)} unpriced calls"
+        say(styled(text, Tone.BAD) if threshold and amount >= threshold else text)
+    say()
+
+
+def _calls(place: Where, line: Line, limit: int) -> None:
+    from engine.surface.queries import ListCalls
+
+    page = line.query(ListCalls(limit=limit))
+    if place.json:
+        say_json({"rows": page.rows, "next": page.next, "as_of": page.as_of})
+        return
+    zone = line.snapshot().engine.time_zone
+    table(
+        (f"time ({zone})", "provider", "model", "tool", "outcome", "basis", "input", "output", "took", "cost"),
+        (
+            (
+                moment(row.at, zone),
+                row.provider,
+                row.model,
+                row.tool,
+                row.outcome,
+                row.basis,
+                count(row.input_tokens),
+                count(row.output_tokens),
+                span(row.duration),
+                money(row.cost),
+            )
+            for row in page.rows
+        ),
+        right=range(6, 10),
+    )
+
+
+@click.command(short_help="Each model: today's cost, calls, errors, speed, breaker.")
+@about
+def providers(place: Where) -> None:
+    """Show each provider's models: breaker, today's cost and calls, failures, response times, last error."""
+    from engine.surface.snapshot import quantile
+
+    with reading(place) as line:
+        snapshot = line.snapshot()
+    models = sorted(snapshot.models.values(), key=lambda model: -model.today)
+    if place.json:
+        rows = [
+            {
+                **plain(model),
+                "p50_seconds": _seconds(quantile(model.latencies, 0.5)),
+                "p95_seconds": _seconds(quantile(model.latencies, 0.95)),
+            }
+            for model in models
+        ]
+        say_json({"rows": rows, "as_of": snapshot.event_id})
+        return
+    table(
+        ("provider", "model", "breaker", "today", "month", "calls", "failed", "p50", "p95", "last error"),
+        (
+            (
+                model.provider,
+                model.model,
+                model.breaker.replace("_", " "),
+                money(model.today),
+                money(model.month),
+                count(model.calls),
+                count(model.failed),
+                _span(quantile(model.latencies, 0.5)),
+                _span(quantile(model.latencies, 0.95)),
+                model.last_error or "-",
+            )
+            for model in models
+        ),
+        right=range(3, 9),
+    )
+
+
+# ── queue ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@click.group(cls=Ordered, invoke_without_command=True, short_help="Queues: depth and age; dead jobs, redrive, purge.")
+@about
+def queue(place: Where) -> None:
+    """Show each queue's depth and the age of its oldest ready job. See the commands below for single jobs."""
+    if not alone():
+        return
+    with reading(place) as line:
+        snapshot = line.snapshot()
+    if place.json:
+        say_json({"rows": list(snapshot.queues.values()), "as_of": snapshot.event_id})
+        return
+    table(
+        ("queue", "ready", "delayed", "leased", "parked", "dead", "oldest since"),
+        (
+            (
+                view.queue,
+                *map(count, (view.ready, view.delayed, view.leased, view.parked, view.dead)),
+                moment(view.oldest_at, snapshot.engine.time_zone),
+            )
+            for view in sorted(snapshot.queues.values(), key=lambda view: view.queue)
+        ),
+        right=range(1, 6),
+    )
+
+
+@queue.command("dead", short_help="List dead jobs with their cause.")
+@click.argument("name", metavar="[QUEUE]", default="")
+@LIMIT
+@about
+def dead(place: Where, *, name: str, limit: int) -> None:
+    """List the jobs that were given up, of one queue or of all, with their cause."""
+    from engine.surface.queries import ListJobs
+
+    with reading(place) as line:
+        page = line.query(ListJobs(queue=name, state="dead", limit=limit))
+        zone = line.snapshot().engine.time_zone
+    if place.json:
+        say_json({"rows": page.rows, "next": page.next, "as_of": page.as_of})
+        return
+    table(
+        ("job", "queue", "attempts", f"put ({zone})", "cause"),
+        ((row.job_id, row.queue, str(row.attempts), moment(row.put_at, zone), row.cause) for row in page.rows),
+        right=(2,),
+    )
+
+
+@queue.command("show", short_help="Show one job.")
+@click.argument("job_id", metavar="JOB")
+@about
+def show_job(place: Where, *, job_id: str) -> None:
+    """Show everything about one job."""
+    from engine.surface.queries import GetJob
+
+    with reading(place) as line:
+        page = line.query(GetJob(job_id=job_id))
+        zone = line.snapshot().engine.time_zone
+    if not page.rows:
+        raise CommandRefused(Refusal.NOT_FOUND, f"there is no job {job_id}")
+    if place.json:
+        say_json(page.rows[0])
+    else:
+        _say_job(page.rows[0], zone)
+
+
+def _say_job(row: JobRow, zone: str) -> None:
+    table(
+        ("job", row.job_id),
+        (
+            ("queue", row.queue),
+            ("state", row.state),
+            ("attempts", f"{row.attempts} of {row.max_attempts}"),
+            ("priority", str(row.priority)),
+            (f"put ({zone})", moment(row.put_at, zone)),
+            ("ready", moment(row.ready_at, zone)),
+            ("leased until", moment(row.leased_until, zone)),
+            ("cause", row.cause or "-"),
+            ("payload", row.payload),
+        ),
+    )
+
+
+@queue.command("redrive", short_help="Give dead jobs another chance.")
+@click.argument("name", metavar="QUEUE")
+@click.argument("job_ids", metavar="[JOB]…", nargs=-1)
+@about
+def redrive(place: Where, *, name: str, job_ids: tuple[str, ...]) -> None:
+    """Give dead jobs of a queue another chance: those named, or all of them."""
+    from engine.surface.commands import RedriveJobs
+
+    tell(place, RedriveJobs(queue=name, job_ids=job_ids))
+
+
+@queue.command("purge", short_help="Delete dead jobs for good.")
+@click.argument("name", metavar="QUEUE")
+@click.argument("job_ids", metavar="[JOB]…", nargs=-1)
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@about
+def purge(place: Where, *, name: str, job_ids: tuple[str, ...], yes: bool) -> None:
+    """Delete dead jobs of a queue for good: those named, or all of them."""
+    from engine.surface.commands import PurgeJobs
+
+    which = f"{len(job_ids)} dead jobs" if job_ids else "all dead jobs"
+    ask(f"Delete {which} of {name} for good?", yes=yes)
+    tell(place, PurgeJobs(queue=name, job_ids=job_ids))
+
+
+def ask(question: str, *, yes: bool) -> None:
+    """Let a person confirm; a program must say --yes. Raises click.Abort for a no."""
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise click.UsageError("nobody is here to confirm this: add --yes")
+    click.confirm(question, abort=True, err=True)
+
+
+# ── limits ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@click.group(
+    cls=Ordered, invoke_without_command=True, short_help="Message slots left per account, and when the next frees."
+)
+@about
+def limits(place: Where) -> None:
+    """Show each account's free message slots, when the next one frees, and which accounts are paused."""
+    if not alone():
+        return
+    with reading(place) as line:
+        snapshot = line.snapshot()
+    now = _now(snapshot)
+    accounts = sorted(snapshot.accounts.values(), key=lambda account: account.account_id)
+    if place.json:
+        rows = [{**plain(each), "free": each.free(now), **_next(each.next_free_at(now))} for each in accounts]
+        say_json({"halted_by": snapshot.engine.halted_by or None, "rows": rows, "as_of": snapshot.event_id})
+        return
+    _say_halt(snapshot)
+    zone = snapshot.engine.time_zone
+    table(
+        ("account", "name", "free", "of", "per", f"next at ({zone})", "paused"),
+        (
+            (
+                each.account_id,
+                each.name or "-",
+                str(each.free(now)),
+                str(each.limit),
+                span(each.window),
+                moment(each.next_free_at(now), zone),
+                each.paused or "-",
+            )
+            for each in accounts
+        ),
+        right=(2, 3),
+    )
+
+
+@limits.command("resume", short_help="Let a paused account send again.")
+@click.argument("account_id", metavar="ACCOUNT")
+@about
+def resume_account(place: Where, *, account_id: str) -> None:
+    """Let an account send again that was paused because its platform refused it."""
+    from engine.surface.commands import ResumeAccount
+
+    tell(place, ResumeAccount(account_id=account_id))
+
+
+def _say_halt(snapshot: Snapshot) -> None:
+    if snapshot.engine.halted_by:
+        who = snapshot.engine.halted_by
+        say(styled(f"all sending was halted by {who}; huntaze resume lets it go on", Tone.BAD))
+        say()
+
+
+# ── alerts ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@click.group(cls=Ordered, invoke_without_command=True, short_help="Open alerts, or their history.")
+@click.option("--all", "everything", is_flag=True, help="The history of the last 90 days too.")
+@LIMIT
+@about
+def alerts(place: Where, *, everything: bool, limit: int) -> None:
+    """Show open alerts, newest first."""
+    if not alone():
+        return
+    from engine.surface.queries import ListAlerts
+
+    with reading(place) as line:
+        page = line.query(ListAlerts(open_only=not everything, limit=limit))
+        zone = line.snapshot().engine.time_zone
+    if place.json:
+        say_json({"rows": page.rows, "next": page.next, "as_of": page.as_of})
+        return
+    if not page.rows:
+        say("no alerts" if everything else "no open alerts")
+        return
+    table(
+        ("alert", "severity", "rule", "subject", f"since ({zone})", "state", "summary"),
+        (
+            (
+                row.alert_id,
+                row.severity,
+                row.rule,
+                row.subject,
+                moment(row.opened_at, zone),
+                _alert_state(row.resolved_at, row.acknowledged_by),
+                row.summary,
+            )
+            for row in page.rows
+        ),
+    )
+
+
+@alerts.command("ack", short_help="Acknowledge an alert: no further notices of it.")
+@click.argument("alert_id", metavar="ALERT")
+@about
+def acknowledge(place: Where, *, alert_id: str) -> None:
+    """Acknowledge an alert: somebody is on it, and no further notices of it go out."""
+    from engine.surface.commands import AcknowledgeAlert
+
+    tell(place, AcknowledgeAlert(alert_id=alert_id))
+
+
+def _alert_state(resolved_at: int | None, acknowledged_by: str) -> str:
+    if resolved_at:
+        return "resolved"
+    return f"acknowledged by {acknowledged_by}" if acknowledged_by else "open"
+
+
+# ── small things ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _instant(flag: str, text: str | None, zone: str) -> int | None:
+    """An instant from a flag: a day begins at midnight in the costs' zone, a time needs an offset."""
+    if text is None:
+        return None
+    try:
+        if len(text) == len("2026-11-20"):
+            return day_bounds(from_datetime(datetime.fromisoformat(f"{text}T12:00:00+00:00")), ZoneInfo(zone))[0]
+        return from_datetime(datetime.fromisoformat(text))
+    except ValueError as error:
+        raise click.UsageError(f"--{flag}: a day such as 2026-11-20, or a time with its offset: {error}") from error
+
+
+def _now(snapshot: Snapshot) -> int:
+    """The engine's present, as well as a command can know it: a simulation's time is that of its newest event."""
+    return snapshot.at if snapshot.engine.mode == "simulated" else max(snapshot.at, SystemClock().now())
+
+
+def _next(instant: int | None) -> dict[str, str | None]:
+    return {"next_free_at": None if instant is None else iso(instant)}
+
+
+def _seconds(duration: int | None) -> float | None:
+    return None if duration is None else seconds(duration)
+
+
+def _span(duration: int | None) -> str:
+    return "-" if duration is None else span(duration)
+
+
+def _without(values: dict[str, Any], name: str) -> dict[str, Any]:
+    return {key: value for key, value in values.items() if key != name}

@@ -1,0 +1,73 @@
+"""The group of all commands, and how errors become words and exit codes."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import click
+
+from engine.kernel.errors import HuntazeError
+from huntaze_console.cli import campaign, exits, reading, run, sending, settings
+from huntaze_console.cli.flags import Ordered, alone, running
+
+_CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+
+class Commands(Ordered):
+    """All commands; an error on purpose ends in its words and its exit code, never in a traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except HuntazeError as error:
+            click.echo(f"huntaze: {error}", err=True)
+            ctx.exit(exits.code_of(error))
+
+
+@click.group(cls=Commands, invoke_without_command=True, context_settings=_CONTEXT, epilog=exits.MEANING)
+@click.version_option(package_name="huntaze-console", prog_name="huntaze")
+@running
+def huntaze(**flags: Any) -> None:
+    """AI message campaigns under strict limits and budgets, from a terminal.
+
+    Without a command it opens the console: on the running engine of the state directory, or else on one of its own.
+    """
+    if alone():
+        run.open_console(**flags)
+
+
+for command in (
+    run.demo,
+    run.daemon,
+    run.world,
+    run.doctor,
+    reading.costs,
+    reading.providers,
+    campaign.campaign,
+    reading.queue,
+    reading.limits,
+    reading.alerts,
+    sending.stop,
+    sending.resume,
+    sending.suppress,
+    sending.unsuppress,
+    settings.config,
+):
+    huntaze.add_command(command)
+
+
+def main() -> None:
+    """Run the command line and leave with its exit code."""
+    try:
+        code = huntaze.main(standalone_mode=False, prog_name="huntaze")
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("interrupted", err=True)
+        code = exits.INTERRUPTED
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader of our output has gone: nothing is wrong, and nobody is left to tell
+        code = exits.OK
+    sys.exit(code if isinstance(code, int) else exits.OK)

@@ -1,0 +1,115 @@
+"""The commands that start something: the console, the demo, the daemon, the world, and the doctor."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from huntaze_console.cli import exits
+from huntaze_console.cli.flags import DIRECTORY, FILE, Where, about, running, simulating, simulation, where
+from huntaze_console.cli.paper import Tone, say, say_json, styled
+from huntaze_console.options import ConsoleOptions, DaemonOptions
+
+_TONES = {"ok": Tone.GOOD, "warn": Tone.WARN, "fail": Tone.BAD}
+
+
+def open_console(*, state_dir: Path | None, config: Path | None) -> None:
+    """Run the console until it is left."""
+    from huntaze_console.console import run
+
+    place = where(state_dir, config)
+    options = ConsoleOptions(settings=place.source(simulated=False), state_dir=place.state_dir)
+    sys.exit(run(options))
+
+
+@click.command(short_help="The console over a live simulated world.")
+@running
+@simulating
+def demo(*, state_dir: Path | None, config: Path | None, **flags: Any) -> None:
+    """Open the console over a live simulated world: nothing real is read, called or spent.
+
+    The demo keeps its own state directory, huntaze-demo beside the usual one.
+    """
+    from huntaze_console.console import run
+
+    place = where(state_dir, config, demo=True)
+    options = ConsoleOptions(
+        settings=place.source(simulated=True), state_dir=place.state_dir, simulation=simulation(**flags)
+    )
+    sys.exit(run(options))
+
+
+@click.command(short_help="The engine without a terminal.")
+@click.option("--host", help="Where the API listens [127.0.0.1]; others than loopback need TLS.")
+@click.option("--port", type=click.IntRange(0, 65_535), help="Its port [8642]; 0 takes a free one.")
+@running
+@click.option("--simulate", is_flag=True, help="Run over a simulated world; nothing real is read, called or spent.")
+@simulating
+def daemon(
+    *, host: str | None, port: int | None, state_dir: Path | None, config: Path | None, simulate: bool, **flags: Any
+) -> None:
+    """Run the engine without a terminal, with its HTTP API.
+
+    Prints one line with its address when ready. SIGTERM drains: what is in flight is finished or safely parked; a
+    second signal stops at once. SIGHUP reads the configuration again, and keeps the old one if the new is wrong.
+    """
+    if not simulate and any(value is not None for value in flags.values()):
+        given = next(name for name, value in flags.items() if value is not None)
+        raise click.UsageError(f"--{given} is about a simulation: add --simulate")
+    from huntaze_console.daemon import run
+
+    place = where(state_dir, config, demo=simulate)
+    options = DaemonOptions(
+        settings=place.source(simulated=simulate, flags={"daemon.host": host, "daemon.port": port}),
+        state_dir=place.state_dir,
+        simulation=simulation(**flags) if simulate else None,
+    )
+    sys.exit(run(options))
+
+
+@click.command(short_help="The simulated providers, platform and clock.")
+@click.option("--port", type=click.IntRange(0, 65_535), default=0, help="0 takes a free one.")
+@click.option("--speed", type=click.FloatRange(min=0, max=10_000), default=1.0, help="Virtual seconds to a real one.")
+@click.option("--seed", type=click.IntRange(min=0), default=7, help="The same seed, the same world.")
+@click.option("--scenario", default="quiet-day", metavar="NAME|FILE", help="A shipped scenario, or a TOML file.")
+@click.option("--start", metavar="TIME", help="Virtual start: ISO 8601 with an offset, or nanoseconds.")
+@click.option("--record", type=FILE, help="A file to append one JSON line to for everything that arrives.")
+@click.option("--state", type=DIRECTORY, help="The directory of the clock's page.")
+@click.option("--parent-pid", type=int, help="End when this process is gone.")
+def world(*, start: str | None, **options: Any) -> None:
+    """Run a simulated world by itself: AI providers, a message platform, its fans, faults, and virtual time."""
+    from engine.simulation.__main__ import main
+
+    arguments = [
+        part
+        for name, value in {"start": start, **options}.items()
+        if value is not None
+        for part in (f"--{name.replace('_', '-')}", str(value))
+    ]
+    sys.exit(main(arguments))
+
+
+@click.command(short_help="Check this machine, the state and the configuration.")
+@click.option("--online", is_flag=True, help="Also ask each provider's address for an answer; costs nothing.")
+@about
+def doctor(place: Where, *, online: bool) -> None:
+    """Check Python, SQLite, the state directory, configuration, keys, terminal, clock and disk.
+
+    Each check is ok, warn or fail, and says what to do. Exits with 1 when something fails.
+    """
+    from huntaze_console.doctor import examine
+
+    findings = list(examine(place.state_dir, place.config, os.environ, online=online))
+    if place.json:
+        say_json(findings)
+    else:
+        widest = max(len(finding.name) for finding in findings)
+        for finding in findings:
+            say(f"{styled(f'{finding.state:<4}', _TONES[finding.state])}  {finding.name:<{widest}}  {finding.message}")
+            if finding.remedy:
+                say(f"{'':<{widest + 8}}{finding.remedy}")
+    sys.exit(exits.FAILED if any(finding.state == "fail" for finding in findings) else exits.OK)
