@@ -32,7 +32,7 @@ class Office:
     clock: Clock
     gate: Gate
     settings: ApiSettings
-    stop: asyncio.Event
+    ends: tuple[asyncio.Event, ...]  # any of them ends the event streams
     document: Callable[[], bytes]  # the OpenAPI document
     seats: Seats  # for event streams
 

@@ -58,18 +58,18 @@ class Seats:
 
 
 class Feed:
-    """One client's feed from a desk. `heartbeat` is in real seconds."""
+    """One client's feed from a desk, until any of `ends` happens. `heartbeat` is in real seconds."""
 
-    def __init__(self, desk: Desk, stop: asyncio.Event, heartbeat: float, send: Send) -> None:
+    def __init__(self, desk: Desk, ends: Sequence[asyncio.Event], heartbeat: float, send: Send) -> None:
         self._desk = desk
-        self._stop = stop
+        self._ends = ends
         self._heartbeat = heartbeat
         self._send = send
         self._position = 0  # sequence number of the last event given
         self.epoch = desk.snapshot().epoch
 
     async def run(self, last_event_id: str | None) -> None:
-        """Feed the client until the engine stops. Raises what the desk or `send` raises, perhaps in a group."""
+        """Feed the client until the end. Raises what the desk or `send` raises, perhaps in a group."""
         with self._desk.subscribe() as listener:
             await self._begin(last_event_id)
             await self._read_log()
@@ -105,25 +105,29 @@ class Feed:
         return bool(found) and found[0].seq == wanted
 
     async def _read_log(self) -> None:
-        while not self._stop.is_set() and (batch := await self._desk.events_after(self._position, limit=BATCH)):
+        while not self._ended and (batch := await self._desk.events_after(self._position, limit=BATCH)):
             self._position = batch[-1].seq
             await self._send(batch)
 
     async def _follow(self, listener: Listener) -> None:
         async with asyncio.TaskGroup() as tasks:
-            stopping = tasks.create_task(self._stop.wait())
+            ending = [tasks.create_task(end.wait()) for end in self._ends]
             hearing = tasks.create_task(listener.get())
             try:
-                while not self._stop.is_set():
-                    await asyncio.wait((stopping, hearing), timeout=self._heartbeat, return_when="FIRST_COMPLETED")
+                while not self._ended:
+                    await asyncio.wait((hearing, *ending), timeout=self._heartbeat, return_when="FIRST_COMPLETED")
                     if hearing.done():
                         await self._pass_on(hearing.result(), listener)
                         hearing = tasks.create_task(listener.get())
-                    elif not stopping.done():
+                    elif not self._ended:
                         await self._send(Silence())
             finally:
-                stopping.cancel()
-                hearing.cancel()
+                for task in (hearing, *ending):
+                    task.cancel()
+
+    @property
+    def _ended(self) -> bool:
+        return any(end.is_set() for end in self._ends)
 
     async def _pass_on(self, heard: Sequence[Recorded], listener: Listener) -> None:
         """Give what is new. A buffer that ran over lost its oldest events, so a loss shows as a hole before the first.

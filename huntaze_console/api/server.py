@@ -50,18 +50,20 @@ async def serve(
 ) -> AsyncIterator[Endpoint]:
     """Serve a desk for the length of the block. The caller owns the directory's lock.
 
-    `stop` ends the event streams at once; other requests are answered until the block is left. Raises ConfigError for
-    an address that must not or cannot be served, StorageError for a token file that cannot be used.
+    `stop`, or leaving the block, ends the event streams at once; other requests are answered until it is left. Raises
+    ConfigError for an address that must not or cannot be served, StorageError for a token file that cannot be used.
     """
     settings.check()
     async with AsyncExitStack() as stack:
         tls = tls_context(settings) if tcp else None
-        office = _office(desk, directory, settings, clock, stop)
+        leaving = asyncio.Event()
+        office = _office(desk, directory, settings, clock, (stop, leaving))
         away = stack.enter_context(listen_tcp(settings)) if tcp else None
         local = stack.enter_context(listen_unix(directory.socket_path))
         stack.callback(directory.socket_path.unlink, missing_ok=True)
         runner = await _run(_app(office, chance), settings)
         stack.push_async_callback(runner.cleanup)
+        stack.callback(leaving.set)
         await web.SockSite(runner, local).start()
         if away is not None:
             await web.SockSite(runner, away, ssl_context=tls).start()
@@ -84,14 +86,16 @@ async def _run(app: web.Application, settings: ApiSettings) -> web.AppRunner:
     return runner
 
 
-def _office(desk: Desk, directory: StateDirectory, settings: ApiSettings, clock: Clock, stop: asyncio.Event) -> Office:
+def _office(
+    desk: Desk, directory: StateDirectory, settings: ApiSettings, clock: Clock, ends: tuple[asyncio.Event, ...]
+) -> Office:
     open_paths = frozenset(route.path for route in ROUTES if route.open)
     return Office(
         desk=desk,
         clock=clock,
         gate=Gate(open_token(directory), settings, open_paths),
         settings=settings,
-        stop=stop,
+        ends=ends,
         document=cache(lambda: openapi.document(ROUTES, desk.snapshot().engine.version)),
         seats=Seats(settings.sse_streams),
     )

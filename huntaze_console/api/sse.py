@@ -27,7 +27,7 @@ _HEARTBEAT = b": still here\n\n"
 async def events(call: Call) -> web.StreamResponse:
     """GET /api/v2/events."""
     call.query(NoQuery)
-    if call.office.stop.is_set():
+    if any(end.is_set() for end in call.office.ends):
         raise Problem(503, "unavailable", "the engine is stopping", remedy="Connect again when it runs")
     seats = call.office.seats
     with seats.take() as seated:
@@ -48,7 +48,7 @@ async def _stream(call: Call) -> web.StreamResponse:
     async def send(step: Step) -> None:
         await write(frame(step, feed.epoch))
 
-    feed = Feed(call.desk, call.office.stop, settings.sse_heartbeat, send)
+    feed = Feed(call.desk, call.office.ends, settings.sse_heartbeat, send)
     await response.prepare(call.request)
     try:
         await write(_RETRY)

@@ -8,6 +8,7 @@ import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,8 @@ from engine.surface.commands import Command, Done
 from engine.surface.desk import Listener
 from engine.surface.queries import Page, Query
 from engine.surface.snapshot import EngineView, Snapshot
-from huntaze_console.api import ApiSettings, Endpoint, serve
+from huntaze_console.api import ApiSettings, Endpoint, openapi, serve
+from huntaze_console.api.routes import ROUTES
 from tests.fakes import MORNING, ManualClock
 
 RUNNING = EngineView(node="n1", version="1.2.3", kind="daemon", state="running", time_zone="Europe/Paris")
@@ -72,9 +74,11 @@ class FakeDesk:
     @contextmanager
     def subscribe(self) -> Iterator[Listener]:
         self.listeners += 1
-        with self.bus.subscribe(self.depth) as subscription:
-            yield subscription
-        self.listeners -= 1
+        try:
+            with self.bus.subscribe(self.depth) as subscription:
+                yield subscription
+        finally:
+            self.listeners -= 1
 
     @property
     def newest(self) -> int:
@@ -149,6 +153,13 @@ class Client:
         Draft202012Validator(whole).validate(reply.json())
 
 
+@cache
+def described() -> dict[str, Any]:
+    """What `/openapi.json` says; a test of its own compares the two."""
+    found: dict[str, Any] = orjson.loads(openapi.document(ROUTES, "1.2.3"))
+    return found
+
+
 @dataclass
 class Served:
     endpoint: Endpoint
@@ -179,9 +190,7 @@ async def serving(
             connector = aiohttp.UnixConnector(str(endpoint.socket)) if unix else aiohttp.TCPConnector(ssl=trust or True)
             url = endpoint.url.replace("0.0.0.0", "localhost") or "http://engine"
             async with aiohttp.ClientSession(url, connector=connector) as session:
-                async with session.get("/openapi.json") as response:
-                    document = orjson.loads(await response.read())
-                client = Client(session, directory.token_path.read_text().strip(), document)
+                client = Client(session, directory.token_path.read_text().strip(), described())
                 yield Served(endpoint, directory, client, desk, clock, stop)
     finally:
         directory.release()

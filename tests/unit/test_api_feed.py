@@ -69,7 +69,7 @@ async def _play(actions: Sequence[Action], *, depth: int, kept: bool) -> Reader:
     stop = asyncio.Event()
 
     async def connect() -> None:
-        feed = Feed(desk, stop, NEVER, reader.take)
+        feed = Feed(desk, [stop], NEVER, reader.take)
         await feed.run(f"{desk.state.epoch}:{reader.position}")
 
     async with asyncio.TaskGroup() as tasks:
@@ -124,7 +124,7 @@ async def _steps(desk: FakeDesk, last_event_id: str | None) -> list[Step]:
         taken.append(step)
 
     async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(Feed(desk, stop, NEVER, take).run(last_event_id))
+        tasks.create_task(Feed(desk, [stop], NEVER, take).run(last_event_id))
         await settle()
         stop.set()
     return taken
@@ -172,14 +172,14 @@ async def test_silence_is_broken_by_heartbeats() -> None:
         assert step == Silence()
         stop.set()
 
-    await asyncio.wait_for(Feed(desk, stop, 0.01, take).run(None), 5)
+    await asyncio.wait_for(Feed(desk, [stop], 0.01, take).run(None), 5)
 
 
 async def test_a_feed_leaves_the_bus_when_it_ends() -> None:
     desk, stop = FakeDesk(), asyncio.Event()
     stop.set()
 
-    await Feed(desk, stop, NEVER, lambda step: asyncio.sleep(0)).run(None)
+    await Feed(desk, [stop], NEVER, lambda step: asyncio.sleep(0)).run(None)
 
     assert desk.listeners == 0
 
