@@ -312,7 +312,7 @@ def ask(question: str, *, yes: bool) -> None:
 
 
 @click.group(
-    cls=Ordered, invoke_without_command=True, short_help="Message slots left per account, and when the next frees."
+    cls=Ordered, invoke_without_command=True, short_help="Message slots free per account, and the next to free."
 )
 @about
 def limits(place: Where) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from engine.kernel.errors import HuntazeError
+from engine.kernel.text import clean
 from huntaze_console.cli import campaign, exits, reading, run, sending, settings
 from huntaze_console.cli.flags import Ordered, alone, running
 
@@ -21,7 +22,7 @@ class Commands(Ordered):
         try:
             return super().invoke(ctx)
         except HuntazeError as error:
-            click.echo(f"huntaze: {error}", err=True)
+            click.echo(f"huntaze: {clean(str(error), newlines=True)}", err=True)
             ctx.exit(exits.code_of(error))
 
 
