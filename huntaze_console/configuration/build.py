@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from engine.content.settings import ContentSettings
 from engine.costs.settings import CostSettings, PriceOverride, SyncSettings
 from engine.kernel.backoff import Backoff
 from engine.kernel.secret import Secret
@@ -16,6 +17,7 @@ from engine.providers import Timeouts
 from huntaze_console.configuration.layers import Layer
 from huntaze_console.configuration.problems import dotted
 from huntaze_console.configuration.sections import (
+    CampaignsSection,
     PlatformSection,
     PriceSection,
     ProviderSection,
@@ -48,12 +50,20 @@ def build(sections: Sections, layer: Layer, preferences: Preferences, *, simulat
         platform=_platform(sections),
         sending=_sending(sections.platform),
         campaigns=sections.campaigns,
+        content=content(sections.campaigns),
         alerts=sections.alerts,
         smtp=sections.smtp,
         queue=sections.queue,
         simulation=sections.simulation,
         logging=sections.logging,
         shown=tuple(_shown(sections, layer)),
+    )
+
+
+def content(section: CampaignsSection) -> ContentSettings:
+    """What texts are held to. Raises ValueError for figures that go together ill."""
+    return ContentSettings(
+        max_length=section.max_length, disclosure=section.disclosure, disclosure_text=section.disclosure_text
     )
 
 

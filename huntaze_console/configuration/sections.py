@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, InstanceOf, StringConstraints
 from pydantic_core import PydanticCustomError
 
+from engine.content.settings import SHORTEST_LIMIT, ContentSettings
 from engine.costs.settings import CostSettings, SyncSettings
 from engine.kernel.secret import Secret
 from engine.kernel.values import NanoUSD, seconds, usd
@@ -91,14 +92,6 @@ def _variable(name: str) -> str:
     return name
 
 
-def _clock_time(text: str) -> str:
-    hours, colon, minutes = text.partition(":")
-    valid = colon and hours.isdigit() and minutes.isdigit() and int(hours) < 24 and int(minutes) < 60
-    if text and not (valid and len(text) == 5):
-        raise PydanticCustomError("clock", "is not a time of day such as 22:00")
-    return text
-
-
 def _no_literal(value: object) -> object:
     if not isinstance(value, Secret):
         raise PydanticCustomError("secret_in_file", "a secret does not belong into a configuration file")
@@ -121,7 +114,6 @@ Day = Annotated[date, BeforeValidator(_day)]
 Zone = Annotated[str, AfterValidator(_zone)]
 Address = Annotated[str, AfterValidator(_address)]
 Variable = Annotated[str, AfterValidator(_variable)]
-ClockTime = Annotated[str, AfterValidator(_clock_time)]
 Words = Annotated[tuple[str, ...], Field(strict=False)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 Key = Annotated[InstanceOf[Secret], BeforeValidator(_no_literal)]
@@ -133,6 +125,7 @@ _BREAKER = BreakerSettings()
 _COSTS = CostSettings()
 _SYNC = SyncSettings()
 _LIMITER = LimiterSettings()
+_CONTENT = ContentSettings()
 _PLATFORM = PlatformSettings()
 _SENDING = SendingSettings()
 
@@ -140,9 +133,9 @@ _SENDING = SendingSettings()
 class ConsoleSection(Section):
     """The terminal."""
 
-    theme: Literal["dark", "light", "ansi"] = "dark"
+    theme: Literal["dark", "light", "contrast"] = "dark"
     frames_per_second: Annotated[int, Field(ge=1, le=10)] = 4
-    confirm_above_fans: Annotated[int, Field(ge=0)] = 100
+    confirm_above_fans: Annotated[int, Field(ge=0)] = 2_000
     mouse: bool = True
     bell: bool = False
 
@@ -294,11 +287,11 @@ class PlatformSection(Section):
 
 
 class CampaignsSection(Section):
-    page_size: Annotated[int, Field(ge=1, le=1_000)] = 100
-    disclosure: bool = True
-    disclosure_text: Name = "Written with AI"
-    quiet_from: ClockTime = ""
-    quiet_to: ClockTime = ""
+    """What every text that goes out is held to."""
+
+    max_length: Annotated[int, Field(ge=SHORTEST_LIMIT, le=100_000)] = _CONTENT.max_length
+    disclosure: bool = _CONTENT.disclosure
+    disclosure_text: str = _CONTENT.disclosure_text
 
 
 class AlertsSection(Section):
@@ -336,7 +329,6 @@ class SmtpSection(Section):
 class QueueSection(Section):
     workflow_queue: Name = "huntaze-hybrid-workflows"
     rate_limiter_queue: Name = "huntaze-rate-limiter-queue"
-    dead_letter_queue: Name = "huntaze-ai-processing-dlq"
 
 
 class SimulationSection(Section):

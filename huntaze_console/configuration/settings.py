@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from urllib.parse import urlsplit
 
+from engine.content.settings import ContentSettings
 from engine.costs.settings import CostSettings, SyncSettings
 from engine.kernel.secret import Secret
 from engine.limiter.settings import LimiterSettings
@@ -127,6 +128,7 @@ class Settings:
     platform: PlatformSettings
     sending: SendingSettings
     campaigns: CampaignsSection
+    content: ContentSettings
     alerts: AlertsSection
     smtp: SmtpSection
     queue: QueueSection

@@ -313,7 +313,7 @@ theme = "blue"
     assert found["costs.prices.0.model"] == f"{file}:12: costs.prices.0.model: is missing"
     assert "costs.prices.0.output" in found
     assert found["costs.prices.0.input"].startswith(f"{file}:15: ")
-    assert "dark, light or ansi" in found["console.theme"]
+    assert "dark, light or contrast" in found["console.theme"]
     assert "Did you mean HUNTAZE_DAEMON__…?" in found["HUNTAZE_DAEMN"]
     assert found["limiter.messages"] == "HUNTAZE_LIMITER__MESSAGES: limiter.messages: must be a whole number"
     assert "Did you mean day_threshold_usd?" in found["costs.day_treshold_usd"]
@@ -343,7 +343,7 @@ theme = "blue"
         ("[costs]\nday_threshold_usd = 'lots'", "costs.day_threshold_usd", "not an amount"),
         ("[limiter]\nmessages = 0", "limiter.messages", "greater than or equal to 1"),
         ("[limiter]\nmessages = true", "limiter.messages", "whole number"),
-        ("[campaigns]\nquiet_from = '25:00'", "campaigns.quiet_from", "time of day"),
+        ("[campaigns]\ndisclosure_text = ''", "campaigns.disclosure_text", "has no text"),
         ("limiter = 3", "limiter", "must be a table"),
         ("tools = 3", "tools", "must be a table"),
         ("providers = []", "providers", "must be a table"),
