@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict
 
 import orjson
@@ -60,6 +60,7 @@ class Dispatch:
         ledger: Ledger,
         orchestrator: Orchestrator,
         fans: FanBook,
+        see: Callable[[str], Awaitable[None]],
         estimator: Estimator,
         progress: Progress,
         clock: Clock,
@@ -71,6 +72,7 @@ class Dispatch:
         self._ledger = ledger
         self._orchestrator = orchestrator
         self._fans = fans
+        self._see = see
         self._estimator = estimator
         self._progress = progress
         self._clock = clock
@@ -93,6 +95,7 @@ class Dispatch:
         chosen = await self._members(command.draft)
         estimate = self._estimator.estimate(command.draft, chosen)
         campaign_id = new_id("cmp", self._clock.now(), self._chance)
+        await self._see(command.draft.account_id)
         return await self._database.write(lambda tx: self._create(tx, command, campaign_id, digest, chosen, estimate))
 
     def _check(self, draft: CampaignDraft) -> None:
@@ -188,7 +191,7 @@ class Dispatch:
                 name=draft.name,
                 account_id=draft.account_id,
                 tool=draft.tool,
-                state=CampaignState.DRAFT,
+                state=str(CampaignState.DRAFT),
                 fans=len(chosen),
                 skipped=sum(bool(member.left_out) for member in chosen),
                 budget=draft.budget,
@@ -272,6 +275,10 @@ class Dispatch:
         async with self._database.reader() as reader:
             row = await reader.row("SELECT min(starts_at) AS due FROM campaigns WHERE state = 'scheduled'")
         return row["due"] if row else None
+
+    def progressed(self, tx: Tx, campaign_id: str, now: int) -> None:
+        """A delivery of the campaign took a final state outside of sending."""
+        self._progress.progressed(tx, campaign_id, now)
 
     def _start(self, tx: Tx, campaign: Campaign, actor: str, now: int) -> None:
         after = started(campaign, now)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 
 from engine.campaigns.campaign import Campaign, CampaignState
+from engine.costs.breakdown import Figures, campaign_costs
 from engine.events import CampaignMoved
 from engine.kernel.errors import CommandRefused, Refusal
 from engine.messaging import OPEN, DeliveryState
@@ -12,10 +14,6 @@ from engine.storage import Reader, Tx
 from engine.surface.queries import ListCampaigns, Page
 from engine.surface.snapshot import CampaignView
 
-_SPENT = """
-SELECT coalesce(sum(r.cost), 0) AS cost, coalesce(sum(r.unpriced), 0) AS unpriced
-FROM combinations c JOIN rollup_hours r ON r.combination = c.id WHERE c.campaign_id = ?
-"""
 _COUNTS = "SELECT state, count(*) AS fans FROM deliveries WHERE campaign_id = ? GROUP BY state"
 
 
@@ -57,8 +55,8 @@ def move(
         CampaignMoved(
             at=now,
             campaign_id=campaign.campaign_id,
-            before=campaign.state,
-            after=after,
+            before=str(campaign.state),
+            after=str(after),
             reason=reason,
             actor=actor,
         )
@@ -85,7 +83,7 @@ async def listing(reader: Reader, query: ListCampaigns) -> Page[CampaignView]:
         f"SELECT * FROM campaigns WHERE {where} ORDER BY campaign_id DESC LIMIT ?",
         (*(value for _, value in used), limit + 1),
     )
-    views = tuple([await _view(reader, row) for row in rows[:limit]])
+    views = await views_of(reader, rows[:limit])
     return Page(views, views[-1].campaign_id if len(rows) > limit else None)
 
 
@@ -94,11 +92,16 @@ async def view(reader: Reader, campaign_id: str) -> CampaignView:
     row = await reader.row("SELECT * FROM campaigns WHERE campaign_id = ?", (campaign_id,))
     if row is None:
         raise CommandRefused(Refusal.NOT_FOUND, f"there is no campaign {campaign_id!r}", field="campaign_id")
-    return await _view(reader, row)
+    return (await views_of(reader, [row]))[0]
 
 
-async def _view(reader: Reader, row: sqlite3.Row) -> CampaignView:
-    spent = await reader.rows(_SPENT, (row["campaign_id"],))
+async def views_of(reader: Reader, rows: Sequence[sqlite3.Row]) -> tuple[CampaignView, ...]:
+    """Rows of `campaigns` as the faces see them, with their deliveries counted and their calls summed."""
+    spent = await campaign_costs(reader, [row["campaign_id"] for row in rows])
+    return tuple([await _view(reader, row, spent.get(row["campaign_id"]) or Figures()) for row in rows])
+
+
+async def _view(reader: Reader, row: sqlite3.Row, spent: Figures) -> CampaignView:
     counts = await reader.rows(_COUNTS, (row["campaign_id"],))
     return CampaignView(
         campaign_id=row["campaign_id"],
@@ -110,7 +113,7 @@ async def _view(reader: Reader, row: sqlite3.Row) -> CampaignView:
         created_at=row["created_at"],
         starts_at=row["starts_at"],
         budget=row["budget"],
-        cost=spent[0]["cost"],
-        unpriced=spent[0]["unpriced"],
+        cost=spent.cost,
+        unpriced=spent.unpriced_calls,
         counts={count["state"]: count["fans"] for count in counts},
     )

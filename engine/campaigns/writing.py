@@ -213,8 +213,8 @@ class Writer:
             CampaignMoved(
                 at=now,
                 campaign_id=campaign.campaign_id,
-                before=campaign.state,
-                after=campaign.state,
+                before=str(campaign.state),
+                after=str(campaign.state),
                 reason=starved_reason(tx, campaign.campaign_id),
                 actor="engine",
             )

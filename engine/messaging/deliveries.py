@@ -81,8 +81,8 @@ def move(tx: Tx, delivery: Delivery, after: DeliveryState, *, now: int, reason: 
             campaign_id=delivery.campaign_id,
             account_id=delivery.account_id,
             fan_id=delivery.fan_id,
-            before=delivery.state,
-            after=after,
+            before=str(delivery.state),
+            after=str(after),
             reason=reason,
         )
     )
@@ -102,7 +102,7 @@ def move_all(
         ).rowcount
         if count:
             tx.emit(
-                DeliveriesMoved(at=now, campaign_id=campaign_id, before=before, after=after, count=count, reason=reason)
+                DeliveriesMoved(at=now, campaign_id=campaign_id, before=str(before), after=str(after), count=count, reason=reason)
             )
         total += count
     return total

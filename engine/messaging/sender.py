@@ -112,13 +112,14 @@ class SlotSource:
         for lane in [] if self._holds.halted else await self._jobs.lanes(QUEUE):
             if lane.lane in self._holds.accounts:
                 continue
-            opens = max(self._limiter.opens_at(lane.lane) or 0, self._quiet_until.get(lane.lane, 0))
-            again += [instant for instant in (opens, lane.next_ready_at) if instant and instant > now]
-            room = min(limit - len(leases), self._room(lane.lane, now)) if opens <= now else 0
+            quiet_until = self._quiet_until.get(lane.lane, 0)
+            room = min(limit - len(leases), self._room(lane.lane, now)) if quiet_until <= now else 0
             if room > 0:
                 found = await self._jobs.lease(QUEUE, now=now, until=until, limit=room, lane=lane.lane)
                 self._taken.setdefault(lane.lane, {}).update({(one.job_id, one.fence): one.until for one in found})
                 leases += found
+            opens = self._limiter.opens_at(lane.lane) or 0
+            again += [at for at in (max(opens, quiet_until), lane.next_ready_at) if at is not None and at > now]
         return leases, min(again, default=None)
 
     def placed(self, lease: Lease) -> None:

@@ -113,7 +113,7 @@ class Orchestrator:
             failed_model=failed.model,
             provider=target.provider,
             model=target.model,
-            reason=reason,
+            reason=str(reason),
             recovery=now - since,
         )
         await self._database.write(lambda tx: tx.emit(event))

@@ -62,7 +62,7 @@ class Guarded:
             at=self._clock.now(),
             provider=target.provider,
             model=target.model,
-            state=change.state,
+            state=str(change.state),
             reason=change.reason,
             retry_at=change.retry_at,
         )

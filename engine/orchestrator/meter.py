@@ -115,7 +115,7 @@ class Metered:
         self, call: Call, outcome: str, usage: Usage | None, *, billed: bool, also: Conclusion | None = None
     ) -> NanoUSD | None:
         """Settle the call, together with what is to be written with it; if that fails, alone."""
-        result = Result(outcome=outcome, usage=usage, billed=billed, ended_at=self._clock.now())
+        result = Result(outcome=str(outcome), usage=usage, billed=billed, ended_at=self._clock.now())
 
         def settle(tx: Tx) -> NanoUSD | None:
             return self._meter.settle(tx, call, result)

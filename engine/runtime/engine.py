@@ -1,0 +1,47 @@
+"""The engine as one thing: a desk for its faces, and services that run until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from engine.events import EngineDraining, EngineStarted, EngineStopped, Event
+from engine.kernel.clock import Clock
+from engine.kernel.values import Random
+from engine.runtime.desk import EngineDesk
+from engine.runtime.services import Service, run_all
+from engine.storage import Database
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Engine:
+    """Built by the bootstrap; `run` it once."""
+
+    desk: EngineDesk
+    database: Database
+    clock: Clock
+    chance: Random
+    services: Sequence[Service]
+    node: str
+    version: str
+    kind: str
+    mode: str
+    grace: float  # real seconds that what is in flight has to end
+
+    async def run(self, stop: asyncio.Event, *, hurry: asyncio.Event) -> None:
+        """Serve until `stop` is set, drain, and return. `hurry` cuts the drain short: what is left is parked."""
+        await self._tell(
+            EngineStarted(at=self.clock.now(), node=self.node, version=self.version, kind=self.kind, mode=self.mode)
+        )
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._announce_drain(stop))
+            await run_all(self.services, stop, hurry=hurry, grace=self.grace, chance=self.chance)
+        await self._tell(EngineStopped(at=self.clock.now(), parked=0))
+
+    async def _announce_drain(self, stop: asyncio.Event) -> None:
+        await stop.wait()
+        await self._tell(EngineDraining(at=self.clock.now(), reason="asked to stop"))
+
+    async def _tell(self, event: Event) -> None:
+        await self.database.write(lambda tx: tx.emit(event))

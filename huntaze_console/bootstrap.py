@@ -1,0 +1,394 @@
+"""From settings to a running engine, in one straight line.
+
+The only place that picks adapters. It is long on purpose: the order in which things are opened, recovered and joined is
+the product's, and splitting it would hide that order.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from importlib.metadata import version as version_of
+from pathlib import Path
+from typing import Any, cast
+
+import aiohttp
+from engine.alerts import AlertService, AlertSettings, Channel, SmtpSettings
+from engine.alerts.channels.smtp import SmtpChannel
+
+from engine.bus import Bus
+from engine.campaigns import QUEUE as WORKFLOW_QUEUE
+from engine.campaigns import Dispatch, Estimator, Progress, Writer, run_schedule
+from engine.content import ContentSettings, screen
+from engine.costs import Ledger, Pricer
+from engine.kernel.clock import Clock, ClockPage, SystemClock, VirtualClock
+from engine.kernel.errors import EngineUnavailable
+from engine.kernel.values import Instant, from_datetime, nanos, new_id
+from engine.limiter.local import LocalLimiter
+from engine.messaging import QUEUE as SENDING_QUEUE
+from engine.messaging import FanBook, Holds, Sender, SlotSource, recover
+from engine.messaging.platforms.onlyfans import OnlyFans
+from engine.orchestrator import Guarded, Metered, Orchestrator
+from engine.providers import Provider, ProviderSettings, open_provider
+from engine.queue import Lease, Outcome, Worker
+from engine.queue.sqlite import SqliteJobStore
+from engine.runtime import (
+    HOUSEKEEP_EVERY,
+    SAMPLE_EVERY,
+    Engine,
+    EngineDesk,
+    Health,
+    Housekeeper,
+    Projector,
+    Sampler,
+    Service,
+    every,
+    first_snapshot,
+)
+from engine.simulation import Demand, load_scenario, read_trace
+from engine.simulation.launch import end, launch
+from engine.simulation.options import WorldOptions
+from engine.simulation.traffic import Traffic, run_campaigns
+from engine.storage import Database, Mode, StateDirectory, Tx
+from engine.surface.desk import Desk
+from engine.surface.snapshot import EngineView
+from huntaze_console.config import Settings
+from huntaze_console.joints import LedgerMeter, route_jobs
+from huntaze_console.options import SimulationOptions
+
+VERSION = version_of("huntaze-console")
+
+_SENDS_AT_ONCE = 64  # over all accounts; each has its own limit far below
+_LOCAL = aiohttp.ClientTimeout(total=5)  # real seconds for a question on loopback
+_WORLD_DIRECTORY = "world"  # in a simulated state directory: the world's clock page and record
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """A simulated world as an engine meets it."""
+
+    url: str
+    clock: VirtualClock
+    epoch: Instant
+    seed: int
+    demand: Demand
+    trace: Path | None
+
+
+@asynccontextmanager
+async def open_world(options: SimulationOptions, settings: Settings, directory: StateDirectory) -> AsyncIterator[World]:
+    """The world that the flags name, or one of our own for as long as the block lasts."""
+    async with AsyncExitStack() as stack:
+        scenario = load_scenario(options.scenario or settings.simulation.scenario)
+        url = options.world
+        if url is None:
+            home = directory.path / _WORLD_DIRECTORY
+            home.mkdir(mode=0o700, parents=True, exist_ok=True)
+            running = await asyncio.to_thread(launch, _world_options(options, settings, home))
+            stack.callback(end, running)
+            url = running.url
+        clock_facts = await _clock_of(url)
+        page = ClockPage(Path(clock_facts["page"]))
+        stack.callback(page.close)
+        yield World(
+            url=url,
+            clock=VirtualClock(page),
+            epoch=clock_facts["epoch"],
+            seed=clock_facts["seed"],
+            demand=Demand() if options.trace else scenario.demand,
+            trace=options.trace,
+        )
+
+
+@asynccontextmanager
+async def open_engine(
+    settings: Settings, directory: StateDirectory, *, kind: str, world: World | None = None, idle: bool = False
+) -> AsyncIterator[Built]:
+    """Everything from the database up, recovered and joined, ready to `run`. The caller owns the directory's lock.
+
+    `idle` builds it to be asked and told only: no provider, no service, nothing recovered.
+    """
+    async with AsyncExitStack() as stack:
+        chance = random.Random(world.seed if world else None)  # noqa: S311 - jitter and ids, no secret
+        clock: Clock = world.clock if world else SystemClock()
+        if world is not None:
+            settings = settings.for_world(world.url)
+        names = {account_id: account.name or account_id for account_id, account in settings.accounts.items()}
+
+        # what lasts
+        database = await stack.enter_async_context(Database.open(directory.database_path))
+        bus = Bus()
+        database.on_commit(bus.publish)
+        epoch = await database.write(lambda tx: _epoch(tx, new_id("ep", clock.now(), random.SystemRandom())))
+        jobs = SqliteJobStore(database, clock)
+        pricer = Pricer(settings.costs)
+        ledger = Ledger(
+            database, pricer, clock, outbox=settings.backends.ledger_sync == "dynamodb", lease=settings.costs.hold_lease
+        )
+        limiter = LocalLimiter(database, clock, settings.limiter, names)
+        await limiter.load()
+        platform = OnlyFans(settings.platform, clock)
+        stack.push_async_callback(platform.close)
+
+        # what a killed process left behind
+        if not idle:
+            await jobs.recover(clock.now())
+            await ledger.recover(clock.now())
+            await database.write(lambda tx: recover(tx, clock.now(), idempotent=platform.idempotent))
+
+        # the snapshot
+        first = await first_snapshot(
+            database,
+            jobs,
+            epoch=epoch,
+            engine=EngineView(
+                node=socket.gethostname(),
+                version=VERSION,
+                kind=kind,
+                mode="simulated" if world else "real",
+                state="stopped" if idle else "starting",
+                speed=world.clock.speed if world else 1.0,
+                seed=world.seed if world else None,
+                time_zone=settings.costs.time_zone,
+            ),
+            thresholds=(settings.costs.day_threshold, settings.costs.month_threshold),
+            limiter=settings.limiter,
+            names=names,
+            now=clock.now(),
+        )
+        projector = Projector(first)
+        bus.observe(projector.observe)
+
+        # from a task to an answer
+        providers = {} if idle else await _open_providers(settings.ready_providers(), clock, stack)
+        unopened = cast(Provider, None)  # an idle engine prices drafts by its providers' names and never calls one
+        serving = dict.fromkeys(settings.ready_providers(), unopened) if idle else providers
+        metered = Metered(serving, LedgerMeter(ledger, pricer), database, clock, chance, settings.orchestrator)
+        guarded = Guarded(metered, database, clock, chance, settings.orchestrator.breaker)
+        orchestrator = Orchestrator(metered, guarded, database, clock, chance, settings.orchestrator)
+
+        # from a campaign to its messages
+        progress = Progress()
+        fans = FanBook(platform, database, clock)
+        content = ContentSettings(disclose=settings.campaigns.disclosure, disclosure=settings.campaigns.disclosure_text)
+        naming: Callable[[str], str] = lambda account_id: names.get(account_id, account_id)  # noqa: E731
+        estimator = Estimator(orchestrator, pricer, lambda: projector.snapshot, naming, clock)
+        dispatch = Dispatch(
+            database,
+            jobs,
+            ledger,
+            orchestrator,
+            fans,
+            limiter.see,
+            estimator,
+            progress,
+            clock,
+            chance,
+            settings.sending,
+        )
+        writer = Writer(database, jobs, orchestrator, progress, naming, clock, chance, content, settings.sending)
+        holds = Holds()
+        await holds.load(database)
+        bus.observe(holds.observe)
+        source = SlotSource(jobs, limiter, holds)
+        sender = Sender(
+            database, jobs, limiter, source, platform, fans, progress, screen, clock, chance, settings.sending
+        )
+
+        # what an operator is told
+        health = Health(database, projector, clock, platform_url=lambda: settings.platform.url)
+        desk = EngineDesk(database, bus, projector, jobs, dispatch, health, clock)
+        alerts = AlertService(
+            database, bus, lambda: projector.snapshot, clock, chance, _alert_settings(settings), _channels(settings)
+        )
+
+        # what runs
+        handlers: dict[str, Callable[[Lease], Awaitable[Outcome]]] = {"write": writer.handle}
+        services: list[Service] = []
+        if world is not None and not idle:
+            trace = await asyncio.to_thread(read_trace, world.trace) if world.trace else ()
+            traffic = Traffic(
+                database,
+                jobs,
+                orchestrator,
+                clock,
+                chance,
+                queue=WORKFLOW_QUEUE,
+                demand=world.demand,
+                trace=trace,
+                epoch=world.epoch,
+            )
+            handlers |= {"task": traffic.handle, "trace": traffic.handle}
+            services += [
+                Service("traffic", traffic.run_trace if trace else traffic.run_tasks),
+                Service("demand", lambda stop: run_campaigns(world.demand, desk, clock, world.epoch, stop)),
+            ]
+        workflow = Worker(
+            jobs,
+            database,
+            clock,
+            chance,
+            queue=WORKFLOW_QUEUE,
+            handler=route_jobs(handlers),
+            concurrency=settings.orchestrator.concurrency,
+            lease_for=clock.allowance(settings.sending.lease),
+        )
+        sending = Worker(
+            jobs,
+            database,
+            clock,
+            chance,
+            queue=SENDING_QUEUE,
+            handler=sender.handle,
+            concurrency=_SENDS_AT_ONCE,
+            lease_for=clock.allowance(settings.sending.lease),
+            source=source,
+        )
+        sampler = Sampler(database, jobs, projector, clock, (WORKFLOW_QUEUE, SENDING_QUEUE))
+        housekeeper = Housekeeper(database, jobs, ledger, clock)
+        services += [
+            Service("writing", workflow.run),
+            Service("sending", sending.run),
+            Service("consent", lambda stop: fans.run(stop, max_age=settings.sending.consent_max_age)),
+            Service("schedule", lambda stop: run_schedule(dispatch, clock, stop)),
+            Service("sampling", lambda stop: every(SAMPLE_EVERY, stop, sampler.sample)),
+            Service("housekeeping", lambda stop: every(HOUSEKEEP_EVERY, stop, housekeeper.tidy)),
+            Service("alerts", alerts.run),
+        ]
+        if settings.backends.ledger_sync == "dynamodb" and not idle:
+            services.append(_ledger_sync(settings, database, clock, chance))
+        engine = Engine(
+            desk=desk,
+            database=database,
+            clock=clock,
+            chance=chance,
+            services=services,
+            node=first.engine.node,
+            version=VERSION,
+            kind=kind,
+            mode=first.engine.mode,
+            grace=settings.daemon.drain_seconds,
+        )
+
+        def reload(fresh: Settings) -> Sequence[str]:
+            """Take over what can change while running; names the sections that differ. The rest waits for a restart."""
+            orchestrator.configure(fresh.orchestrator)
+            limiter.configure(fresh.limiter, {key: account.name or key for key, account in fresh.accounts.items()})
+            sender.settings = fresh.sending
+            workflow.concurrency = fresh.orchestrator.concurrency
+            alerts.configure(_alert_settings(fresh))
+            return _changed(settings, fresh)
+
+        yield Built(engine=engine, desk=desk, clock=clock, settings=settings, reload=reload)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Built:
+    """An engine ready to run, and how to give it new settings."""
+
+    engine: Engine
+    desk: EngineDesk
+    clock: Clock
+    settings: Settings
+    reload: Callable[[Settings], Sequence[str]]
+
+
+@asynccontextmanager
+async def open_offline(settings: Settings, path: Path) -> AsyncIterator[Desk]:
+    """The desk of a state directory that no engine runs on: it can be read, and told what only changes the files."""
+    directory = StateDirectory(path)
+    mode = directory.mode()
+    directory.acquire(kind="command", mode=mode or Mode.REAL, version=VERSION)
+    try:
+        async with open_engine(settings, directory, kind="command", idle=True) as built:
+            yield built.desk
+    finally:
+        directory.release()
+
+
+# ── what the straight line leaves to functions ──────────────────────────────────────────────────────────────────────
+
+
+async def _open_providers(
+    rows: Mapping[str, ProviderSettings], clock: Clock, stack: AsyncExitStack
+) -> dict[str, Provider]:
+    """Every configured provider. Their SDKs are imported in a thread: together they take the better part of a second."""
+    opened: dict[str, Provider] = {}
+    for name, row in rows.items():
+        provider = await asyncio.to_thread(open_provider, row, clock)
+        stack.push_async_callback(provider.close)
+        opened[name] = provider
+    return opened
+
+
+def _epoch(tx: Tx, fresh: str) -> str:
+    """The database's epoch: made once, so that an event id of another database is known to be another's."""
+    tx.execute("INSERT OR IGNORE INTO meta VALUES ('epoch', ?)", (fresh,))
+    found: str = tx.execute("SELECT value FROM meta WHERE key = 'epoch'").fetchone()[0]
+    return found
+
+
+def _world_options(options: SimulationOptions, settings: Settings, home: Path) -> WorldOptions:
+    simulation = settings.simulation
+    return WorldOptions(
+        speed=options.speed if options.speed is not None else simulation.speed,
+        seed=options.seed if options.seed is not None else simulation.seed,
+        scenario=options.scenario or simulation.scenario,
+        record=home / "record.jsonl",
+        state=home,
+        parent_pid=os.getpid(),
+    )
+
+
+async def _clock_of(url: str) -> dict[str, Any]:
+    """The virtual time of a running world: its page, its epoch (an instant), its seed."""
+    try:
+        async with aiohttp.ClientSession() as session, session.get(f"{url}/clock", timeout=_LOCAL) as response:
+            facts: dict[str, Any] = await response.json()
+    except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+        raise EngineUnavailable(
+            f"no simulated world answers at {url}", remedy="Start one with: huntaze world"
+        ) from error
+    return {**facts, "epoch": from_datetime(datetime.fromisoformat(facts["epoch"]))}
+
+
+def _channels(settings: Settings) -> Sequence[Channel]:
+    """The channels that are configured; in-app notices need none."""
+    smtp = settings.smtp
+    if not (smtp.host and smtp.from_address and settings.alerts.email_to):
+        return ()
+    return (
+        SmtpChannel(
+            SmtpSettings(
+                host=smtp.host,
+                port=smtp.port,
+                security=smtp.security,
+                username=smtp.username,
+                password=smtp.password,
+                sender=smtp.from_address,
+                recipients=tuple(settings.alerts.email_to),
+                timeout=nanos(smtp.timeout_seconds),
+            )
+        ),
+    )
+
+
+def _alert_settings(settings: Settings) -> AlertSettings:
+    alerts = settings.alerts
+    return AlertSettings(
+        day_threshold=settings.costs.day_threshold,
+        month_threshold=settings.costs.month_threshold,
+        throttle=nanos(alerts.throttle_seconds),
+    )
+
+
+def _changed(old: Settings, fresh: Settings) -> Sequence[str]:
+    """The keys whose values differ, dotted."""
+    before = {line.key: line.value for line in old.shown}
+    return [line.key for line in fresh.shown if before.get(line.key) != line.value]

@@ -1,0 +1,95 @@
+"""The headless run: builds the engine, serves its API, and turns signals into a drain, a reload and an exit code.
+
+SIGTERM and SIGINT drain; a second one stops at once; SIGHUP reads the configuration again. Textual is never imported.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import signal
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+
+import click
+
+from engine.events import SettingsRejected, SettingsReloaded
+from engine.kernel.errors import ConfigError
+from engine.storage import Mode, StateDirectory
+from huntaze_console.api import serve
+from huntaze_console.bootstrap import VERSION, Built, open_engine, open_world
+from huntaze_console.logs import configure_logging
+from huntaze_console.options import DaemonOptions, SettingsSource
+from huntaze_console.serving import api_settings
+
+OK = 0
+HURRIED = 75  # a second signal cut the drain short; what was in flight was parked
+
+
+def run(options: DaemonOptions) -> int:
+    """Run until told to stop; returns the exit code. Raises HuntazeError for what keeps it from starting."""
+    return asyncio.run(_run(options))
+
+
+async def _run(options: DaemonOptions) -> int:
+    settings = options.settings.load()
+    configure_logging(settings.logging)
+    directory = StateDirectory(options.state_dir)
+    mode = Mode.SIMULATED if options.simulation else Mode.REAL
+    directory.acquire(kind="daemon", mode=mode, version=VERSION)
+    stop, hurry = asyncio.Event(), asyncio.Event()
+    async with AsyncExitStack() as stack:
+        stack.callback(directory.release)
+        world = None
+        if options.simulation is not None:
+            world = await stack.enter_async_context(open_world(options.simulation, settings, directory))
+        built = await stack.enter_async_context(open_engine(settings, directory, kind="daemon", world=world))
+        reload = asyncio.Event()
+        _listen(stop, hurry, reload)
+        async with (
+            serve(
+                built.desk,
+                directory,
+                api_settings(settings),
+                tcp=True,
+                clock=built.clock,
+                stop=stop,
+                chance=random.SystemRandom(),
+            ) as endpoint,
+            asyncio.TaskGroup() as group,
+        ):
+            reloading = group.create_task(_reload(reload, options.settings, built))
+            click.echo(f"huntaze {VERSION} ready at {endpoint.url}")
+            await built.engine.run(stop, hurry=hurry)
+            reloading.cancel()
+    return HURRIED if hurry.is_set() else OK
+
+
+def _listen(stop: asyncio.Event, hurry: asyncio.Event, reload: asyncio.Event) -> None:
+    loop = asyncio.get_running_loop()
+
+    def asked() -> None:
+        (hurry if stop.is_set() else stop).set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, asked)
+    loop.add_signal_handler(signal.SIGHUP, reload.set)
+
+
+async def _reload(asked: asyncio.Event, source: SettingsSource, built: Built) -> None:
+    """Read the configuration again whenever asked; a bad one is rejected whole and the old one stays."""
+    while True:
+        await asked.wait()
+        asked.clear()
+        now: Callable[[], int] = built.clock.now
+        try:
+            fresh = await asyncio.to_thread(source.load)
+        except ConfigError as error:
+            rejected = SettingsRejected(at=now(), error=str(error))
+            click.echo(f"configuration rejected, the old one stays: {error}", err=True)
+            await built.engine.database.write(lambda tx, event=rejected: tx.emit(event))
+            continue
+        changed = built.reload(fresh)
+        taken = SettingsReloaded(at=now(), changed=", ".join(changed))
+        click.echo("configuration reloaded" if changed else "configuration reloaded; nothing changed", err=True)
+        await built.engine.database.write(lambda tx, event=taken: tx.emit(event))

@@ -1,0 +1,130 @@
+"""An engine inside this process: on its own thread and event loop, seen through frozen values."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import threading
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING, Any
+
+from engine.events import Recorded
+from engine.kernel.errors import EngineUnavailable, HuntazeError
+from engine.kernel.values import Instant
+from engine.storage.directory import StateDirectory
+from engine.surface import Command, Done, Page, Query, Snapshot
+from huntaze_console.options import ConsoleOptions
+from screens.source import Link, Source
+
+if TYPE_CHECKING:
+    from huntaze_console.bootstrap import Built
+
+_STARTING = "the engine is starting"
+
+
+class EmbeddedEngine:
+    """Starts, serves and drains an engine on a thread. `failure` is what ended it, if something did."""
+
+    def __init__(self, options: ConsoleOptions, directory: StateDirectory) -> None:
+        self._options = options
+        self._directory = directory
+        self._thread = threading.Thread(target=self._run, name="engine")
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stop: asyncio.Event | None = None
+        self._leave = threading.Event()
+        self.source: Source | None = None
+        self.failure: HuntazeError | None = None
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def drain(self) -> None:
+        """Let what is in flight end, and return when the engine has."""
+        self._leave.set()
+        if self._loop is not None and self._stop is not None:
+            self._loop.call_soon_threadsafe(self._stop.set)
+        self._thread.join()
+
+    def _run(self) -> None:
+        try:
+            asyncio.run(self._live())
+        except* HuntazeError as group:  # a bare one is wrapped
+            self.failure = _first(group)
+
+    async def _live(self) -> None:
+        from huntaze_console.bootstrap import open_engine, open_world
+
+        self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
+        settings = self._options.settings.load()
+        async with AsyncExitStack() as stack:
+            world = None
+            if self._options.simulation is not None:
+                world = await stack.enter_async_context(open_world(self._options.simulation, settings, self._directory))
+            built = await stack.enter_async_context(open_engine(settings, self._directory, kind="console", world=world))
+            await self._serve(built, stack)
+
+    async def _serve(self, built: Built, stack: AsyncExitStack) -> None:
+        from huntaze_console.api import serve
+        from huntaze_console.serving import api_settings
+        from screens.sources.embedded import EmbeddedSource
+
+        assert self._stop is not None and self._loop is not None  # noqa: S101, PT018 - set before
+        await stack.enter_async_context(
+            serve(
+                built.desk,
+                self._directory,
+                api_settings(built.settings),
+                tcp=False,
+                clock=built.clock,
+                stop=self._stop,
+                chance=random.SystemRandom(),
+            )
+        )
+        self.source = EmbeddedSource(built.desk, self._loop, built.clock.now)
+        if self._leave.is_set():
+            self._stop.set()
+        await built.engine.run(self._stop, hurry=asyncio.Event())
+
+
+class Starting:
+    """A Source from the first frame on: empty while the engine starts, then the engine's own."""
+
+    def __init__(self, engine: EmbeddedEngine) -> None:
+        self._engine = engine
+        self._empty = Snapshot()
+
+    def snapshot(self) -> Snapshot:
+        source = self._engine.source
+        return source.snapshot() if source else self._empty
+
+    def link(self) -> Link:
+        source = self._engine.source
+        if source is not None:
+            return source.link()
+        failure = self._engine.failure
+        note = str(failure) if failure else _STARTING
+        return Link(attached=False, up=False, since=Instant(0), now=Instant(0), note=note)
+
+    async def query(self, query: Query) -> Page[Any]:
+        return await self._ready().query(query)
+
+    async def submit(self, command: Command) -> Done:
+        return await self._ready().submit(command)
+
+    def recent(self, after: int) -> Sequence[Recorded]:
+        source = self._engine.source
+        return source.recent(after) if source else ()
+
+    def _ready(self) -> Source:
+        if self._engine.source is None:
+            raise EngineUnavailable(_STARTING)
+        return self._engine.source
+
+
+def _first(group: BaseExceptionGroup[HuntazeError]) -> HuntazeError:
+    found: BaseException = group
+    while isinstance(found, BaseExceptionGroup):
+        found = found.exceptions[0]
+    assert isinstance(found, HuntazeError)  # noqa: S101 - the group was split by it
+    return found

@@ -1,0 +1,68 @@
+"""Logging: one line a record, plain text or JSON, cleaned of whatever could move a terminal."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+from engine.kernel.text import clean
+from huntaze_console.configuration.sections import LoggingSection
+
+_LONGEST = 2_000  # characters of one message
+_QUIET = (
+    "aiohttp",
+    "openai",
+    "anthropic",
+    "botocore",
+    "aiobotocore",
+    "httpx",
+    "httpx2",
+    "httpcore",
+    "asyncio",
+    "urllib3",
+)
+
+
+class _Line(logging.Formatter):
+    def __init__(self, form: str) -> None:
+        super().__init__()
+        self._json = form == "json"
+
+    def format(self, record: logging.LogRecord) -> str:
+        """An exception shows as its type and place only: its text and locals may hold prompts or keys."""
+        at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+        said = clean(record.getMessage(), limit=_LONGEST)
+        broke = _where(record)
+        if self._json:
+            fields = {"at": at, "level": record.levelname.lower(), "logger": record.name, "message": said}
+            return json.dumps(fields | ({"error": broke} if broke else {}), ensure_ascii=False)
+        return f"{at} {record.levelname:<7} {record.name}: {said}{f' [{broke}]' if broke else ''}"
+
+
+def configure_logging(settings: LoggingSection, *, file: Path | None = None) -> None:
+    """Log to stderr, or to a file while the terminal is the console's. Libraries speak only when it is serious."""
+    handler: logging.Handler = (
+        logging.FileHandler(file, encoding="utf-8", delay=True) if file else logging.StreamHandler(sys.stderr)
+    )
+    handler.setFormatter(_Line(settings.format))
+    root = logging.getLogger()
+    for old in list(root.handlers):
+        root.removeHandler(old)
+        old.close()
+    root.addHandler(handler)
+    root.setLevel(settings.level.upper())
+    for name in _QUIET:
+        logging.getLogger(name).setLevel(logging.ERROR)
+
+
+def _where(record: logging.LogRecord) -> str:
+    if not record.exc_info or record.exc_info[0] is None:
+        return ""
+    kind, _, trace = record.exc_info
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    place = f" at {Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}" if trace else ""
+    return f"{kind.__name__}{place}"

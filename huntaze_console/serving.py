@@ -1,0 +1,19 @@
+"""The API's settings out of the whole configuration."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from huntaze_console.api import ApiSettings
+from huntaze_console.config import Settings
+
+
+def api_settings(settings: Settings) -> ApiSettings:
+    """Where and how the daemon's API listens."""
+    daemon = settings.daemon
+    return ApiSettings(
+        host=daemon.host,
+        port=daemon.port,
+        tls_certificate=Path(daemon.tls_cert) if daemon.tls_cert else None,
+        tls_key=Path(daemon.tls_key) if daemon.tls_key else None,
+    )
