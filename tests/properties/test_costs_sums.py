@@ -127,7 +127,7 @@ def nonzero(figures: Any) -> Counter[str]:
     return +Counter(asdict(figures))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(
     made=made_calls(),
     by=st.lists(st.sampled_from(list(Dimension)), max_size=4, unique=True),
@@ -156,7 +156,7 @@ def test_a_breakdown_equals_adding_the_entries_up(
     asyncio.run(check())
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(made=made_calls(), zone=st.sampled_from(ZONES), page=st.integers(1, 5), where=st.sampled_from(["", "x"]))
 def test_stats_totals_history_and_lists_agree_with_the_entries(
     made: list[tuple[Attempt, Settlement]], zone: ZoneInfo, page: int, where: str
@@ -195,7 +195,7 @@ def test_stats_totals_history_and_lists_agree_with_the_entries(
     asyncio.run(check())
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(made=made_calls())
 def test_sums_by_minute_and_by_hour_equal_the_entries(made: list[tuple[Attempt, Settlement]]) -> None:
     async def check() -> None:

@@ -195,8 +195,9 @@ async def test_waiting_ends_at_the_deadline(database: Database, ledger: Ledger, 
 
 async def test_first_come_first_served_also_against_smaller_calls(database: Database, ledger: Ledger) -> None:
     await give(database, 200)
-    first = attempt(1, tokens=150)
-    await ledger.open(first)
+    large, small = attempt(1, tokens=100), attempt(2, tokens=60)
+    await ledger.open(large)
+    await ledger.open(small)
     order: list[int] = []
 
     async def opening(number: int, tokens: int) -> None:
@@ -206,14 +207,19 @@ async def test_first_come_first_served_also_against_smaller_calls(database: Data
         await end(database, ledger, call, 0)
 
     async with asyncio.TaskGroup() as group:
-        group.create_task(opening(2, 180))
+        group.create_task(opening(3, 180))
         await until_waiting(ledger, 1)
-        for number in range(3, 8):
-            group.create_task(opening(number, 20))  # would fit beside the first
-            await until_waiting(ledger, number - 1)
-        await end(database, ledger, first, 0)
+        for number in range(4, 9):
+            group.create_task(opening(number, 20))  # would fit beside the two
+            await until_waiting(ledger, number - 2)
+        await end(database, ledger, small, 0)  # room for the small ones, not for the first in line
+        for _ in range(5):
+            await database.write(lambda tx: None)
+        passed = list(order)
+        await end(database, ledger, large, 0)
 
-    assert order == [2, 3, 4, 5, 6, 7]
+    assert passed == []
+    assert order == [3, 4, 5, 6, 7, 8]
 
 
 async def test_a_cancelled_wait_gives_its_place_to_the_next(database: Database, ledger: Ledger) -> None:

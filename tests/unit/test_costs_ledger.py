@@ -257,8 +257,19 @@ async def test_an_open_that_is_cancelled_leaves_nothing_behind(database: Databas
         task.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await task
+    await database.write(lambda tx: None)  # whatever was on its way has committed by now
 
     assert await rows(database, "SELECT * FROM attempts") == []
+
+
+async def test_a_combination_seen_before_is_found_again(database: Database, ledger: Ledger) -> None:
+    for number, campaign in enumerate(("cmp_1", "cmp_2", "cmp_1", "cmp_2")):
+        call = attempt(number, campaign_id=campaign)
+        await ledger.open(call)
+        await database.write(lambda tx, call=call: ledger.settle(tx, call, ended(usage=USAGE)))  # type: ignore[misc]
+
+    found = await rows(database, "SELECT campaign_id FROM ledger ORDER BY id")
+    assert [row["campaign_id"] for row in found] == ["cmp_1", "cmp_2", "cmp_1", "cmp_2"]
 
 
 async def test_opening_again_after_an_unknown_commit_is_harmless(database: Database, ledger: Ledger) -> None:
