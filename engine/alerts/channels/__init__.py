@@ -1,0 +1,1 @@
+"""Where notices go: one adapter a file, imported by the bootstrap only."""
