@@ -20,7 +20,6 @@ from engine.kernel.errors import StorageError
 from engine.kernel.secret import Secret
 from engine.storage.directory import StateDirectory
 from huntaze_console.api.problems import Problem
-from huntaze_console.api.settings import ApiSettings
 
 _TOKEN_BYTES = 32  # 256 bits
 _SHORTEST = 32  # characters; a shorter token was not made here and may be guessed
@@ -45,10 +44,10 @@ def open_token(directory: StateDirectory) -> Secret:
 class Gate:
     """Decides, before any handler runs, whether a request may go on."""
 
-    def __init__(self, token: Secret, settings: ApiSettings, open_paths: frozenset[str]) -> None:
+    def __init__(self, token: Secret, open_paths: frozenset[str], *, check_names: bool) -> None:
         self._token = token.reveal().encode()
-        self._settings = settings
         self._open_paths = open_paths
+        self._check_names = check_names  # without TLS, whose certificate does it
 
     @property
     def middleware(self) -> Middleware:
@@ -80,10 +79,9 @@ class Gate:
         return resource is not None and resource.canonical in self._open_paths
 
     def _check_name(self, request: web.Request) -> None:
-        if self._settings.tls or _over_unix(request):
+        if not self._check_names or _over_unix(request):
             return
-        host = request.headers.get(hdrs.HOST, "")
-        if not _is_loopback(host) and _without_port(host) != self._settings.host:
+        if not _is_loopback(request.headers.get(hdrs.HOST, "")):
             remedy = "Use the URL in endpoint.json, or http://127.0.0.1 with its port"
             raise Problem(421, "misdirected", "the Host header names another server", field="Host", remedy=remedy)
 

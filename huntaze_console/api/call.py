@@ -7,7 +7,6 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-import orjson
 from aiohttp import hdrs, web
 from pydantic import BaseModel, ValidationError
 
@@ -122,7 +121,7 @@ class Call:
 
 def answer(shape: BaseModel, status: int = 200) -> web.Response:
     """A JSON answer."""
-    return answer_bytes(orjson.dumps(shape.model_dump()), status)
+    return answer_bytes(shape.model_dump_json().encode(), status)
 
 
 def answer_bytes(data: bytes, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:

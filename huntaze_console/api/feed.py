@@ -83,11 +83,11 @@ class Feed:
             return
         seq = self._seq_of(last_event_id)
         if seq is None:
-            await self._send(Reset(newest, "another epoch"))
+            await self._reset("another epoch")
         elif await self._continues_from(seq, newest):
             self._position = seq
         else:
-            await self._send(Reset(newest, "these events are not kept"))
+            await self._reset("these events are not kept")
 
     def _seq_of(self, last_event_id: str) -> int | None:
         """The sequence number of an id of this epoch; None of any other text."""
@@ -105,9 +105,18 @@ class Feed:
         return bool(found) and found[0].seq == wanted
 
     async def _read_log(self) -> None:
+        """Give what is recorded past the client's place. Where the log begins later, it was pruned meanwhile."""
         while not self._ended and (batch := await self._desk.events_after(self._position, limit=BATCH)):
+            if batch[0].seq > self._position + 1:
+                await self._reset("these events are not kept", at_least=batch[0].seq - 1)
+                continue
             self._position = batch[-1].seq
             await self._send(batch)
+
+    async def _reset(self, reason: str, *, at_least: int = 0) -> None:
+        """Go on from the present."""
+        self._position = max(self._position, self._desk.snapshot().seq, at_least)
+        await self._send(Reset(self._position, reason))
 
     async def _follow(self, listener: Listener) -> None:
         async with asyncio.TaskGroup() as tasks:
@@ -138,10 +147,9 @@ class Feed:
         if fresh and fresh[0].seq > self._position + 1:
             if listener.missed:
                 listener.missed = 0
-                self._position = max(self._position, self._desk.snapshot().seq)
-                await self._send(Reset(self._position, "too slow"))
-            await self._read_log()  # also where a sequence number was never used
-            return
+                await self._reset("too slow")
+            await self._read_log()
+            fresh = [recorded for recorded in fresh if recorded.seq > self._position]
         for start in range(0, len(fresh), BATCH):
             batch = fresh[start : start + BATCH]
             self._position = batch[-1].seq

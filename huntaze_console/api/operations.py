@@ -31,6 +31,7 @@ from huntaze_console.api.shapes import (
 
 NOW_HEADER = "X-Huntaze-Now"  # the engine's clock in nanoseconds, so that a face in another process can show ages
 _MOST_ROWS = 1_000
+_CATCH_UP = frozenset({"dynamodb"})
 
 
 async def welcome(call: Call) -> web.Response:
@@ -49,16 +50,26 @@ async def openapi(call: Call) -> web.Response:
 
 
 async def health(call: Call) -> web.Response:
-    """200 while the engine runs and nothing it needs is down. Who has no token learns only that."""
+    """200 while the engine runs and has what it cannot do without. Who has no token learns only that."""
     call.query(NoQuery)
     trusted = call.office.gate.knows(call.request)
     dependencies = await _dependencies(call)
     snapshot = call.desk.snapshot()
-    down = snapshot.engine.state != "running" or any(row.state == "down" for row in dependencies)
+    down = snapshot.engine.state != "running" or not able(dependencies)
     shape = Health(
         status="unavailable" if down else "ok", details=_details(snapshot, dependencies) if trusted else None
     )
     return answer_bytes(shape.model_dump_json(exclude_none=not trusted).encode(), 503 if down else 200)
+
+
+def able(dependencies: tuple[DependencyRow, ...]) -> bool:
+    """The engine can work. A model (its name is provider/model) has substitutes until all are down; what only copies
+    the ledger catches up by itself; anything else must not be down.
+    """
+    models = [row for row in dependencies if "/" in row.name]
+    needed = [row for row in dependencies if row not in models and row.name not in _CATCH_UP]
+    answering = not models or any(row.state != "down" for row in models)
+    return answering and all(row.state != "down" for row in needed)
 
 
 async def limits(call: Call) -> web.Response:

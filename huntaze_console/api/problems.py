@@ -152,19 +152,20 @@ def guard(chance: Random) -> Middleware:
         except Exception as error:  # noqa: BLE001 - the service's outermost loop
             problem = of_error(error, f"{chance.getrandbits(128):032x}")
             if problem.status == 500:
-                _log(request, problem, error)
+                report(request, error, problem.trace_id)
             return problem.answer()
 
     return answer_with_problems
 
 
-def _log(request: web.Request, problem: Problem, error: BaseException) -> None:
-    """An unexpected error with its place in the code; never a body, a query or a header."""
+def report(request: web.Request, error: BaseException, trace_id: str) -> None:
+    """Log an unexpected error with its place in the code; never a body, a query or a header."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
     resource = request.match_info.route.resource
     path = resource.canonical if resource else "(no route)"
-    kind = type(error).__name__
-    trace = "".join(_frames(error))
-    _LOG.error("%s %s failed with %s, trace %s:\n%s", request.method, path, kind, problem.trace_id, trace)
+    places = "".join(_frames(error))
+    _LOG.error("%s %s failed with %s, trace %s:\n%s", request.method, path, type(error).__name__, trace_id, places)
 
 
 def _frames(error: BaseException) -> list[str]:

@@ -42,8 +42,8 @@ ROUTES: tuple[Route, ...] = (
         handler=operations.health,
         summary="Whether the engine runs and what it needs answers; details only with a token",
         answers={
-            200: Answer(what="It runs, and nothing it needs is down.", shape=shapes.Health),
-            503: Answer(what="It does not run, or something it needs is down.", shape=shapes.Health),
+            200: Answer(what="It runs, and has what it needs.", shape=shapes.Health),
+            503: Answer(what="It does not run, or lacks something it needs.", shape=shapes.Health),
         },
         open=True,
     ),

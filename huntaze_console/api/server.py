@@ -93,7 +93,7 @@ def _office(
     return Office(
         desk=desk,
         clock=clock,
-        gate=Gate(open_token(directory), settings, open_paths),
+        gate=Gate(open_token(directory), open_paths, check_names=not settings.tls),
         settings=settings,
         ends=ends,
         document=cache(lambda: openapi.document(ROUTES, desk.snapshot().engine.version)),

@@ -32,11 +32,11 @@ Dimension = Literal["provider", "model", "tool", "campaign", "account", "tenant"
 
 
 class RequestShape(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, defer_build=True)
 
 
 class AnswerShape(BaseModel):
-    model_config = ConfigDict(frozen=True, from_attributes=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, from_attributes=True, use_attribute_docstrings=True, defer_build=True)
 
 
 # ── requests ────────────────────────────────────────────────────────────────────────────────────────────────────────

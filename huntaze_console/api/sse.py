@@ -16,7 +16,7 @@ from engine.kernel.errors import HuntazeError
 from engine.surface import wire
 from huntaze_console.api.call import Call
 from huntaze_console.api.feed import Feed, Reset, Silence, Step
-from huntaze_console.api.problems import Problem
+from huntaze_console.api.problems import Problem, report
 from huntaze_console.api.shapes import NoQuery
 
 LAST_EVENT_ID = "Last-Event-ID"
@@ -57,6 +57,9 @@ async def _stream(call: Call) -> web.StreamResponse:
         _drop(call.request)
     except* (ConnectionError, HuntazeError):
         pass  # the client left, or the log cannot be read: the stream ends, and whoever wants more resumes it
+    except* Exception as errors:  # noqa: BLE001 - it has begun, so it can no longer become a problem document
+        report(call.request, errors.exceptions[0], "(a stream)")
+        _drop(call.request)
     return response
 
 

@@ -553,19 +553,23 @@ async def test_stats_of_nothing_are_zero_and_averages_null(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("states", "engine", "status"),
     [
-        (["ok", "off"], "running", 200),
-        (["ok", "degraded"], "running", 200),
-        (["ok", "down"], "running", 503),
-        (["ok"], "draining", 503),
-        (["ok"], "starting", 503),
+        ({"database": "ok", "dynamodb": "off"}, "running", 200),
+        ({"database": "ok", "platform": "degraded"}, "running", 200),
+        ({"database": "ok", "openai/gpt-4o-mini": "down", "azure/gpt-4o": "ok"}, "running", 200),
+        ({"database": "ok", "dynamodb": "down"}, "running", 200),
+        ({"database": "down"}, "running", 503),
+        ({"database": "ok", "platform": "down"}, "running", 503),
+        ({"database": "ok", "openai/gpt-4o-mini": "down", "azure/gpt-4o": "down"}, "running", 503),
+        ({"database": "ok"}, "draining", 503),
+        ({"database": "ok"}, "starting", 503),
     ],
 )
 async def test_health_tells_a_stranger_the_status_alone(
-    tmp_path: Path, states: list[str], engine: str, status: int
+    tmp_path: Path, states: dict[str, str], engine: str, status: int
 ) -> None:
     rows = [
-        DependencyRow(name=f"dependency-{i}", state=state, latency=SECOND // 4, error="why", checked_at=MORNING)
-        for i, state in enumerate(states)
+        DependencyRow(name=name, state=state, latency=SECOND // 4, error="why", checked_at=MORNING)
+        for name, state in states.items()
     ]
     desk = FakeDesk(state=replace(BUSY, engine=replace(RUNNING, state=engine)), answers={CheckHealth: rows})
 
@@ -576,8 +580,9 @@ async def test_health_tells_a_stranger_the_status_alone(
 
     assert [bare.status, full.status, wrong.status] == [status, status, 401]
     assert bare.json() == {"status": "ok" if status == 200 else "unavailable"}
-    assert [row["state"] for row in full.json()["details"]["dependencies"]] == states
-    assert full.json()["details"]["dependencies"][0]["latency_seconds"] == 0.25
+    dependencies = full.json()["details"]["dependencies"]
+    assert {row["name"]: row["state"] for row in dependencies} == states
+    assert dependencies[0]["latency_seconds"] == 0.25
 
 
 async def test_a_database_that_fails_is_a_health_answer(tmp_path: Path) -> None:

@@ -150,14 +150,28 @@ async def test_streams_are_counted(tmp_path: Path) -> None:
 
 
 async def test_a_log_that_cannot_be_read_ends_the_stream(tmp_path: Path) -> None:
-    async with serving(tmp_path, _Broken()) as served, _opened(served, "e1:1") as response:
+    async with serving(tmp_path, _Broken(StorageError("disk full"))) as served, _opened(served, "e1:1") as response:
         assert await asyncio.wait_for(response.read(), 5) == b"retry: 1000\n\n"
 
 
+async def test_an_unexpected_error_cuts_the_stream_and_logs_no_words_of_it(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    desk = _Broken(RuntimeError("secret words"))
+
+    async with serving(tmp_path, desk) as served, _opened(served, "e1:1") as response:
+        with pytest.raises(aiohttp.ClientError):
+            await asyncio.wait_for(response.read(), 5)
+
+    assert "RuntimeError" in caplog.text
+    assert "secret words" not in caplog.text
+
+
 class _Broken(FakeDesk):
-    def __init__(self) -> None:
+    def __init__(self, error: Exception) -> None:
         super().__init__()
         self.state = replace(self.state, seq=9)
+        self.error = error
 
     async def events_after(self, seq: int, *, limit: int = 1000) -> Any:
-        raise StorageError("disk full")
+        raise self.error

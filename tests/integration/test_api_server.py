@@ -223,6 +223,18 @@ async def test_open_streams_end_at_once_when_the_engine_stops(tmp_path: Path) ->
         assert (await served.client.get("/api/v2/limits")).status == 200
 
 
+async def test_leaving_ends_open_streams_too(tmp_path: Path) -> None:
+    loop = asyncio.get_running_loop()
+
+    async with serving(tmp_path) as served:
+        response = await served.client.session.get("/api/v2/events", headers=served.client.authorization)
+        await response.content.readline()
+        began = loop.time()
+
+    assert loop.time() - began < 1
+    response.close()
+
+
 def _certificate(path: Path) -> tuple[Path, Path]:
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
