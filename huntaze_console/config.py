@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from engine.kernel.errors import ConfigError
 from huntaze_console.configuration import environment, secrets, shipped, tools
-from huntaze_console.configuration.build import build, content
+from huntaze_console.configuration.build import build
 from huntaze_console.configuration.layers import Layer, merged, of_pairs, of_toml
 from huntaze_console.configuration.problems import InvalidSettings, explain, nearest, problem, unknown_key, without
 from huntaze_console.configuration.sections import Sections
@@ -151,10 +151,10 @@ def _unsound(layer: Layer, sections: Sections) -> Iterator[ConfigError]:
     if sections.costs.hold_lease_seconds <= orchestrator.total_seconds:
         message = "must exceed orchestrator.total_seconds, or running calls would be charged as lost"
         yield problem(layer, ("costs", "hold_lease_seconds"), message)
-    try:
-        content(sections.campaigns)
-    except ValueError as error:
-        yield problem(layer, ("campaigns", "disclosure_text"), str(error))
+    if len(sections.campaigns.disclosure_text) > sections.campaigns.max_length // 2:
+        yield problem(layer, ("campaigns", "disclosure_text"), "would take more than half of a message")
+    if sections.alerts.error_rate_critical < sections.alerts.error_rate:
+        yield problem(layer, ("alerts", "error_rate_critical"), "is below error_rate, which is only a warning")
     for name, row in sections.providers.items():
         if row.dialect != "azure" and row.enabled and not row.base_url:
             yield problem(

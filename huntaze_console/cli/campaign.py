@@ -204,10 +204,10 @@ def _estimate(place: Where, draft: CampaignDraft) -> None:
         ),
     )
     for warning in row.warnings:
-        say(f"warning: {clean(warning)}")
+        say(f"warning: {warning}")
     for preview in row.previews:
         say()
-        say(clean(preview, newlines=True))
+        say(preview)
 
 
 # ── looking ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -296,7 +296,7 @@ def _say_campaign(view: CampaignView, draft: CampaignDraft | None, zone: str) ->
     table(("campaign", view.campaign_id), rows)
     if draft is not None and (draft.prompt or draft.template):
         say()
-        say(clean(draft.prompt or draft.template, newlines=True))
+        say(draft.prompt or draft.template)
 
 
 def _audience(draft: CampaignDraft) -> str:
@@ -454,6 +454,6 @@ def _drafted(line: Line, campaign_id: str, delivery_ids: tuple[str, ...]) -> lis
 
 def _say_texts(rows: Iterable[DeliveryRow]) -> None:
     for row in rows:
-        say(f"{row.delivery_id}  {clean(row.fan_id)}  {clean(row.fan_name)}  {row.state}")
-        say(clean(row.text, newlines=True) or "(no text yet)")
+        say("  ".join(map(clean, (row.delivery_id, row.fan_id, row.fan_name, row.state))))
+        say(row.text or "(no text yet)")
         say()

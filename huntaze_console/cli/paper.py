@@ -74,9 +74,16 @@ def say_json(value: Any) -> None:
     click.echo(json.dumps(plain(value), indent=2))
 
 
-def say(text: str = "") -> None:
-    """Print our own words. `styled` parts keep their colour on a terminal that wants some."""
-    click.echo(text, color=colourful())
+def say(*parts: str | tuple[str, Tone]) -> None:
+    """Print a line of parts, each cleaned here; those with a tone are coloured where the terminal wants colours."""
+    colours = colourful()
+    click.echo("".join(_painted(part, colours) for part in parts), color=colours)
+
+
+def _painted(part: str | tuple[str, Tone], colours: bool) -> str:
+    text, tone = part if isinstance(part, tuple) else (part, None)
+    text = clean(text, newlines=True)
+    return click.style(text, fg=tone.value) if tone and colours else text
 
 
 def table(headers: Sequence[str], rows: Iterable[Sequence[str]], *, right: Iterable[int] = ()) -> None:
@@ -87,11 +94,7 @@ def table(headers: Sequence[str], rows: Iterable[Sequence[str]], *, right: Itera
     for number, row in enumerate(grid):
         cells = (_padded(cell, widths[index], right=index in right) for index, cell in enumerate(row))
         line = "  ".join(cells).rstrip()
-        say(styled(line, Tone.DIM) if number == 0 else line)
-
-
-def styled(text: str, tone: Tone) -> str:
-    return click.style(text, fg=tone.value)
+        say((line, Tone.DIM) if number == 0 else line)
 
 
 def colourful() -> bool:

@@ -24,7 +24,6 @@ from huntaze_console.cli.paper import (
     say,
     say_json,
     span,
-    styled,
     table,
 )
 
@@ -34,8 +33,6 @@ if TYPE_CHECKING:
     from engine.surface.snapshot import Snapshot
 
 _DIMENSIONS = ("provider", "model", "tool", "campaign", "account", "tenant", "user", "day", "hour")
-_BREAKERS = {"closed": Tone.GOOD, "half_open": Tone.WARN, "open": Tone.BAD}
-_SEVERITIES = {"info": Tone.DIM, "warning": Tone.WARN, "critical": Tone.BAD}
 
 LIMIT = click.option("--limit", type=click.IntRange(1, 1_000), default=100, help="At most so many rows [100].")
 
@@ -116,7 +113,7 @@ def _say_money(snapshot: Snapshot) -> None:
             text += f" of {money(threshold)} ({100 * amount // threshold} %)"
         if unpriced:
             text += f", and {count(unpriced)} unpriced calls"
-        say(styled(text, Tone.BAD) if threshold and amount >= threshold else text)
+        say((text, Tone.BAD) if threshold and amount >= threshold else text)
     say()
 
 
@@ -360,7 +357,7 @@ def resume_account(place: Where, *, account_id: str) -> None:
 def _say_halt(snapshot: Snapshot) -> None:
     if snapshot.engine.halted_by:
         who = snapshot.engine.halted_by
-        say(styled(f"all sending was halted by {who}; huntaze resume lets it go on", Tone.BAD))
+        say((f"all sending was halted by {who}; huntaze resume lets it go on", Tone.BAD))
         say()
 
 

@@ -11,7 +11,7 @@ import click
 
 from huntaze_console.cli import exits
 from huntaze_console.cli.flags import DIRECTORY, FILE, Where, about, running, simulating, simulation, where
-from huntaze_console.cli.paper import Tone, say, say_json, styled
+from huntaze_console.cli.paper import Tone, say, say_json
 from huntaze_console.options import ConsoleOptions, DaemonOptions
 
 _TONES = {"ok": Tone.GOOD, "warn": Tone.WARN, "fail": Tone.BAD}
@@ -109,7 +109,8 @@ def doctor(place: Where, *, online: bool) -> None:
     else:
         widest = max(len(finding.name) for finding in findings)
         for finding in findings:
-            say(f"{styled(f'{finding.state:<4}', _TONES[finding.state])}  {finding.name:<{widest}}  {finding.message}")
+            name = f"  {finding.name:<{widest}}  "
+            say((f"{finding.state:<4}", _TONES[finding.state]), name, finding.message)
             if finding.remedy:
                 say(f"{'':<{widest + 8}}{finding.remedy}")
     sys.exit(exits.FAILED if any(finding.state == "fail" for finding in findings) else exits.OK)

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 import click
 
 from engine.kernel.errors import ConfigError
-from engine.kernel.text import clean
 from engine.storage.directory import Mode, StateDirectory
 from huntaze_console.cli import exits
 from huntaze_console.cli.flags import Ordered, Where, about
-from huntaze_console.cli.paper import Tone, say, say_json, styled, table
+from huntaze_console.cli.paper import Tone, say, say_json, table
 
 if TYPE_CHECKING:
     from huntaze_console.config import Settings
@@ -37,9 +36,9 @@ def check(place: Where) -> None:
     if place.json:
         say_json({"valid": True, "source": settings.source, "warnings": warnings, "problems": []})
         return
-    say(f"{styled('ok', Tone.GOOD)}  {settings.source}")
+    say(("ok", Tone.GOOD), f"  {settings.source}")
     for warning in warnings:
-        say(f"{styled('warn', Tone.WARN)}  {warning}")
+        say(("warn", Tone.WARN), f"  {warning}")
 
 
 @config.command(short_help="Show every setting in force, and who said so.")
@@ -66,7 +65,7 @@ def _say_problems(place: Where, problems: tuple[ConfigError, ...]) -> None:
         say_json({"valid": False, "warnings": [], "problems": found})
         return
     for problem in problems:
-        say(f"{styled('wrong', Tone.BAD)}  {clean(str(problem))}")
+        say(("wrong", Tone.BAD), f"  {problem}")
 
 
 def _warnings(settings: Settings) -> list[str]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from engine.content.settings import ContentSettings
+from engine.alerts.settings import AlertSettings, SmtpSettings
 from engine.costs.settings import CostSettings, PriceOverride, SyncSettings
 from engine.kernel.backoff import Backoff
 from engine.kernel.secret import Secret
-from engine.kernel.values import decimal_usd, nanos
+from engine.kernel.values import DAY, decimal_usd, nanos
 from engine.limiter.settings import AccountLimit, LimiterSettings
 from engine.messaging.settings import PlatformSettings, SendingSettings
 from engine.orchestrator.settings import BreakerSettings, OrchestratorSettings, RetrySettings
@@ -17,7 +17,6 @@ from engine.providers import Timeouts
 from huntaze_console.configuration.layers import Layer
 from huntaze_console.configuration.problems import dotted
 from huntaze_console.configuration.sections import (
-    CampaignsSection,
     PlatformSection,
     PriceSection,
     ProviderSection,
@@ -50,20 +49,14 @@ def build(sections: Sections, layer: Layer, preferences: Preferences, *, simulat
         platform=_platform(sections),
         sending=_sending(sections.platform),
         campaigns=sections.campaigns,
-        content=content(sections.campaigns),
         alerts=sections.alerts,
+        alert_rules=_alerts(sections),
         smtp=sections.smtp,
+        mail=_mail(sections),
         queue=sections.queue,
         simulation=sections.simulation,
         logging=sections.logging,
         shown=tuple(_shown(sections, layer)),
-    )
-
-
-def content(section: CampaignsSection) -> ContentSettings:
-    """What texts are held to. Raises ValueError for figures that go together ill."""
-    return ContentSettings(
-        max_length=section.max_length, disclosure=section.disclosure, disclosure_text=section.disclosure_text
     )
 
 
@@ -193,6 +186,53 @@ def _sending(section: PlatformSection) -> SendingSettings:
         lease=nanos(section.lease_seconds),
         backoff=_backoff(section.backoff_base_seconds, section.backoff_ceiling_seconds, section.backoff_floor_seconds),
         max_attempts=section.max_attempts,
+    )
+
+
+def _alerts(sections: Sections) -> AlertSettings:
+    section = sections.alerts
+    return AlertSettings(
+        day_threshold=sections.costs.day_threshold_usd,
+        month_threshold=sections.costs.month_threshold_usd,
+        early_percent=section.early_percent,
+        error_rate=section.error_rate,
+        error_rate_critical=section.error_rate_critical,
+        error_window=nanos(section.error_window_seconds),
+        error_least_calls=section.error_least_calls,
+        queue_age=nanos(section.queue_age_seconds),
+        dead_letters=section.dead_letters,
+        limiter_saturated=nanos(section.limiter_saturated_seconds),
+        limiter_backlog=nanos(section.limiter_backlog_seconds),
+        sync_lag=nanos(section.sync_lag_seconds),
+        hold=nanos(section.hold_seconds),
+        clear=nanos(section.clear_seconds),
+        flaps=section.flaps,
+        flap_window=nanos(section.flap_window_seconds),
+        flap_clear=nanos(section.flap_clear_seconds),
+        throttle=nanos(section.throttle_seconds),
+        remind_every=nanos(section.remind_seconds),
+        notify_from=section.notify_from,
+        history=section.history_days * DAY,
+        check_every=nanos(section.check_seconds),
+        send_timeout=section.send_timeout_seconds,
+        backoff=_backoff(section.backoff_base_seconds, section.backoff_ceiling_seconds, section.backoff_floor_seconds),
+        give_up_after=nanos(section.give_up_seconds),
+    )
+
+
+def _mail(sections: Sections) -> SmtpSettings | None:
+    section, recipients = sections.smtp, sections.alerts.email_to
+    if not (section.host and section.from_address and recipients):
+        return None
+    return SmtpSettings(
+        host=section.host,
+        port=section.port,
+        security=section.security,
+        username=section.username,
+        password=section.password,
+        sender=section.from_address,
+        recipients=recipients,
+        timeout=section.timeout_seconds,
     )
 
 

@@ -16,10 +16,11 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, InstanceOf, StringConstraints
 from pydantic_core import PydanticCustomError
 
-from engine.content.settings import SHORTEST_LIMIT, ContentSettings
+from engine.alerts.settings import AlertSettings
 from engine.costs.settings import CostSettings, SyncSettings
 from engine.kernel.secret import Secret
-from engine.kernel.values import NanoUSD, seconds, usd
+from engine.kernel.text import clean
+from engine.kernel.values import DAY, NanoUSD, seconds, usd
 from engine.limiter.settings import LimiterSettings
 from engine.messaging.settings import PlatformSettings, SendingSettings
 from engine.orchestrator.settings import BreakerSettings, OrchestratorSettings, RetrySettings
@@ -92,6 +93,12 @@ def _variable(name: str) -> str:
     return name
 
 
+def _one_line(text: str) -> str:
+    if not text.strip() or clean(text) != text or text.strip() != text:
+        raise PydanticCustomError("one_line", "must be one line of visible text without blanks around it")
+    return text
+
+
 def _no_literal(value: object) -> object:
     if not isinstance(value, Secret):
         raise PydanticCustomError("secret_in_file", "a secret does not belong into a configuration file")
@@ -107,6 +114,7 @@ Wait = Annotated[float, Field(ge=0, le=400 * _DAY_SECONDS)]
 Count = Annotated[int, Field(ge=1, le=1_000_000_000)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Temperature = Annotated[Annotated[float, Field(ge=0, le=2)] | None, BeforeValidator(_temperature)]
+Rate = Annotated[float, Field(gt=0, le=1)]
 Port = Annotated[int, Field(ge=0, le=65_535)]
 Money = Annotated[NanoUSD, BeforeValidator(_money)]
 Price = Annotated[Decimal, BeforeValidator(_price)]
@@ -125,7 +133,7 @@ _BREAKER = BreakerSettings()
 _COSTS = CostSettings()
 _SYNC = SyncSettings()
 _LIMITER = LimiterSettings()
-_CONTENT = ContentSettings()
+_ALERTS = AlertSettings()
 _PLATFORM = PlatformSettings()
 _SENDING = SendingSettings()
 
@@ -289,24 +297,39 @@ class PlatformSection(Section):
 class CampaignsSection(Section):
     """What every text that goes out is held to."""
 
-    max_length: Annotated[int, Field(ge=SHORTEST_LIMIT, le=100_000)] = _CONTENT.max_length
-    disclosure: bool = _CONTENT.disclosure
-    disclosure_text: str = _CONTENT.disclosure_text
+    max_length: Annotated[int, Field(ge=200, le=100_000)] = 2_000
+    disclosure: bool = True
+    disclosure_text: Annotated[str, AfterValidator(_one_line)] = "Written with AI"
 
 
 class AlertsSection(Section):
-    """The rules' figures and where notices go."""
+    """The rules' figures, their notices, and where these go."""
 
-    throttle_seconds: Wait = 1_800.0
-    history_days: Annotated[int, Field(ge=1, le=3_650)] = 90
-    check_seconds: Seconds = 10.0
-    error_rate: Share = 0.05
-    error_window_seconds: Seconds = 300.0
-    error_least_calls: Count = 20
-    queue_age_seconds: Seconds = 300.0
-    dead_letters: Count = 1
-    limiter_saturated_seconds: Seconds = 300.0
-    sync_lag_seconds: Seconds = 900.0
+    early_percent: Annotated[int, Field(ge=1, le=100)] = _ALERTS.early_percent
+    error_rate: Rate = _ALERTS.error_rate
+    error_rate_critical: Rate = _ALERTS.error_rate_critical
+    error_window_seconds: Seconds = seconds(_ALERTS.error_window)
+    error_least_calls: Count = _ALERTS.error_least_calls
+    queue_age_seconds: Seconds = seconds(_ALERTS.queue_age)
+    dead_letters: Count = _ALERTS.dead_letters
+    limiter_saturated_seconds: Seconds = seconds(_ALERTS.limiter_saturated)
+    limiter_backlog_seconds: Seconds = seconds(_ALERTS.limiter_backlog)
+    sync_lag_seconds: Seconds = seconds(_ALERTS.sync_lag)
+    hold_seconds: Wait = seconds(_ALERTS.hold)
+    clear_seconds: Wait = seconds(_ALERTS.clear)
+    flaps: Count = _ALERTS.flaps
+    flap_window_seconds: Seconds = seconds(_ALERTS.flap_window)
+    flap_clear_seconds: Wait = seconds(_ALERTS.flap_clear)
+    check_seconds: Seconds = seconds(_ALERTS.check_every)
+    throttle_seconds: Wait = seconds(_ALERTS.throttle)
+    remind_seconds: Seconds = seconds(_ALERTS.remind_every)
+    notify_from: Literal["info", "warning", "critical"] = _ALERTS.notify_from
+    history_days: Annotated[int, Field(ge=1, le=3_650)] = _ALERTS.history // DAY
+    send_timeout_seconds: Seconds = _ALERTS.send_timeout
+    backoff_base_seconds: Seconds = seconds(_ALERTS.backoff.base)
+    backoff_ceiling_seconds: Seconds = seconds(_ALERTS.backoff.ceiling)
+    backoff_floor_seconds: Seconds = seconds(_ALERTS.backoff.floor)
+    give_up_seconds: Seconds = seconds(_ALERTS.give_up_after)
     email_to: Words = ()
     sns_topic: str = "huntaze-cost-alerts"
     slack_webhook_url: Key = Secret()

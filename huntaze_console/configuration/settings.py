@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from urllib.parse import urlsplit
 
-from engine.content.settings import ContentSettings
+from engine.alerts.settings import AlertSettings, SmtpSettings
 from engine.costs.settings import CostSettings, SyncSettings
 from engine.kernel.secret import Secret
 from engine.limiter.settings import LimiterSettings
@@ -128,9 +128,10 @@ class Settings:
     platform: PlatformSettings
     sending: SendingSettings
     campaigns: CampaignsSection
-    content: ContentSettings
     alerts: AlertsSection
+    alert_rules: AlertSettings
     smtp: SmtpSection
+    mail: SmtpSettings | None  # None while no mail server, sender or recipient is named
     queue: QueueSection
     simulation: SimulationSection
     logging: LoggingSection
@@ -167,6 +168,7 @@ class Settings:
             platform=replace(self.platform, url=f"{url}/platform", token=simulated),
             backends=self.backends if dynamodb else self.backends.model_copy(update={"ledger_sync": "off"}),
             smtp=self.smtp if self.smtp.host in LOOPBACK else self.smtp.model_copy(update={"host": ""}),
+            mail=self.mail if self.mail and self.mail.host in LOOPBACK else None,
             alerts=self.alerts.model_copy(update={"slack_webhook_url": Secret()}),
         )
 

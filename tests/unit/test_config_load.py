@@ -254,6 +254,25 @@ def test_the_azure_deployment_must_say_which_model_it_is(tmp_path: Path) -> None
     assert mapped.orchestrator.tools["content-plan"].chain[0] == "azure/prod"
 
 
+def test_mail_goes_out_once_server_sender_and_recipient_are_named(tmp_path: Path) -> None:
+    environ = {"SES_FROM_EMAIL": "from@mail.test", "COST_ALERT_EMAIL": "ops@mail.test", "HUNTAZE_SMTP__PASSWORD": "pw"}
+
+    mail = load(tmp_path, "[smtp]\nhost = 'smtp.mail.test'", environ).mail
+
+    assert load(tmp_path, "", environ).mail is None
+    assert mail is not None
+    assert (mail.host, mail.sender, mail.recipients) == ("smtp.mail.test", "from@mail.test", ("ops@mail.test",))
+    assert mail.password == Secret("pw")
+
+
+def test_the_rules_know_the_thresholds_of_the_costs(tmp_path: Path) -> None:
+    text = "[costs]\nday_threshold_usd = '7.50'\n[alerts]\nthrottle_seconds = 60"
+
+    rules = load(tmp_path, text).alert_rules
+
+    assert (rules.day_threshold, rules.throttle) == (usd("7.50"), 60 * SECOND)
+
+
 def test_prices_of_ones_own_are_read(tmp_path: Path) -> None:
     text = """
         [[costs.prices]]
@@ -343,7 +362,8 @@ theme = "blue"
         ("[costs]\nday_threshold_usd = 'lots'", "costs.day_threshold_usd", "not an amount"),
         ("[limiter]\nmessages = 0", "limiter.messages", "greater than or equal to 1"),
         ("[limiter]\nmessages = true", "limiter.messages", "whole number"),
-        ("[campaigns]\ndisclosure_text = ''", "campaigns.disclosure_text", "has no text"),
+        ("[campaigns]\ndisclosure_text = ''", "campaigns.disclosure_text", "one line of visible text"),
+        ("[alerts]\nerror_rate = 0.5", "alerts.error_rate_critical", "below error_rate"),
         ("limiter = 3", "limiter", "must be a table"),
         ("tools = 3", "tools", "must be a table"),
         ("providers = []", "providers", "must be a table"),
