@@ -20,7 +20,7 @@ from engine.kernel.errors import ConfigError, EngineUnavailable, StateDirectoryB
 from engine.storage.directory import Mode, StateDirectory
 from huntaze_console.cli.exits import NeedsEngine
 from huntaze_console.cli.flags import Where
-from huntaze_console.client import NoEngine, connect
+from huntaze_console.client import EngineClient, NoEngine, connect
 from huntaze_console.places import state_directory
 
 if TYPE_CHECKING:
@@ -63,28 +63,22 @@ class FilesLine:
 def reading(where: Where) -> Iterator[Line]:
     """The running engine, or the files where none runs. Raises NeedsEngine where there is no state either."""
     state = StateDirectory(where.state_dir)
-    try:
-        client = connect(state)
-    except NoEngine:
-        if not state.database_path.exists():
-            raise NeedsEngine(f"there is no state in {state.path} yet", remedy=_how_to_start(state)) from None
-        with _files(where, state) as line:
-            yield line
-        return
-    with client:
-        yield client
+    client = _running(state)
+    if client is None and not state.database_path.exists():
+        raise NeedsEngine(f"there is no state in {state.path} yet", remedy=_how_to_start(state))
+    with client or _files(where, state) as line:
+        yield line
 
 
 @contextmanager
 def writing(where: Where) -> Iterator[Line]:
     """The running engine. Raises NeedsEngine where none runs."""
     state = StateDirectory(where.state_dir)
-    try:
-        client = connect(state)
-    except NoEngine as error:
+    client = _running(state)
+    if client is None:
         if owner := _living_owner(state):
-            raise EngineUnavailable(f"the {owner} on {state.path} is starting or draining") from error
-        raise NeedsEngine(f"no engine runs on {state.path}", remedy=_how_to_start(state)) from None
+            raise EngineUnavailable(f"the {owner} on {state.path} is starting or draining")
+        raise NeedsEngine(f"no engine runs on {state.path}", remedy=_how_to_start(state))
     with client:
         yield client
 
@@ -100,23 +94,18 @@ def _entered(stack: ExitStack, where: Where, state: StateDirectory) -> Line:
     give_up = time.monotonic() + _INSIST
     while True:
         try:
-            return stack.enter_context(_either(where, state))
+            return stack.enter_context(_running(state) or _files(where, state, any_settings=True))
         except StateDirectoryBusy:
             if time.monotonic() > give_up:
                 raise
             threading.Event().wait(_AGAIN)
 
 
-@contextmanager
-def _either(where: Where, state: StateDirectory) -> Iterator[Line]:
+def _running(state: StateDirectory) -> EngineClient | None:
     try:
-        client = connect(state)
+        return connect(state)
     except NoEngine:
-        with _files(where, state, any_settings=True) as line:
-            yield line
-        return
-    with client:
-        yield client
+        return None
 
 
 @contextmanager
