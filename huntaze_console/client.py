@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 from engine.kernel.errors import CommandRefused, EngineUnavailable, HuntazeError, Refusal
 from engine.kernel.text import clean
-from engine.storage.directory import StateDirectory
 
 if TYPE_CHECKING:
+    from engine.storage.directory import StateDirectory
     from engine.surface.commands import Command, Done
     from engine.surface.queries import Page, Query
     from engine.surface.snapshot import Snapshot

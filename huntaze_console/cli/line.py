@@ -6,7 +6,6 @@ must work at once and always.
 
 from __future__ import annotations
 
-import asyncio
 import os
 import threading
 import time
@@ -17,13 +16,15 @@ from typing import TYPE_CHECKING, Any, Protocol
 import click
 
 from engine.kernel.errors import ConfigError, EngineUnavailable, StateDirectoryBusy
-from engine.storage.directory import Mode, StateDirectory
 from huntaze_console.cli.exits import NeedsEngine
 from huntaze_console.cli.flags import Where
 from huntaze_console.client import EngineClient, NoEngine, connect
 from huntaze_console.places import state_directory
 
 if TYPE_CHECKING:
+    import asyncio
+
+    from engine.storage.directory import StateDirectory
     from engine.surface.commands import Command, Done
     from engine.surface.desk import Desk
     from engine.surface.queries import Page, Query
@@ -62,7 +63,7 @@ class FilesLine:
 @contextmanager
 def reading(where: Where) -> Iterator[Line]:
     """The running engine, or the files where none runs. Raises NeedsEngine where there is no state either."""
-    state = StateDirectory(where.state_dir)
+    state = _directory(where)
     client = _running(state)
     if client is None and not state.database_path.exists():
         raise NeedsEngine(f"there is no state in {state.path} yet", remedy=_how_to_start(state))
@@ -73,7 +74,7 @@ def reading(where: Where) -> Iterator[Line]:
 @contextmanager
 def writing(where: Where) -> Iterator[Line]:
     """The running engine. Raises NeedsEngine where none runs."""
-    state = StateDirectory(where.state_dir)
+    state = _directory(where)
     client = _running(state)
     if client is None:
         if owner := _living_owner(state):
@@ -87,7 +88,7 @@ def writing(where: Where) -> Iterator[Line]:
 def insisting(where: Where) -> Iterator[Line]:
     """The running engine, or else the files, whatever the configuration says; a busy directory is tried again."""
     with ExitStack() as stack:
-        yield _entered(stack, where, StateDirectory(where.state_dir))
+        yield _entered(stack, where, _directory(where))
 
 
 def _entered(stack: ExitStack, where: Where, state: StateDirectory) -> Line:
@@ -101,6 +102,12 @@ def _entered(stack: ExitStack, where: Where, state: StateDirectory) -> Line:
             threading.Event().wait(_AGAIN)
 
 
+def _directory(where: Where) -> StateDirectory:
+    from engine.storage.directory import StateDirectory
+
+    return StateDirectory(where.state_dir)
+
+
 def _running(state: StateDirectory) -> EngineClient | None:
     try:
         return connect(state)
@@ -110,6 +117,8 @@ def _running(state: StateDirectory) -> EngineClient | None:
 
 @contextmanager
 def _files(where: Where, state: StateDirectory, *, any_settings: bool = False) -> Iterator[Line]:
+    import asyncio
+
     from huntaze_console.bootstrap import open_offline
 
     settings = _settings(where, state, any_settings=any_settings)
@@ -124,6 +133,7 @@ def _files(where: Where, state: StateDirectory, *, any_settings: bool = False) -
 
 def _settings(where: Where, state: StateDirectory, *, any_settings: bool) -> Settings:
     """The settings; with `any_settings` the built-in ones where those asked for are wrong."""
+    from engine.storage.directory import Mode
     from huntaze_console.config import load_settings
 
     simulated = state.mode() is Mode.SIMULATED

@@ -9,7 +9,6 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from engine.kernel.clock import SystemClock
 from engine.kernel.errors import CommandRefused, Refusal
 from engine.kernel.periods import day_bounds
 from engine.kernel.values import decimal_usd, from_datetime, iso, seconds
@@ -433,6 +432,8 @@ def _instant(flag: str, text: str | None, zone: str) -> int | None:
 
 def _now(snapshot: Snapshot) -> int:
     """The engine's present, as well as a command can know it: a simulation's time is that of its newest event."""
+    from engine.kernel.clock import SystemClock
+
     return snapshot.at if snapshot.engine.mode == "simulated" else max(snapshot.at, SystemClock().now())
 
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import click
 
 from engine.kernel.errors import ConfigError
-from engine.storage.directory import Mode, StateDirectory
 from huntaze_console.cli import exits
 from huntaze_console.cli.flags import Ordered, Where, about
 from huntaze_console.cli.paper import Tone, say, say_json, table
@@ -55,6 +54,8 @@ def show(place: Where, *, changed: bool) -> None:
 
 
 def _load(place: Where) -> Settings:
+    from engine.storage.directory import Mode, StateDirectory
+
     simulated = StateDirectory(place.state_dir).mode() is Mode.SIMULATED
     return place.source(simulated=simulated).load()
 

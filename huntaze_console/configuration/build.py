@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from engine.alerts.settings import AlertSettings, SmtpSettings
+from engine.content.settings import ContentSettings
 from engine.costs.settings import CostSettings, PriceOverride, SyncSettings
 from engine.kernel.backoff import Backoff
 from engine.kernel.secret import Secret
@@ -49,6 +50,7 @@ def build(sections: Sections, layer: Layer, preferences: Preferences, *, simulat
         platform=_platform(sections),
         sending=_sending(sections.platform),
         campaigns=sections.campaigns,
+        content=_content(sections),
         alerts=sections.alerts,
         alert_rules=_alerts(sections),
         smtp=sections.smtp,
@@ -218,6 +220,11 @@ def _alerts(sections: Sections) -> AlertSettings:
         backoff=_backoff(section.backoff_base_seconds, section.backoff_ceiling_seconds, section.backoff_floor_seconds),
         give_up_after=nanos(section.give_up_seconds),
     )
+
+
+def _content(sections: Sections) -> ContentSettings:
+    section = sections.campaigns
+    return ContentSettings(disclose=section.disclosure, disclosure=section.disclosure_text, longest=section.max_length)
 
 
 def _mail(sections: Sections) -> SmtpSettings | None:

@@ -17,6 +17,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic_core import PydanticCustomError
 
 from engine.alerts.settings import AlertSettings
+from engine.content.settings import ContentSettings
 from engine.costs.settings import CostSettings, SyncSettings
 from engine.kernel.secret import Secret
 from engine.kernel.text import clean
@@ -134,6 +135,7 @@ _COSTS = CostSettings()
 _SYNC = SyncSettings()
 _LIMITER = LimiterSettings()
 _ALERTS = AlertSettings()
+_CONTENT = ContentSettings()
 _PLATFORM = PlatformSettings()
 _SENDING = SendingSettings()
 
@@ -297,9 +299,9 @@ class PlatformSection(Section):
 class CampaignsSection(Section):
     """What every text that goes out is held to."""
 
-    max_length: Annotated[int, Field(ge=200, le=100_000)] = 2_000
-    disclosure: bool = True
-    disclosure_text: Annotated[str, AfterValidator(_one_line)] = "Written with AI"
+    max_length: Annotated[int, Field(ge=200, le=100_000)] = _CONTENT.longest
+    disclosure: bool = _CONTENT.disclose
+    disclosure_text: Annotated[str, AfterValidator(_one_line)] = _CONTENT.disclosure
 
 
 class AlertsSection(Section):

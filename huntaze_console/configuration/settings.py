@@ -12,6 +12,7 @@ from types import MappingProxyType
 from urllib.parse import urlsplit
 
 from engine.alerts.settings import AlertSettings, SmtpSettings
+from engine.content.settings import ContentSettings
 from engine.costs.settings import CostSettings, SyncSettings
 from engine.kernel.secret import Secret
 from engine.limiter.settings import LimiterSettings
@@ -128,6 +129,7 @@ class Settings:
     platform: PlatformSettings
     sending: SendingSettings
     campaigns: CampaignsSection
+    content: ContentSettings
     alerts: AlertsSection
     alert_rules: AlertSettings
     smtp: SmtpSection
