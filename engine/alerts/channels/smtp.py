@@ -1,4 +1,4 @@
-"""E-mail through SMTP, by aiosmtplib. One connection a message: alerts are rare, and idle connections are cut anyway."""
+"""E-mail through SMTP, by aiosmtplib. One connection a message: alerts are rare and servers cut idle connections."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import socket
 import ssl
 from email.message import EmailMessage
 from email.policy import SMTP
-from email.utils import parseaddr
+from email.utils import getaddresses, parseaddr
 
 import aiosmtplib
 
@@ -91,7 +91,8 @@ def _message_id(notice: Notice, sender: str) -> str:
 
 
 def _check_address(address: str) -> None:
-    if not address.isprintable() or not _ADDRESS.fullmatch(parseaddr(address)[1]):
+    found = getaddresses([address])
+    if not address.isprintable() or len(found) != 1 or not _ADDRESS.fullmatch(found[0][1]):
         raise ValueError(f"{address!r} is not an e-mail address")
 
 
