@@ -63,7 +63,7 @@ class AlertsScreen(Listing[AlertRow]):
                 title="opened",
                 width=15,
                 right=True,
-                need=78,
+                need=100,
                 paint=lambda row, view: (moment(row.opened_at, view.now, view.zone), "plain"),
                 sort=lambda row: row.opened_at,
             ),

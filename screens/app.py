@@ -120,6 +120,12 @@ class ConsoleApp(Console):
         level = severity if severity in ("warning", "error") else "information"
         self.notify(clean(text, longest=400), severity=level, markup=False, timeout=8 if level == "error" else 4)  # type: ignore[arg-type]
 
+    def broke(self, error: BaseException) -> None:
+        self.options.log(f"the console failed at something: {_where(error)}")
+        self.tell(
+            f"That did not work ({_where(error)}). The engine is not touched; the log has a line.", severity="error"
+        )
+
     def _handle_exception(self, error: Exception) -> None:
         """A broken screen ends this run; `run_console` builds a new one. Nothing of the values in play is shown."""
         if self._exception is None:
@@ -205,7 +211,7 @@ class ConsoleApp(Console):
         self.theme = f"huntaze-{themes.NAMES[(at + 1) % len(themes.NAMES)]}"
 
 
-def _where(error: Exception) -> str:
+def _where(error: BaseException) -> str:
     """The kind and the place of an error, without its message: that may carry a secret."""
     frames = traceback.extract_tb(error.__traceback__)
     ours = [frame for frame in frames if "screens" in frame.filename] or frames

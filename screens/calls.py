@@ -44,7 +44,7 @@ class CallsScreen(Listing[CallRow]):
             ),
             Column(
                 title="model",
-                width=18,
+                width=14,
                 weight=3,
                 paint=plain(lambda row: f"{row.provider} {row.model}"),
                 sort=lambda row: (row.provider, row.model),

@@ -69,7 +69,7 @@ class CampaignsScreen(Listing[CampaignView], Steering):
                 sort=lambda row: row.account_id,
             ),
             Column(title="", width=12, need=120, paint=lambda row, _: gauge(*campaign_progress(row), 12)),
-            Column(title="done", width=13, right=True, paint=_done, sort=lambda row: campaign_progress(row)[0]),
+            Column(title="done", width=15, right=True, paint=_done, sort=lambda row: campaign_progress(row)[0]),
             Column(title="", width=5, right=True, paint=lambda row, _: (percent(*campaign_progress(row)), "dim")),
             Column(
                 title="cost",

@@ -54,7 +54,7 @@ class DeliveryScreen(Record):
             ("campaign", row.campaign_id),
             ("tries", count(row.attempts)),
             ("cost", price(row.cost)),
-            ("id at the platform", row.platform_id),
+            ("platform id", row.platform_id),
             ("text digest", row.text_digest),
             ("delivery", row.delivery_id),
         ]

@@ -18,6 +18,7 @@ ELLIPSIS = "…"
 LONGEST = 4_000  # characters of one outside text that are ever looked at
 _MARKS_KEPT = 2  # combining marks on one letter; more only pile up over the lines around
 _CENT = NANOS_PER_USD // 100
+_LARGE = 100_000 * NANOS_PER_USD  # cents no longer matter
 
 # Bidi controls, zero-width and invisible characters, variation selectors, tags: none of them is ever a visible letter.
 _INVISIBLE = {
@@ -92,14 +93,20 @@ def fit(text: str, width: int, *, right: bool = False) -> str:
 
 
 def money(amount: int | None) -> str:
-    """A total, to the cent: $1,204.50. What is under a cent but not nothing says so."""
+    """A total, to the cent: $1,204.50, from $100,000 on to the dollar. Under a cent but not nothing says so."""
     if amount is None:
         return NONE
     if 0 < amount < _CENT:
         return "<$0.01"
     sign = "-" if amount < 0 else ""
+    if abs(amount) >= _LARGE:
+        return f"{sign}${_large(abs(amount) // NANOS_PER_USD)}"
     cents = (abs(amount) + _CENT // 2) // _CENT
     return f"{sign}${cents // 100:,}.{cents % 100:02d}"
+
+
+def _large(dollars: int) -> str:
+    return f"{dollars:,}" if dollars < 10_000_000 else f"{dollars / 1_000_000:,.1f} M"
 
 
 def money_short(amount: int | None) -> str:
@@ -131,7 +138,7 @@ def count_short(number: int) -> str:
     if abs(number) < 10_000:
         return f"{number:,}"
     if abs(number) < 1_000_000:
-        return f"{number / 1_000:.1f} k"
+        return f"{number / 1_000:.1f} k" if abs(number) < 100_000 else f"{number // 1_000} k"
     return f"{number / 1_000_000:,.1f} M"
 
 
@@ -140,6 +147,8 @@ def percent(part: int, whole: int) -> str:
     if not whole:
         return NONE
     share = 100 * part / whole
+    if share >= 1_000:
+        return ">999 %"
     if share == 0 or share >= 10:
         return f"{min(int(share), 99) if part < whole and share > 99 else round(share)} %"
     return f"{share:.1f} %" if share >= 0.1 else "<0.1 %"

@@ -13,8 +13,8 @@ from textual.widgets import Input
 
 from engine.kernel.errors import HuntazeError
 from engine.surface.queries import Query
-from screens.drawing import BLANK, Line
-from screens.formatting import clean, clock, count
+from screens.drawing import BLANK, Line, cut
+from screens.formatting import clean, clock, count, wrap
 from screens.place import Place, waiting_lines
 from screens.view import View
 from screens.widgets.board import Board
@@ -133,22 +133,24 @@ class Listing(Place, Generic[R]):
     def _fill(self, name: str, lines: Sequence[Line]) -> None:
         board = self.query_one(name, Board)
         board.styles.height = len(lines)
-        board.paint(lambda _width, _height: lines)
+        board.paint(lambda width, _height: [cut(line, width) for line in lines])
 
     def _message(self, view: View) -> Sequence[Line]:
+        """What stands below the heading while there are no rows."""
         if not view.loaded:
             return waiting_lines(view, self.title_text.capitalize())
-        if self.question() is not None and not self._done and not self._error:
-            return (BLANK, ((f"  reading since {clock(view.now, view.zone)} …", "dim"),))
-        if self._error:
-            return (
-                BLANK,
-                ((f"  ✖ {self._error}", "bad"),),
-                (("  The other places show what the console has. It is tried again by itself; ^r tries now.", "dim"),),
-            )
+        reading = self.question() is not None and not self._done
+        if self._error and reading:
+            help_ = "What is not read anew still holds. It is tried again by itself; ^r tries now."
+            return (BLANK, *self._folded(f"✖ {self._error}", "bad"), *self._folded(help_, "dim"))
+        if reading:
+            return (BLANK, *self._folded(f"reading since {clock(view.now, view.zone)} …", "dim"))
         if self.table.filter:
-            return (BLANK, (("  nothing matches; esc in the filter shows all", "dim"),))
-        return (BLANK, ((f"  {self.empty}", "dim"),))
+            return (BLANK, *self._folded("nothing matches; esc in the filter shows all", "dim"))
+        return (BLANK, *self._folded(self.empty, "dim"))
+
+    def _folded(self, text: str, tone: str) -> list[Line]:
+        return [((f"  {part}", tone),) for part in wrap(text, max(20, self.app.size.width - 4))]
 
     def _troubles(self, view: View) -> Sequence[Line]:
         lines: list[Line] = []

@@ -42,6 +42,10 @@ class Console(App[int]):
         """A notice that goes away by itself. The text may be from outside."""
         raise NotImplementedError
 
+    def broke(self, error: BaseException) -> None:
+        """Log a fault of the console's own and say so; the screens go on."""
+        raise NotImplementedError
+
 
 class Place(Screen[None]):
     """A screen of the console. `title` stands in the status line; `place` is the numbered place it belongs to."""
@@ -150,8 +154,14 @@ class Place(Screen[None]):
         self.action_reload()
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
-        if event.state is WorkerState.ERROR and event.worker.error is not None:
-            self.app._handle_exception(cast("Exception", event.worker.error))
+        """A question that failed is told; anything else is a fault of ours, which is told and logged."""
+        error = event.worker.error
+        if event.state is not WorkerState.ERROR or error is None:
+            return
+        if isinstance(error, HuntazeError):
+            self.console.tell(str(error), severity="error")
+        else:
+            self.console.broke(error)
 
 
 def as_of(view: View) -> Line:

@@ -8,7 +8,7 @@ from engine.surface.snapshot import ModelView, quantile
 from screens.calls import CallsScreen
 from screens.drawing import BLANK, Line, Span, even, spark, state
 from screens.facts import failing_share, failing_tone
-from screens.formatting import NONE, age, age_rough, clean, clock, count_short, duration, money, percent
+from screens.formatting import NONE, age, age_rough, clean, clock, count_short, duration, money, percent, wrap
 from screens.listing import Listing, number
 from screens.view import View
 from screens.widgets.table import Column
@@ -25,7 +25,7 @@ class ProvidersScreen(Listing[ModelView]):
 
     def columns(self) -> Sequence[Column[ModelView]]:
         return (
-            Column(title="state", width=11, paint=_state, sort=lambda row: row.breaker),
+            Column(title="breaker", width=11, paint=_state, sort=lambda row: row.breaker),
             Column(
                 title="provider and model", width=18, weight=1, paint=_name, sort=lambda row: (row.provider, row.model)
             ),
@@ -102,36 +102,41 @@ class ProvidersScreen(Listing[ModelView]):
         return f"{row.provider} {row.model} {row.breaker} {row.last_error}"
 
     def foot(self, row: ModelView, view: View, width: int) -> Sequence[Line]:
-        return model_lines(row, view)
+        return model_lines(row, view, width)
 
     def open(self, row: ModelView) -> None:
         where = {"provider": row.provider, "model": row.model}
         title = f"{clean(row.provider, longest=40)} {clean(row.model, longest=60)}"
-        self.app.push_screen(CallsScreen(where, "providers", title, model_lines(row, self.view)[1:]))
+        self.app.push_screen(
+            CallsScreen(where, "providers", title, model_lines(row, self.view, self.app.size.width)[1:])
+        )
 
 
-def model_lines(row: ModelView, view: View) -> list[Line]:
+def model_lines(row: ModelView, view: View, width: int) -> list[Line]:
     """The breaker, the last error, and over how many calls the shares are reckoned."""
     glyph, tone, word = state(row.breaker)
     since = f" since {clock(row.breaker_since, view.zone)}" if row.breaker_since else ""
-    reason = f": {clean(row.breaker_reason, longest=200)}" if row.breaker_reason else ""
-    probe = ""
-    if row.retry_at is not None and row.breaker == "open":
-        probe = (
-            f", tries one call in {age(row.retry_at - view.now)}"
-            if row.retry_at > view.now
-            else ", about to try one call"
-        )
-    failed = row.last_error.replace("_", " ")
-    last = f"{clean(failed, longest=80)}, {age_rough(view.now - row.last_error_at)} ago" if failed else "none"
+    name: Line = ((f"  {clean(row.provider)} {clean(row.model)}", "head"), (f"  {glyph} breaker {word}{since}", tone))
+    lines: list[Line] = [BLANK, name]
+    if row.breaker_reason:
+        lines += [
+            ((f"  {text}", "plain"),) for text in wrap(f"{clean(row.breaker_reason)}{_probe(row, view)}", width - 4)[:2]
+        ]
+    last = "none"
+    if row.last_error:
+        last = f"{clean(row.last_error.replace('_', ' '), longest=80)}, {age_rough(view.now - row.last_error_at)} ago"
     priced = f" · {row.unpriced:,} unpriced today" if row.unpriced else ""
-    over = f"err, p50 and p95 over the newest {len(row.outcomes)} calls"
-    name = f"  {clean(row.provider)} {clean(row.model)}"
-    return [
-        BLANK,
-        ((name, "head"), (f"  {glyph} breaker {word}", tone), (f"{since}{reason}{probe}", "plain")),
-        ((f"  last error {last} · {row.failed:,} failed today · {over}{priced}", "dim"),),
-    ]
+    over = f"err, p50, p95 of the newest {len(row.outcomes)} calls"
+    facts = f"last error {last} · {row.failed:,} failed today{priced} · {over}"
+    return [*lines, *(((f"  {text}", "dim"),) for text in wrap(facts, width - 4)[:2])]
+
+
+def _probe(row: ModelView, view: View) -> str:
+    if row.retry_at is None or row.breaker != "open":
+        return ""
+    return (
+        f"; tries one call in {age(row.retry_at - view.now)}" if row.retry_at > view.now else "; about to try one call"
+    )
 
 
 def _state(row: ModelView, _view: View) -> Span:

@@ -55,12 +55,15 @@ class Board(ScrollView):
         self._renew()
 
     def _renew(self) -> None:
+        """The lines are made even while there is no room: Textual does not always tell when it comes."""
         width, height = self.scrollable_content_region.size
-        if not width or not height:
+        if not self.is_mounted:
             return
-        before, self.lines = self.lines, tuple(self._painter(width, height))
+        before, self.lines = self.lines, tuple(self._painter(width or self.app.size.width, height))
         if len(before) != len(self.lines):
             self.virtual_size = Size(width, len(self.lines))
+        if not height:
+            self.refresh()
         top = round(self.scroll_y)
         for y in range(height):
             if _at(before, y + top) != _at(self.lines, y + top):

@@ -59,7 +59,7 @@ class ScriptedSource:
         self.shown = snapshot(state)
         self.linked = Link(attached=state == "stale", up=state != "stale", since=_ago(12 * SECOND), now=NOW, note="")
         if state == "stale":
-            self.linked = replace(self.linked, since=_ago(72 * SECOND), note="link lost")
+            self.linked = replace(self.linked, since=_ago(72 * SECOND), note="the engine cannot be reached")
         self.submitted: list[Command] = []
         self.asked: list[Query] = []
         self.refuse: CommandRefused | None = None
