@@ -7,16 +7,23 @@ import contextlib
 import email
 import random
 import socket
+import ssl
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.policy import default
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
 from engine.alerts import (
     AlertService,
@@ -38,6 +45,27 @@ from engine.kernel.values import DAY, MILLISECOND, MINUTE, usd
 from engine.storage import Database
 from engine.surface.snapshot import EngineView, MoneyView, Snapshot
 from tests.fakes import MORNING
+
+
+def certificates(directory: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:
+    """A client that trusts one certificate of localhost, and a server that has it."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(datetime(2020, 1, 1, tzinfo=UTC))
+        .not_valid_after(datetime(2120, 1, 1, tzinfo=UTC))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    file = directory / "server.pem"
+    file.write_bytes(
+        certificate.public_bytes(Encoding.PEM) + key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    )
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server.load_cert_chain(file)
+    return ssl.create_default_context(cadata=certificate.public_bytes(Encoding.PEM).decode()), server
 
 
 def free_port() -> int:
@@ -280,6 +308,23 @@ async def test_a_wrong_password_is_not_final_and_is_not_shown(mailbox: Mailbox) 
     assert len(mailbox.envelopes) == 1
 
 
+@pytest.mark.parametrize("security", ["starttls", "tls"])
+async def test_both_kinds_of_tls_deliver_to_a_trusted_server_only(
+    mailbox: Mailbox, tmp_path: Path, security: Literal["starttls", "tls"]
+) -> None:
+    trust, identity = certificates(tmp_path)
+    server = {"tls_context" if security == "starttls" else "ssl_context": identity}
+    found = free_port()
+    secured = replace(settings(found), security=security, host="localhost")
+
+    with serving(mailbox, found, **server):
+        await SmtpChannel(secured, tls=trust).send(Notice((line(),)))
+        with pytest.raises(ChannelError):  # the system trusts no such authority
+            await SmtpChannel(secured).send(Notice((line(),)))
+
+    assert len(mailbox.envelopes) == 1
+
+
 # ── the service on top ──────────────────────────────────────────────────────────────────────────────────────────────
 
 HOT = Snapshot(
@@ -353,6 +398,19 @@ async def test_what_one_process_left_the_next_one_sends(tmp_path: Path, mailbox:
             await engine.heard(NotificationSent)
 
     assert len(mailbox.mails) == 1
+
+
+async def test_a_service_begun_again_resolves_what_the_one_before_left(
+    tmp_path: Path, mailbox: Mailbox, port: int
+) -> None:
+    async with running(tmp_path / "engine.db", port) as engine:
+        await engine.heard(NotificationSent)
+
+    async with running(tmp_path / "engine.db", port) as engine:
+        engine.snapshot = QUIET
+        await engine.heard(NotificationSent, 2)
+
+    assert ["resolved" in mail["Subject"] for mail in mailbox.mails] == [False, True]
 
 
 async def test_a_hanging_server_delays_no_alert(tmp_path: Path) -> None:
