@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from textual.events import Key
 from textual.pilot import Pilot
 
 from screens.app import ConsoleApp
@@ -31,7 +32,7 @@ class Console:
     async def type(self, text: str) -> None:
         names = {" ": "space", "{": "left_curly_bracket", "}": "right_curly_bracket"}
         for letter in text:
-            self.app.simulate_key(names.get(letter, letter))
+            self.app.post_message(Key(names.get(letter, letter), letter))
         await self.settle()
 
     async def settle(self) -> None:
@@ -40,9 +41,9 @@ class Console:
         self.app.feed.tick()
         before: list[str] = []
         still = 0
-        while still < 3:
+        while still < 2:
             await self._turn()
-            await self.pilot.pause(0.006)  # Textual lays out and paints on a timer of 1/60 s
+            await self.pilot.pause(0.009)  # Textual lays out and paints on a timer of 1/60 s
             now = self.lines()
             still = still + 1 if now == before else 0
             before = now
