@@ -1,0 +1,21 @@
+"""Every event either changes the snapshot or is left out of it on purpose."""
+
+from __future__ import annotations
+
+from engine.events import EVENTS
+from engine.surface import projection
+
+# Told by the recorder, the log and the event stream; no panel shows a figure made of them.
+NOT_SHOWN = {
+    "FallbackTaken",  # the calls before and after it are shown, each settled
+    "JobDied",  # the queue's next sample counts it
+    "NotificationSent",  # the alerts' history has it
+    "NotificationFailed",  # likewise, and its alert stays open
+}
+
+
+def test_every_event_is_shown_or_left_out_on_purpose() -> None:
+    handled = {kind.__name__ for kind in projection._HANDLERS}
+
+    assert handled | NOT_SHOWN == set(EVENTS)
+    assert handled & NOT_SHOWN == set()
