@@ -197,7 +197,7 @@ class CampaignScreen(Listing[DeliveryRow], Steering):
                 sort=lambda row: (row.fan_name or row.fan_id).casefold(),
             ),
             Column(
-                title="text", width=10, weight=4, need=100, paint=plain(lambda row: row.text), sort=lambda row: row.text
+                title="text", width=10, weight=4, need=90, paint=plain(lambda row: row.text), sort=lambda row: row.text
             ),
             Column(
                 title="reason",

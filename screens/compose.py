@@ -300,7 +300,8 @@ def estimate_lines(estimate: EstimateRow, draft: CampaignDraft, view: View, widt
         for preview in estimate.previews[:3]:
             lines += [((f"  {text}", "plain"),) for text in clean_lines(preview, width - 4)[:4]] + [BLANK]
     elif draft.prompt:
-        lines += [BLANK, (("  The model's texts cost money, so none is written before the start.", "dim"),)]
+        why = "The model's texts cost money, so none is written before the start."
+        lines += [BLANK, *(((f"  {text}", "dim"),) for text in wrap(why, width - 4))]
     return [cut(line, width) for line in lines]
 
 

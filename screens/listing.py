@@ -65,6 +65,7 @@ class Listing(Place, Generic[R]):
         self._read_at = 0.0
         self._asked = 0  # a reading that was asked for before the last one is thrown away
         self._timer_set = False
+        self._cut_off = False  # was the link down when last looked at?
 
     # ── to be filled in ─────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -118,10 +119,10 @@ class Listing(Place, Generic[R]):
         self.table.focus()
 
     def paint(self, view: View) -> None:
+        self._keep_fresh(view)
         rows = self.rows_of(view) if view.loaded else ()
         self.table.show(rows, view, message=self._message(view))
         self._paint_around(view)
-        self._keep_fresh(view)
 
     def _paint_around(self, view: View) -> None:
         width = self.app.size.width
@@ -165,10 +166,19 @@ class Listing(Place, Generic[R]):
     # ── reading ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _keep_fresh(self, view: View) -> None:
-        """Read again when the engine moved on, but not more often than every two seconds."""
-        if self.question() is None or view.frozen_for is not None or self._timer_set:
+        """Read again when the engine moved on, but not more often than every two seconds; at once when it is back."""
+        if self.question() is None or view.frozen_for is not None:
             return
-        if not self._error and self._read_seq == view.snapshot.seq:
+        if not view.link.up:
+            self._cut_off = True
+            if not self._done:
+                self._error, self._error_at = clean(view.link.note, longest=300) or "no link to the engine", view.now
+            return
+        if self._cut_off:
+            self._cut_off = False
+            self.action_reload()
+            return
+        if self._timer_set or (not self._error and self._read_seq == view.snapshot.seq):
             return
         pause = _TRY_AGAIN if self._error else _READ_AGAIN if self._done else 0.0
         wait = self._read_at + pause - time.monotonic()

@@ -347,6 +347,18 @@ async def test_a_failing_list_is_read_again_by_the_operator() -> None:
         assert "azure gpt-4-turbo" in running.text()
 
 
+async def test_a_list_is_read_at_once_when_the_link_is_back() -> None:
+    source = ScriptedSource()
+    source.linked = replace(source.linked, up=False, note="engine starting")
+    async with console(source) as running:
+        await running.press("2")
+        assert source.asked == []
+        source.linked = replace(source.linked, up=True, note="")
+        await running.settle()
+
+        assert "azure gpt-4-turbo" in running.text()
+
+
 async def test_a_broken_screen_ends_the_run_without_its_values() -> None:
     log: list[str] = []
     app = ConsoleApp(ScriptedSource(), options=ConsoleOptions(log=log.append))
