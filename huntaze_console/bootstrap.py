@@ -19,17 +19,17 @@ from pathlib import Path
 from typing import Any, cast
 
 import aiohttp
-from engine.alerts import AlertService, AlertSettings, Channel, SmtpSettings
-from engine.alerts.channels.smtp import SmtpChannel
 
+from engine.alerts import AlertService, Channel
+from engine.alerts.channels.smtp import SmtpChannel
 from engine.bus import Bus
 from engine.campaigns import QUEUE as WORKFLOW_QUEUE
 from engine.campaigns import Dispatch, Estimator, Progress, Writer, run_schedule
-from engine.content import ContentSettings, screen
+from engine.content import screen
 from engine.costs import Ledger, Pricer
 from engine.kernel.clock import Clock, ClockPage, SystemClock, VirtualClock
 from engine.kernel.errors import EngineUnavailable
-from engine.kernel.values import Instant, from_datetime, nanos, new_id
+from engine.kernel.values import Instant, Random, from_datetime, new_id
 from engine.limiter.local import LocalLimiter
 from engine.messaging import QUEUE as SENDING_QUEUE
 from engine.messaging import FanBook, Holds, Sender, SlotSource, recover
@@ -127,7 +127,7 @@ async def open_engine(
         database.on_commit(bus.publish)
         epoch = await database.write(lambda tx: _epoch(tx, new_id("ep", clock.now(), random.SystemRandom())))
         jobs = SqliteJobStore(database, clock)
-        pricer = Pricer(settings.costs)
+        pricer = await asyncio.to_thread(Pricer, settings.costs)
         ledger = Ledger(
             database, pricer, clock, outbox=settings.backends.ledger_sync == "dynamodb", lease=settings.costs.hold_lease
         )
@@ -176,7 +176,6 @@ async def open_engine(
         # from a campaign to its messages
         progress = Progress()
         fans = FanBook(platform, database, clock)
-        content = ContentSettings(disclose=settings.campaigns.disclosure, disclosure=settings.campaigns.disclosure_text)
         naming: Callable[[str], str] = lambda account_id: names.get(account_id, account_id)  # noqa: E731
         estimator = Estimator(orchestrator, pricer, lambda: projector.snapshot, naming, clock)
         dispatch = Dispatch(
@@ -192,7 +191,9 @@ async def open_engine(
             chance,
             settings.sending,
         )
-        writer = Writer(database, jobs, orchestrator, progress, naming, clock, chance, content, settings.sending)
+        writer = Writer(
+            database, jobs, orchestrator, progress, naming, clock, chance, settings.content, settings.sending
+        )
         holds = Holds()
         await holds.load(database)
         bus.observe(holds.observe)
@@ -205,7 +206,7 @@ async def open_engine(
         health = Health(database, projector, clock, platform_url=lambda: settings.platform.url)
         desk = EngineDesk(database, bus, projector, jobs, dispatch, health, clock)
         alerts = AlertService(
-            database, bus, lambda: projector.snapshot, clock, chance, _alert_settings(settings), _channels(settings)
+            database, bus, lambda: projector.snapshot, clock, chance, settings.alert_rules, _channels(settings)
         )
 
         # what runs
@@ -262,7 +263,7 @@ async def open_engine(
             Service("alerts", alerts.run),
         ]
         if settings.backends.ledger_sync == "dynamodb" and not idle:
-            services.append(_ledger_sync(settings, database, clock, chance))
+            services.append(await asyncio.to_thread(_ledger_sync, settings, database, clock, chance))
         engine = Engine(
             desk=desk,
             database=database,
@@ -282,7 +283,7 @@ async def open_engine(
             limiter.configure(fresh.limiter, {key: account.name or key for key, account in fresh.accounts.items()})
             sender.settings = fresh.sending
             workflow.concurrency = fresh.orchestrator.concurrency
-            alerts.configure(_alert_settings(fresh))
+            alerts.configure(fresh.alert_rules)
             return _changed(settings, fresh)
 
         yield Built(engine=engine, desk=desk, clock=clock, settings=settings, reload=reload)
@@ -318,13 +319,22 @@ async def open_offline(settings: Settings, path: Path) -> AsyncIterator[Desk]:
 async def _open_providers(
     rows: Mapping[str, ProviderSettings], clock: Clock, stack: AsyncExitStack
 ) -> dict[str, Provider]:
-    """Every configured provider. Their SDKs are imported in a thread: together they take the better part of a second."""
+    """Every configured provider. Their SDKs take the better part of a second to import, so a thread does it."""
     opened: dict[str, Provider] = {}
     for name, row in rows.items():
         provider = await asyncio.to_thread(open_provider, row, clock)
         stack.push_async_callback(provider.close)
         opened[name] = provider
     return opened
+
+
+def _ledger_sync(settings: Settings, database: Database, clock: Clock, chance: Random) -> Service:
+    """The sync to DynamoDB; AWS's SDK takes a quarter of a second to import, so only those who sync pay for it."""
+    from engine.costs.dynamodb import LedgerSync
+    from engine.storage.aws import AwsSettings
+
+    aws = AwsSettings(region=settings.dynamodb.region, endpoint_url=settings.dynamodb.endpoint)
+    return Service("ledger sync", LedgerSync(database, settings.sync, aws, clock, chance).run)
 
 
 def _epoch(tx: Tx, fresh: str) -> str:
@@ -360,32 +370,7 @@ async def _clock_of(url: str) -> dict[str, Any]:
 
 def _channels(settings: Settings) -> Sequence[Channel]:
     """The channels that are configured; in-app notices need none."""
-    smtp = settings.smtp
-    if not (smtp.host and smtp.from_address and settings.alerts.email_to):
-        return ()
-    return (
-        SmtpChannel(
-            SmtpSettings(
-                host=smtp.host,
-                port=smtp.port,
-                security=smtp.security,
-                username=smtp.username,
-                password=smtp.password,
-                sender=smtp.from_address,
-                recipients=tuple(settings.alerts.email_to),
-                timeout=nanos(smtp.timeout_seconds),
-            )
-        ),
-    )
-
-
-def _alert_settings(settings: Settings) -> AlertSettings:
-    alerts = settings.alerts
-    return AlertSettings(
-        day_threshold=settings.costs.day_threshold,
-        month_threshold=settings.costs.month_threshold,
-        throttle=nanos(alerts.throttle_seconds),
-    )
+    return (SmtpChannel(settings.mail),) if settings.mail is not None else ()
 
 
 def _changed(old: Settings, fresh: Settings) -> Sequence[str]:

@@ -1,24 +1,27 @@
 """The interactive run: attaches to the engine of the state directory, or embeds one on a thread of its own.
 
-Textual's writer blocks its loop when the terminal stops reading, so the engine never shares it: embedded, it lives on its
-own thread and event loop, and only frozen values cross. Losing the terminal drains an embedded engine and leaves an
+Textual's writer blocks its loop when the terminal stops reading, so the engine never shares it: embedded, it lives on
+its own thread and event loop, and only frozen values cross. Losing the terminal drains an embedded engine and leaves an
 attached one alone. The engine is imported on its own thread, while the console paints its first frame.
 """
 
 from __future__ import annotations
 
 import logging
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from engine.kernel.secret import Secret
 from engine.storage.directory import Mode, StateDirectory
-from huntaze_console.embedding import EmbeddedEngine, Starting
+from huntaze_console.embedding import EmbeddedEngine
 from huntaze_console.logs import configure_logging
 from huntaze_console.options import ConsoleOptions
 from screens.app import run_console
 from screens.source import ConsoleOptions as ScreenOptions
 from screens.source import Source
 
+_ANSWER_WITHIN = 2.0  # real seconds to be let in by a socket on this host
 _LOG_NAME = "console.log"  # in the state directory: the terminal belongs to the console
 _log = logging.getLogger(__name__)
 
@@ -33,9 +36,10 @@ def run(options: ConsoleOptions) -> int:
     directory.path.mkdir(mode=0o700, parents=True, exist_ok=True)
     configure_logging(settings.logging, file=directory.path / _LOG_NAME)
     if _is_served(directory):
-        return _show(_attached(directory), options, drains=False)
+        with _attached(directory) as source:
+            return _show(source, options, drains=False)
     with _embedded(options, directory) as engine:
-        code = _show(Starting(engine), options, drains=True)
+        code = _show(engine.source, options, drains=True)
     if engine.failure is not None:
         raise engine.failure
     return code
@@ -57,13 +61,25 @@ def _is_served(directory: StateDirectory) -> bool:
         return False
     from huntaze_console.api.sockets import reachable
 
-    return reachable(directory.socket_path)
+    with reachable(directory.socket_path) as name, socket.socket(socket.AF_UNIX) as probe:
+        probe.settimeout(_ANSWER_WITHIN)
+        return probe.connect_ex(name) == 0
 
 
-def _attached(directory: StateDirectory) -> Source:
+@contextmanager
+def _attached(directory: StateDirectory) -> Iterator[Source]:
+    """The engine that serves the directory, seen through its socket."""
+    import random
+
     from screens.sources.remote import RemoteSource
 
-    return RemoteSource(socket=directory.socket_path, token=directory.token_path.read_text().strip())
+    token = Secret(directory.token_path.read_text().strip())
+    source = RemoteSource("http://localhost", token, chance=random.Random(), socket=directory.socket_path)  # noqa: S311
+    source.start()
+    try:
+        yield source
+    finally:
+        source.close()
 
 
 @contextmanager

@@ -87,9 +87,9 @@ async def _reload(asked: asyncio.Event, source: SettingsSource, built: Built) ->
         except ConfigError as error:
             rejected = SettingsRejected(at=now(), error=str(error))
             click.echo(f"configuration rejected, the old one stays: {error}", err=True)
-            await built.engine.database.write(lambda tx, event=rejected: tx.emit(event))
+            await built.engine.tell(rejected)
             continue
         changed = built.reload(fresh)
         taken = SettingsReloaded(at=now(), changed=", ".join(changed))
         click.echo("configuration reloaded" if changed else "configuration reloaded; nothing changed", err=True)
-        await built.engine.database.write(lambda tx, event=taken: tx.emit(event))
+        await built.engine.tell(taken)

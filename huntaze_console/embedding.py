@@ -5,22 +5,16 @@ from __future__ import annotations
 import asyncio
 import random
 import threading
-from collections.abc import Sequence
 from contextlib import AsyncExitStack
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from engine.events import Recorded
-from engine.kernel.errors import EngineUnavailable, HuntazeError
-from engine.kernel.values import Instant
+from engine.kernel.errors import HuntazeError
 from engine.storage.directory import StateDirectory
-from engine.surface import Command, Done, Page, Query, Snapshot
 from huntaze_console.options import ConsoleOptions
-from screens.source import Link, Source
+from screens.sources.late import LateSource
 
 if TYPE_CHECKING:
     from huntaze_console.bootstrap import Built
-
-_STARTING = "the engine is starting"
 
 
 class EmbeddedEngine:
@@ -33,7 +27,7 @@ class EmbeddedEngine:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop: asyncio.Event | None = None
         self._leave = threading.Event()
-        self.source: Source | None = None
+        self.source = LateSource(lambda: 0)
         self.failure: HuntazeError | None = None
 
     def start(self) -> None:
@@ -51,6 +45,7 @@ class EmbeddedEngine:
             asyncio.run(self._live())
         except* HuntazeError as group:  # a bare one is wrapped
             self.failure = _first(group)
+            self.source.fail(str(self.failure))
 
     async def _live(self) -> None:
         from huntaze_console.bootstrap import open_engine, open_world
@@ -81,45 +76,14 @@ class EmbeddedEngine:
                 chance=random.SystemRandom(),
             )
         )
-        self.source = EmbeddedSource(built.desk, self._loop, built.clock.now)
+        source = EmbeddedSource(built.desk, self._loop, built.clock.now)
         if self._leave.is_set():
             self._stop.set()
-        await built.engine.run(self._stop, hurry=asyncio.Event())
-
-
-class Starting:
-    """A Source from the first frame on: empty while the engine starts, then the engine's own."""
-
-    def __init__(self, engine: EmbeddedEngine) -> None:
-        self._engine = engine
-        self._empty = Snapshot()
-
-    def snapshot(self) -> Snapshot:
-        source = self._engine.source
-        return source.snapshot() if source else self._empty
-
-    def link(self) -> Link:
-        source = self._engine.source
-        if source is not None:
-            return source.link()
-        failure = self._engine.failure
-        note = str(failure) if failure else _STARTING
-        return Link(attached=False, up=False, since=Instant(0), now=Instant(0), note=note)
-
-    async def query(self, query: Query) -> Page[Any]:
-        return await self._ready().query(query)
-
-    async def submit(self, command: Command) -> Done:
-        return await self._ready().submit(command)
-
-    def recent(self, after: int) -> Sequence[Recorded]:
-        source = self._engine.source
-        return source.recent(after) if source else ()
-
-    def _ready(self) -> Source:
-        if self._engine.source is None:
-            raise EngineUnavailable(_STARTING)
-        return self._engine.source
+        async with asyncio.TaskGroup() as group:
+            listening = group.create_task(source.listen())
+            self.source.become(source)
+            await built.engine.run(self._stop, hurry=asyncio.Event())
+            listening.cancel()
 
 
 def _first(group: BaseExceptionGroup[HuntazeError]) -> HuntazeError:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import AbstractContextManager
-from typing import Any
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from enum import StrEnum
+from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 import orjson
@@ -13,6 +14,7 @@ from engine.alerts import acknowledge, list_alerts
 from engine.bus import Bus
 from engine.campaigns import Dispatch
 from engine.campaigns import store as campaigns
+from engine.campaigns.campaign import CampaignState
 from engine.costs.breakdown import Breakdown, Call, CallFilter, Dimension, Row, breakdown, calls
 from engine.events import Recorded, to_fields
 from engine.kernel.clock import Clock
@@ -20,7 +22,7 @@ from engine.kernel.errors import CommandRefused, Refusal
 from engine.kernel.periods import month_bounds
 from engine.kernel.values import Instant, JobId
 from engine.messaging import DeliveryState, consent, deliveries, switch
-from engine.queue import JobState, JobStore, JobView
+from engine.queue import JobPage, JobState, JobStore, JobView
 from engine.runtime.health import Health
 from engine.runtime.projector import Projector
 from engine.storage import Database, Tx
@@ -30,6 +32,10 @@ from engine.surface.desk import Listener
 from engine.surface.queries import Page, Query
 from engine.surface.snapshot import Snapshot
 from engine.surface.wire import load_draft
+
+S = TypeVar("S", bound=StrEnum)
+
+_BETWEEN = "\x1f"  # a queue and the cursor within it
 
 
 class EngineDesk:
@@ -90,11 +96,13 @@ class EngineDesk:
         return self._projector.snapshot
 
     async def submit(self, command: Command) -> Done:
-        return await self._commands[type(command)](command)
+        with _figures_that_fit():
+            return await self._commands[type(command)](command)
 
     async def query(self, query: Query) -> Page[Any]:
         as_of = self._projector.snapshot.event_id
-        page = await self._queries[type(query)](query)
+        with _figures_that_fit():
+            page = await self._queries[type(query)](query)
         return Page(page.rows, page.next, as_of)
 
     async def events_after(self, seq: int, *, limit: int = 1000) -> list[Recorded]:
@@ -167,7 +175,7 @@ class EngineDesk:
         if delivery.state in (DeliveryState.PENDING, DeliveryState.QUEUED):
             reason = f"its job was deleted by {actor}: {job.cause}"
             deliveries.move(tx, delivery, DeliveryState.FAILED, now=now, reason=reason)
-            self._dispatch.progressed(tx, delivery.campaign_id, now)
+        self._dispatch.progressed(tx, delivery.campaign_id, now)
 
     async def _acknowledge(self, command: commands.AcknowledgeAlert) -> Done:
         now = self._clock.now()
@@ -193,10 +201,28 @@ class EngineDesk:
         return Page(tuple(_call_row(call) for call in page.rows), page.next)
 
     async def _list_jobs(self, query: queries.ListJobs) -> Page[queries.JobRow]:
-        page = await self._jobs.list(
-            query.queue, state=_state(query.state), cursor=query.cursor or None, limit=query.limit
-        )
-        return Page(tuple(_job_row(job) for job in page.rows), page.next)
+        """Of one queue, or of all in the order of their names: the cursor then begins with the queue it stands in."""
+        state, limit = _known(JobState, query.state, "a job"), max(1, min(query.limit, 1000))
+        if query.queue:
+            page = await self._jobs_after(query.queue, state, query.cursor or None, limit)
+            return Page(tuple(map(_job_row, page.rows)), page.next)
+        first, _, cursor = query.cursor.partition(_BETWEEN)
+        rows: list[JobView] = []
+        for queue in [name for name in await self._jobs.queues() if name >= first]:
+            after = cursor if queue == first and cursor else None
+            page = await self._jobs_after(queue, state, after, limit - len(rows))
+            rows += page.rows
+            if page.next is not None:
+                return Page(tuple(map(_job_row, rows)), f"{queue}{_BETWEEN}{page.next}")
+        return Page(tuple(map(_job_row, rows)))
+
+    async def _jobs_after(self, queue: str, state: JobState | None, cursor: str | None, limit: int) -> JobPage:
+        if limit == 0:  # full already; the cursor of the next page begins at this queue
+            return JobPage((), "")
+        try:
+            return await self._jobs.list(queue, state=state, cursor=cursor, limit=limit)
+        except ValueError as error:
+            raise CommandRefused(Refusal.INVALID, "this cursor does not come from a page", field="cursor") from error
 
     async def _get_job(self, query: queries.GetJob) -> Page[queries.JobRow]:
         job = await self._jobs.get(JobId(query.job_id))
@@ -205,6 +231,7 @@ class EngineDesk:
         return Page((_job_row(job),))
 
     async def _list_campaigns(self, query: queries.ListCampaigns) -> Page[Any]:
+        _known(CampaignState, query.state, "a campaign")
         async with self._database.view() as reader:
             return await campaigns.listing(reader, query)
 
@@ -220,6 +247,7 @@ class EngineDesk:
         return Page((load_draft(row["draft"]),))
 
     async def _list_deliveries(self, query: queries.ListDeliveries) -> Page[queries.DeliveryRow]:
+        _known(DeliveryState, query.state, "a delivery")
         async with self._database.reader() as reader:
             return await deliveries.listing(reader, query)
 
@@ -280,12 +308,24 @@ def _filter(where: Mapping[str, str]) -> CallFilter:
     )
 
 
-def _state(name: str) -> JobState | None:
+def _known(states: type[S], name: str, whose: str) -> S | None:
+    """The state of that name; None for no name, which matches all."""
     try:
-        return JobState(name) if name else None
+        return states(name) if name else None
     except ValueError as error:
-        known = ", ".join(JobState)
-        raise CommandRefused(Refusal.INVALID, f"a job's state is one of {known}", field="state") from error
+        known = ", ".join(states)
+        raise CommandRefused(Refusal.INVALID, f"{whose}'s state is one of {known}", field="state") from error
+
+
+@contextmanager
+def _figures_that_fit() -> Iterator[None]:
+    """No number that the database could hold, no text it could: the asker's mistake, not the engine's."""
+    try:
+        yield
+    except OverflowError as error:
+        raise CommandRefused(Refusal.INVALID, "a number is too large") from error
+    except UnicodeEncodeError as error:
+        raise CommandRefused(Refusal.INVALID, "a text holds half a character") from error
 
 
 def _call_row(call: Call) -> queries.CallRow:

@@ -31,17 +31,18 @@ class Engine:
 
     async def run(self, stop: asyncio.Event, *, hurry: asyncio.Event) -> None:
         """Serve until `stop` is set, drain, and return. `hurry` cuts the drain short: what is left is parked."""
-        await self._tell(
+        await self.tell(
             EngineStarted(at=self.clock.now(), node=self.node, version=self.version, kind=self.kind, mode=self.mode)
         )
         async with asyncio.TaskGroup() as group:
             group.create_task(self._announce_drain(stop))
             await run_all(self.services, stop, hurry=hurry, grace=self.grace, chance=self.chance)
-        await self._tell(EngineStopped(at=self.clock.now(), parked=0))
+        await self.tell(EngineStopped(at=self.clock.now(), parked=0))
 
     async def _announce_drain(self, stop: asyncio.Event) -> None:
         await stop.wait()
-        await self._tell(EngineDraining(at=self.clock.now(), reason="asked to stop"))
+        await self.tell(EngineDraining(at=self.clock.now(), reason="asked to stop"))
 
-    async def _tell(self, event: Event) -> None:
+    async def tell(self, event: Event) -> None:
+        """Record a fact about the engine itself."""
         await self.database.write(lambda tx: tx.emit(event))

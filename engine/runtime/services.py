@@ -42,12 +42,14 @@ async def _all(tasks: Sequence[asyncio.Task[None]]) -> None:
 
 
 async def _supervise(service: Service, stop: asyncio.Event, chance: Random) -> None:
-    """Run one service. A failure is logged and it begins again, after a growing wait: the others never notice."""
+    """Run one service until it returns. A failure is logged and it begins again, after a growing wait: the others
+    never notice."""
     failures = 0
     while not stop.is_set():
         try:
             await service.run(stop)
-        except Exception as error:
+            return
+        except Exception as error:  # noqa: BLE001 - the outermost loop of a service
             failures += 1
             _log.exception("%s broke and begins again: %s", service.name, error)
             await _nap(seconds(_AGAIN.wait(failures, chance)), stop)
