@@ -32,6 +32,8 @@ _SHOWN_COUNTS = (
     "sending",
     "sent",
     "rejected",
+    "expired",
+    "cancelled",
     "skipped",
 )
 

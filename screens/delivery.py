@@ -21,6 +21,8 @@ _MEANS = {
     "sent": "the platform took it",
     "failed": "given up",
     "rejected": "rejected by an operator",
+    "expired": "too late: its time to be sent had passed",
+    "cancelled": "its campaign was cancelled before it went out",
 }  # fmt: skip
 
 

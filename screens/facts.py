@@ -47,7 +47,7 @@ def campaign_progress(campaign: CampaignView) -> tuple[int, int]:
 
 def campaign_rank(campaign: CampaignView) -> tuple[int, int]:
     """What runs first, then what could, then the newest."""
-    order = ("running", "paused", "approval", "scheduled", "draft")
+    order = ("awaiting_approval", "running", "paused", "scheduled", "draft")
     return (order.index(campaign.state) if campaign.state in order else 9, -campaign.created_at)
 
 
@@ -56,7 +56,7 @@ def finishes_at(campaign: CampaignView, view: View) -> int:
     waiting = sum(
         other.open
         for other in view.snapshot.campaigns.values()
-        if other.account_id == campaign.account_id and other.state == "running"
+        if other.account_id == campaign.account_id and other.state in ("running", "awaiting_approval")
     )
     return finish_at(view.snapshot, campaign.account_id, max(waiting, campaign.open), view.now)
 
@@ -68,8 +68,12 @@ def campaign_word(campaign: CampaignView, view: View) -> tuple[str, str]:
         return f"{counts['uncertain']:,} uncertain", "bad"
     if campaign.state in FINAL_CAMPAIGN_STATES:
         return f"{campaign.state}{_because(campaign)}", "dim"
-    if counts.get("drafted") and campaign.state == "running":
+    if counts.get("drafted") and campaign.state in ("running", "scheduled", "awaiting_approval"):
         return f"{counts['drafted']:,} to approve", "warn"
+    if campaign.state == "awaiting_approval":
+        return "texts are being written", "plain"
+    if campaign.state == "draft":
+        return "not started", "dim"
     if campaign.state == "running":
         return _running(campaign, view)
     if campaign.state == "scheduled":

@@ -22,7 +22,7 @@ VERBS: tuple[BindingType, ...] = (
     Binding("r", "resume", "resume"),
     Binding("x", "cancel", "cancel"),
 )
-_STARTED = frozenset({"running", "paused", *FINAL_CAMPAIGN_STATES})
+_MOVING = frozenset({"awaiting_approval", "scheduled", "running"})
 
 
 def allowed(verb: str, campaign: CampaignView | None) -> bool:
@@ -31,9 +31,9 @@ def allowed(verb: str, campaign: CampaignView | None) -> bool:
         return False
     match verb:
         case "start":
-            return campaign.state not in _STARTED
+            return campaign.state == "draft"
         case "pause":
-            return campaign.state == "running"
+            return campaign.state in _MOVING
         case "resume":
             return campaign.state == "paused"
         case _:

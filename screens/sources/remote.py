@@ -225,11 +225,11 @@ async def _raise_problem(response: aiohttp.ClientResponse) -> None:
     problem = problem if isinstance(problem, dict) else {}
     words = str(problem.get("detail") or problem.get("title") or f"the engine answered {response.status}")
     remedy = str(problem.get("remedy") or "")
-    if response.status in (401, 403) and not problem.get("reason"):
+    reason = str(problem.get("reason") or "")
+    if response.status in (401, 403) and reason not in set(Refusal):
         raise EngineUnavailable(
             words, remedy=remedy or "The token is not the engine's: see api-token in its state directory"
         )
-    reason = str(problem.get("reason") or "")
     if reason in set(Refusal):
         raise CommandRefused(Refusal(reason), words, field=str(problem.get("field") or ""), remedy=remedy)
     if response.status >= 500:
