@@ -1,0 +1,115 @@
+"""A console with an engine in it, in a real terminal: the terminal may stall, vanish or be told to go."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from engine.surface.queries import ListCampaigns
+from huntaze_console.client import connect
+from tests.system.embedded import Demo, longest_silence, started
+from tests.system.terminal import Terminal, terminal
+
+
+@pytest.mark.parametrize("stalled", [8, pytest.param(40, marks=pytest.mark.system)])
+def test_a_terminal_that_stops_reading_does_not_slow_the_engine(tmp_path: Path, stalled: int) -> None:
+    demo = Demo(tmp_path)
+    with terminal(demo.command(), environment=demo.environment) as shown:
+        started(shown)
+        shown.wait(lambda _: demo.sent() >= 10)
+        _stop_reading(shown)
+        sent, now = demo.sent(), demo.records("call")[-1]["at"]
+
+        time.sleep(stalled)
+
+        assert shown.stalled
+        assert demo.sent() - sent >= stalled * 20 / 60 * 10 * 0.8  # one account's limit alone allows more than this
+        assert longest_silence(demo, now) < 1.5
+        with connect(demo.state) as client:  # and it answers
+            assert client.query(ListCampaigns()).rows
+
+        shown.wait(lambda _: not shown.stalled)
+        shown.press("1")
+        shown.wait("engine ok")
+        _leave(shown)
+    assert not demo.locked
+
+
+def test_losing_the_terminal_drains_the_engine(tmp_path: Path) -> None:
+    demo = Demo(tmp_path)
+    with terminal(demo.command(), environment=demo.environment) as shown:
+        started(shown)
+        shown.wait(lambda _: demo.sent() >= 5)
+        assert demo.locked
+        assert len(demo.processes()) == 2  # the console and its world
+
+        shown.hang_up()
+        code = shown.finish()
+
+    assert code == 128 + signal.SIGHUP
+    assert not demo.locked
+    assert demo.processes() == []
+    assert not demo.state.endpoint_path.exists()
+    left = demo.deliveries()
+    assert left["sent"] == len({record["message_id"] for record in demo.records("message") if record["status"] == 200})
+    assert not {"sending", "uncertain"} & left.keys()
+
+
+def test_sigterm_drains_the_engine_and_gives_the_terminal_back(tmp_path: Path) -> None:
+    demo = Demo(tmp_path)
+    with terminal(demo.command(), environment=demo.environment) as shown:
+        started(shown)
+        shown.wait(lambda _: demo.sent() >= 5)
+
+        shown.process.send_signal(signal.SIGTERM)
+        code = shown.finish()
+
+        assert code == 128 + signal.SIGTERM
+        assert shown.restored
+        for mode in (b"?1049", b"?1000", b"?1006", b"?2004"):  # alternate screen, mouse, pasting
+            last = max(shown.written.rfind(b"\x1b[" + mode + end) for end in (b"h", b"l"))
+            assert last < 0 or shown.written[last + 2 + len(mode)] == ord("l"), mode
+        assert b"\x1b[?25h" in shown.written[shown.written.rfind(b"\x1b[?1049l") :]  # the cursor is back
+        assert b"Traceback" not in shown.written
+    assert not demo.locked
+    assert demo.processes() == []
+    assert "sending" not in demo.deliveries()
+
+
+def test_a_second_console_attaches_and_leaves_the_first_ones_engine_alone(tmp_path: Path) -> None:
+    demo = Demo(tmp_path)
+    with terminal(demo.command(), environment=demo.environment) as first:
+        started(first)
+        owner = json.loads(demo.state.lock_path.read_text())["pid"]
+
+        command = [demo.command()[0], "--state-dir", str(demo.state.path)]
+        with terminal(command, columns=80, lines=24, environment=demo.environment) as second:
+            started(second)
+            second.hang_up()
+            assert second.finish() == 128 + signal.SIGHUP
+
+        os.kill(owner, 0)
+        sent = demo.sent()
+        first.wait(lambda _: demo.sent() > sent)
+        _leave(first)
+
+
+def _stop_reading(shown: Terminal) -> None:
+    """Type what makes the console write a great deal, and read none of it, until its writes have to wait."""
+    give_up = time.monotonic() + 10
+    while not shown.stalled:
+        assert time.monotonic() < give_up, "the terminal never filled up"
+        shown.type("1234567")
+        time.sleep(0.1)
+
+
+def _leave(shown: Terminal) -> None:
+    shown.type("q")
+    shown.wait("Leave and stop the engine?")
+    shown.type("y")
+    assert shown.finish() == 0
