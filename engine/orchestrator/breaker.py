@@ -2,7 +2,8 @@
 
 CLOSED counts outcomes in a sliding window; too many failures open it. OPEN refuses until a jittered wait is over.
 HALF_OPEN admits one probe, on a lease: a probe that never reports is written off when its lease ends. A probe that
-answers closes the breaker, one that fails opens it again for twice as long.
+answers closes the breaker, one that fails opens it again for twice as long. A straggler, begun before the breaker
+opened and ended after, says nothing new and changes nothing.
 """
 
 from __future__ import annotations
@@ -64,6 +65,11 @@ class Breaker:
             return now >= self.retry_at
         return now >= self._probe_until
 
+    @property
+    def admits_at(self) -> int:
+        """When it lets a call through if nobody reports before; an instant long past while it is closed."""
+        return {BreakerState.CLOSED: 0, BreakerState.OPEN: self.retry_at}.get(self.state, self._probe_until)
+
     def enter(self, now: int) -> Change | None:
         """A call goes ahead; outside CLOSED it is the probe."""
         if self.state is BreakerState.CLOSED:
@@ -74,12 +80,20 @@ class Breaker:
         self.state = BreakerState.HALF_OPEN
         return Change(self.state, "trying one call", None)
 
-    def leave(self) -> None:
-        """A call ended without saying anything of the model: a probe's lease is given back."""
-        self._probe_until = 0
+    @property
+    def probing(self) -> bool:
+        """Whether the call that entered last is a probe; it says so when it reports."""
+        return self.state is BreakerState.HALF_OPEN
 
-    def answered(self, now: int) -> Change | None:
+    def leave(self, *, probe: bool) -> None:
+        """A call ended without saying anything of the model: a probe's lease is given back."""
+        if probe:
+            self._probe_until = 0
+
+    def answered(self, now: int, *, probe: bool) -> Change | None:
         """A call answered."""
+        if self._straggles(probe):
+            return None
         if self.state is not BreakerState.CLOSED:
             self._trips = 0
             self._forget_all()
@@ -88,10 +102,12 @@ class Breaker:
         self._count(now, failed=False)
         return None
 
-    def failed(self, now: int, error_class: ErrorClass) -> Change | None:
+    def failed(self, now: int, error_class: ErrorClass, *, probe: bool) -> Change | None:
         """A call failed. `Change` when that opened the breaker."""
         if error_class not in COUNTED:
-            self.leave()
+            self.leave(probe=probe)
+            return None
+        if self._straggles(probe):
             return None
         if self.state is not BreakerState.CLOSED:
             return self._open(now, f"the probe failed: {error_class}")
@@ -100,6 +116,10 @@ class Breaker:
         if calls < self.settings.least_calls or self._failed < calls * self.settings.failure_rate:
             return None
         return self._open(now, f"{self._failed} of the last {calls} calls failed, the last with {error_class}")
+
+    def _straggles(self, probe: bool) -> bool:
+        """Whether a call reports that is not the probe this state waits for."""
+        return self.state is BreakerState.OPEN or (self.state is BreakerState.HALF_OPEN and not probe)
 
     def _open(self, now: int, reason: str) -> Change:
         wait = min(self.settings.open_for << min(self._trips, 20), self.settings.open_at_most)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from engine.events import FallbackTaken
 from engine.kernel.clock import Clock, sleep
 from engine.kernel.errors import ErrorClass, ProviderError
-from engine.kernel.values import Random, nanos
+from engine.kernel.values import Random, nanos, seconds
 from engine.orchestrator.guard import Guarded
 from engine.orchestrator.meter import Metered
 from engine.orchestrator.router import chain_of
@@ -62,6 +62,8 @@ class Orchestrator:
         targets = self.targets(task.tool)
         if not targets:
             raise _nobody(self.settings, task.tool)
+        if self._late(task):
+            raise _too_late(targets[0])
         failure: tuple[Target, str, int] | None = None
         refusal: ProviderError | None = None
         for position, target in enumerate(targets):
@@ -79,7 +81,7 @@ class Orchestrator:
             if failure is not None:
                 await self._tell(task, failure, target)
             return answer
-        raise refusal or _all_open(targets)
+        raise refusal or self._all_open(targets)
 
     async def _persist(self, task: Task, target: Target, *, alone: bool) -> Answer:
         """Try one model, and again where that can help. A throttled one is waited for only if no other is left."""
@@ -99,6 +101,22 @@ class Orchestrator:
                 if asked > retry.patience or beyond or not self._guarded.admits(target):
                     raise
                 await sleep(self._clock, wait)
+                if not self._guarded.admits(target):  # others failed meanwhile: this call would pass for a probe
+                    raise
+
+    def _all_open(self, targets: tuple[Target, ...]) -> ProviderError:
+        """Nobody may be asked; `retry_after` is when the first breaker lets somebody through."""
+        first = targets[0]
+        left = min(self._guarded.admits_at(target) for target in targets) - self._clock.now()
+        message = "every model of the chain is left alone for now, after failures"
+        return ProviderError(
+            first.provider,
+            first.model,
+            ErrorClass.SERVER_ERROR,
+            message,
+            retry_after=seconds(max(0, left)),
+            reached=False,
+        )
 
     def _late(self, task: Task) -> bool:
         return task.deadline is not None and self._clock.now() >= task.deadline
@@ -126,7 +144,6 @@ def _nobody(settings: OrchestratorSettings, tool: str) -> ProviderError:
     )
 
 
-def _all_open(targets: tuple[Target, ...]) -> ProviderError:
-    first = targets[0]
-    message = "every model of the chain is left alone for now, after failures"
-    return ProviderError(first.provider, first.model, ErrorClass.SERVER_ERROR, message, reached=False)
+def _too_late(target: Target) -> ProviderError:
+    message = "its time was over before it was asked"
+    return ProviderError(target.provider, target.model, ErrorClass.TIMEOUT, message, reached=False)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from engine.events import BreakerChanged
 from engine.kernel.clock import Clock
-from engine.kernel.errors import BudgetRefused, ProviderError
+from engine.kernel.errors import ProviderError
 from engine.kernel.values import Random
 from engine.orchestrator.breaker import Breaker, Change
 from engine.orchestrator.settings import BreakerSettings
@@ -38,17 +36,23 @@ class Guarded:
 
     async def complete(self, task: Task, target: Target) -> Answer:
         breaker = self._breaker(target)
-        await self._tell(target, breaker.enter(self._clock.now()))
+        change = breaker.enter(self._clock.now())
+        probe = breaker.probing
         try:
+            await self._tell(target, change)
             answer = await self._inner.complete(task, target)
         except ProviderError as error:
-            await self._tell(target, breaker.failed(self._clock.now(), error.error_class))
+            await self._tell(target, breaker.failed(self._clock.now(), error.error_class, probe=probe))
             raise
-        except (BudgetRefused, asyncio.CancelledError):
-            breaker.leave()
+        except BaseException:  # no room in a budget, cancelled, a database that fails: nothing is known of the model
+            breaker.leave(probe=probe)
             raise
-        await self._tell(target, breaker.answered(self._clock.now()))
+        await self._tell(target, breaker.answered(self._clock.now(), probe=probe))
         return answer
+
+    def admits_at(self, target: Target) -> int:
+        """When the target's breaker lets the next call through, as far as it can tell now."""
+        return self._breaker(target).admits_at
 
     def _breaker(self, target: Target) -> Breaker:
         if target not in self._breakers:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from engine.kernel.clock import Clock
-from engine.kernel.errors import ErrorClass, HuntazeError, ProviderError
+from engine.kernel.errors import ErrorClass, ProviderError
 from engine.kernel.values import AttemptId, NanoUSD, Random, new_id
 from engine.orchestrator.router import route_of
 from engine.orchestrator.settings import OrchestratorSettings, ToolRoute
@@ -86,17 +86,29 @@ class Metered:
         call = self._call(task, target)
         await self._meter.open(call)
         try:
-            completion = await self._providers[target.provider].complete(target.model, call.request)
+            completion = await self._ask(call)
         except ProviderError as error:
             await self._settle(call, error.error_class, None, billed=error.reached)
             raise
         except asyncio.CancelledError:
             await self._settle(call, _CANCELLED, None, billed=True)
             raise
+        except Exception:  # an adapter's defect: it may have been billed all the same
+            await self._settle(call, ErrorClass.UNKNOWN, None, billed=True)
+            raise
         if completion.finish is Finish.LENGTH:
             await self._settle(call, ErrorClass.UNKNOWN, completion.usage, billed=True)
             raise _cut_short(target, call.request.max_output_tokens)
         return await self._conclude(call, completion)
+
+    async def _ask(self, call: Call) -> Completion:
+        """The call itself. The budget may have let it wait: what is left of its time counts from here."""
+        timeouts = self._timeouts(call.task, self._clock.now())
+        if timeouts.total <= 0:
+            message = "its time was over before it was asked"
+            raise ProviderError(call.target.provider, call.target.model, ErrorClass.TIMEOUT, message, reached=False)
+        request = replace(call.request, timeouts=timeouts)
+        return await self._providers[call.target.provider].complete(call.target.model, request)
 
     async def _conclude(self, call: Call, completion: Completion) -> Answer:
         answer = Answer(
@@ -107,7 +119,11 @@ class Metered:
             attempt_id=call.attempt_id,
             duration=self._clock.now() - call.opened_at,
         )
-        write = call.task.conclude(answer) if call.task.conclude else None
+        try:
+            write = call.task.conclude(answer) if call.task.conclude else None
+        except BaseException:
+            await self._settle(call, _OK, completion.usage, billed=True)
+            raise
         cost = await self._settle(call, _OK, completion.usage, billed=True, also=write)
         return replace(answer, cost=cost)
 
@@ -128,7 +144,7 @@ class Metered:
 
         try:
             return await self._database.write(settle_both)
-        except HuntazeError:
+        except Exception:
             if also is None:
                 raise
             await self._database.write(settle)
@@ -149,19 +165,20 @@ class Metered:
 
     def _request(self, task: Task, route: ToolRoute, now: int) -> ModelRequest:
         system = (Message(Role.SYSTEM, route.system),) if route.system and not task.bare else ()
-        timeouts = self.settings.timeouts
-        left = timeouts.total if task.deadline is None else max(0, task.deadline - now)
         return ModelRequest(
             messages=(*system, *task.messages),
             max_output_tokens=task.max_output_tokens or route.max_output_tokens,
             temperature=route.temperature,
             schema=task.schema,
-            timeouts=Timeouts(
-                connect=timeouts.connect, first_byte=timeouts.first_byte, total=min(timeouts.total, left)
-            ),
+            timeouts=self._timeouts(task, now),
             trace_id=task.trace_id,
             user=task.user_id,
         )
+
+    def _timeouts(self, task: Task, now: int) -> Timeouts:
+        timeouts = self.settings.timeouts
+        left = timeouts.total if task.deadline is None else max(0, task.deadline - now)
+        return replace(timeouts, total=min(timeouts.total, left))
 
 
 def input_bound(messages: tuple[Message, ...]) -> int:
