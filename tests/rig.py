@@ -1,0 +1,300 @@
+"""The engine's core over a real database, fake provider and fake platform: nothing moves unless a test says so."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from engine.bus import Bus
+from engine.campaigns import QUEUE as WORKFLOW_QUEUE
+from engine.campaigns import Dispatch, Estimator, Progress, Writer
+from engine.content import ContentSettings
+from engine.costs import CostSettings, Ledger, PriceOverride, Pricer
+from engine.kernel.values import SECOND, usd
+from engine.limiter import LimiterSettings
+from engine.limiter.local import LocalLimiter
+from engine.messaging import QUEUE as SENDING_QUEUE
+from engine.messaging import Fan, FanBook, Holds, Outgoing, Sender, SendingSettings, SlotSource
+from engine.messaging.platform import Outcome as SendOutcome
+from engine.messaging.platform import Sent, ThreadMessage
+from engine.orchestrator import Guarded, Metered, Orchestrator, OrchestratorSettings, ToolRoute
+from engine.providers import Chunk, Completion, Finish, ModelRequest, Usage
+from engine.queue import Bury, Defer, Done, Lease, Outcome, Retry, Settled
+from engine.queue.sqlite import SqliteJobStore
+from engine.runtime import EngineDesk, Health, Projector, first_snapshot
+from engine.storage import Database, Tx
+from engine.surface.commands import Audience, CampaignDraft, CreateCampaign
+from engine.surface.snapshot import EngineView, Snapshot
+from huntaze_console.joints import LedgerMeter
+from tests.fakes import ManualClock
+
+PRICES = CostSettings(
+    overrides=tuple(
+        PriceOverride(
+            provider=name, model="m", from_day=date(2020, 1, 1), input=Decimal(1), output=Decimal(2), cached=Decimal(1)
+        )
+        for name in ("one", "two")
+    )
+)
+SETTINGS = OrchestratorSettings(
+    tools={"message": ToolRoute(chain=("one/m", "two/m"), max_output_tokens=100)}, total=180 * SECOND
+)
+USAGE = Usage(input_tokens=10, output_tokens=5)
+COST = 10 * 1_000 + 5 * 2_000  # nano-dollars of one answer
+
+
+class FakeProvider:
+    """Answers what `script` yields next: a Completion, or an error to raise; then "Hello you" for ever."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.script: list[Completion | BaseException | Callable[[ModelRequest], Awaitable[Completion]]] = []
+        self.requests: list[ModelRequest] = []
+
+    async def complete(self, model: str, request: ModelRequest) -> Completion:
+        self.requests.append(request)
+        step = self.script.pop(0) if self.script else answer()
+        if isinstance(step, BaseException):
+            raise step
+        return step if isinstance(step, Completion) else await step(request)
+
+    def stream(self, model: str, request: ModelRequest) -> AsyncIterator[Chunk]:
+        raise NotImplementedError
+
+    async def close(self) -> None: ...
+
+
+def answer(text: str = "Hello you, how was your day?", **changes: Any) -> Completion:
+    return replace(Completion(text=text, finish=Finish.STOP, usage=USAGE, model="m"), **changes)
+
+
+class FakePlatform:
+    """Takes every message, unless `script` says otherwise; `audience` maps an account to its fans, or to an error."""
+
+    def __init__(self) -> None:
+        self.idempotent = False
+        self.script: list[SendOutcome | BaseException | Callable[[Outgoing], Awaitable[SendOutcome]]] = []
+        self.sent: list[Outgoing] = []
+        self.audience: dict[str, list[Fan] | Exception] = {}
+        self.readings = 0
+        self.gate: asyncio.Event | None = None  # readings wait for it
+
+    async def send(self, message: Outgoing) -> SendOutcome:
+        self.sent.append(message)
+        step = self.script.pop(0) if self.script else Sent(f"msg_{len(self.sent)}")
+        if isinstance(step, BaseException):
+            raise step
+        return await step(message) if callable(step) else step
+
+    async def fans(self, account_id: str) -> AsyncIterator[Fan]:
+        self.readings += 1
+        if self.gate is not None:
+            await self.gate.wait()
+        found = self.audience.get(account_id, [])
+        if isinstance(found, Exception):
+            raise found
+        for fan in found:
+            yield fan
+
+    async def thread(self, account_id: str, fan_id: str) -> AsyncIterator[ThreadMessage]:
+        for message in ():
+            yield message
+
+    async def close(self) -> None: ...
+
+
+def fans(count: int, **changes: Any) -> list[Fan]:
+    return [Fan(fan_id=f"f{number}", name=f"Zoë {number}", **changes) for number in range(count)]
+
+
+def screened(text: str) -> str:
+    return "banned: a word" if "forbidden" in text else ""
+
+
+@dataclass
+class Rig:
+    """Everything joined as the bootstrap joins it, without the workers: a test leases and handles by itself."""
+
+    database: Database
+    clock: ManualClock
+    bus: Bus
+    jobs: SqliteJobStore
+    ledger: Ledger
+    limiter: LocalLimiter
+    providers: dict[str, FakeProvider]
+    metered: Metered
+    guarded: Guarded
+    orchestrator: Orchestrator
+    platform: FakePlatform
+    fans: FanBook
+    progress: Progress
+    dispatch: Dispatch
+    writer: Writer
+    holds: Holds
+    source: SlotSource
+    sender: Sender
+    projector: Projector
+    desk: EngineDesk
+    first: Callable[[], Awaitable[Snapshot]]
+    chance: random.Random = field(default_factory=lambda: random.Random(7))
+
+    async def rows(self, sql: str, *values: Any) -> list[dict[str, Any]]:
+        async with self.database.reader() as reader:
+            return [dict(row) for row in await reader.rows(sql, values)]
+
+    async def states(self, campaign_id: str) -> dict[str, int]:
+        sql = "SELECT state, count(*) AS n FROM deliveries WHERE campaign_id = ? GROUP BY state"
+        return {row["state"]: row["n"] for row in await self.rows(sql, campaign_id)}
+
+    async def state(self, campaign_id: str) -> str:
+        (row,) = await self.rows("SELECT state FROM campaigns WHERE campaign_id = ?", campaign_id)
+        return str(row["state"])
+
+    async def create(self, *, count: int = 3, start: bool = True, key: str = "", **draft: Any) -> str:
+        """A campaign of a template for `count` fans of anna, approved by itself unless `draft` says otherwise."""
+        self.platform.audience.setdefault("anna", fans(count))
+        fields: dict[str, Any] = {"template": "Hello {{name}}", "approval": "automatic", **draft}
+        fields["template"] = "" if fields.get("prompt") else fields["template"]
+        made = CampaignDraft(name="spring", account_id="anna", **{"audience": Audience(all=True), **fields})
+        done = await self.dispatch.create(CreateCampaign(draft=made, start=start, key=key))
+        return str(done.data["campaign_id"])
+
+    async def lease_writing(self, limit: int = 100) -> list[Lease]:
+        now = self.clock.now()
+        return await self.jobs.lease(WORKFLOW_QUEUE, now=now, until=now + 300 * SECOND, limit=limit)
+
+    async def write(self, limit: int = 100) -> int:
+        """Work off what is ready in the workflow queue."""
+        leases = await self.lease_writing(limit)
+        for lease in leases:
+            await self.carry_out(lease, await self.writer.handle(lease))
+        return len(leases)
+
+    async def lease_sending(self, limit: int = 100) -> list[Lease]:
+        now = self.clock.now()
+        leases, _ = await self.source.take(limit, now=now, until=now + 300 * SECOND)
+        return list(leases)
+
+    async def send(self, limit: int = 100) -> int:
+        """Work off what is ready in the sending queue and has a free slot."""
+        leases = await self.lease_sending(limit)
+        for lease in leases:
+            await self.carry_out(lease, await self.sender.handle(lease))
+        return len(leases)
+
+    async def carry_out(self, lease: Lease, outcome: Outcome) -> None:
+        """What the worker does with an outcome; a retry comes back after a second."""
+
+        def apply(tx: Tx) -> None:
+            match outcome:
+                case Done():
+                    self.jobs.complete(tx, lease)
+                case Retry(cause, at_least):
+                    self.jobs.retry(tx, lease, self.clock.now() + max(SECOND, at_least), cause)
+                case Defer(ready_at):
+                    self.jobs.defer(tx, lease, ready_at)
+                case Bury(cause):
+                    self.jobs.bury(tx, lease, cause)
+                case Settled():
+                    pass
+
+        await self.database.write(apply)
+
+    async def queue(self, name: str = SENDING_QUEUE) -> dict[str, int]:
+        """How many jobs stand where, zeros left out."""
+        depth = await self.jobs.depth(name)
+        counts = {key: getattr(depth, key) for key in ("ready", "delayed", "leased", "parked", "dead")}
+        return {key: count for key, count in counts.items() if count}
+
+
+@asynccontextmanager
+async def rig(folder: Path, *, clock: ManualClock | None = None, messages: int = 10) -> AsyncIterator[Rig]:
+    """A rig on the database of a folder; opened again on the same folder it is the restarted engine."""
+    clock = clock or ManualClock()
+    async with Database.open(folder / "huntaze.db", readers=2, synchronous="OFF") as database:
+        chance = random.Random(7)
+        bus = Bus()
+        database.on_commit(bus.publish)
+        jobs = SqliteJobStore(database, clock)
+        pricer = Pricer(PRICES)
+        ledger = Ledger(database, pricer, clock)
+        limits = LimiterSettings(messages=messages)
+        limiter = LocalLimiter(database, clock, limits, {})
+        await limiter.load()
+        platform = FakePlatform()
+
+        async def first() -> Snapshot:
+            return await first_snapshot(
+                database,
+                jobs,
+                epoch="e",
+                engine=EngineView(),
+                thresholds=(usd(50), usd(1000)),
+                limiter=limits,
+                names={},
+                now=clock.now(),
+            )
+
+        projector = Projector(await first())
+        bus.observe(projector.observe)
+        providers = {name: FakeProvider(name) for name in ("one", "two")}
+        metered = Metered(providers, LedgerMeter(ledger, pricer), database, clock, chance, SETTINGS)
+        guarded = Guarded(metered, database, clock, chance, SETTINGS.breaker)
+        orchestrator = Orchestrator(metered, guarded, database, clock, chance, SETTINGS)
+        progress = Progress()
+        book = FanBook(platform, database, clock)
+        estimator = Estimator(orchestrator, pricer, lambda: projector.snapshot, lambda name: name, clock)
+        sending = SendingSettings()
+        dispatch = Dispatch(
+            database,
+            jobs,
+            ledger,
+            orchestrator,
+            book,
+            limiter.see,
+            estimator,
+            progress,
+            clock,
+            chance,
+            sending,
+        )
+        writer = Writer(
+            database, jobs, orchestrator, progress, lambda name: name, clock, chance, ContentSettings(), sending
+        )
+        holds = Holds()
+        await holds.load(database)
+        bus.observe(holds.observe)
+        source = SlotSource(jobs, limiter, holds)
+        sender = Sender(database, jobs, limiter, source, platform, book, progress, screened, clock, chance, sending)
+        health = Health(database, projector, clock, platform_url=lambda: "http://platform")
+        desk = EngineDesk(database, bus, projector, jobs, dispatch, health, clock)
+        yield Rig(
+            database=database,
+            clock=clock,
+            bus=bus,
+            jobs=jobs,
+            ledger=ledger,
+            limiter=limiter,
+            providers=providers,
+            metered=metered,
+            guarded=guarded,
+            orchestrator=orchestrator,
+            platform=platform,
+            fans=book,
+            progress=progress,
+            dispatch=dispatch,
+            writer=writer,
+            holds=holds,
+            source=source,
+            sender=sender,
+            projector=projector,
+            desk=desk,
+            first=first,
+        )
