@@ -185,10 +185,11 @@ class Ledger:
         Idempotent: settling again returns the cost of the entry and changes nothing. Raises StorageError for an
         attempt that was never opened.
         """
-        open_ = tx.execute(_CLOSE_ATTEMPT, (attempt.id,)).fetchall()
-        if not open_:
+        found = tx.execute(_FIND_ATTEMPT, (attempt.id,)).fetchone()
+        if found is None:
             return _booked_cost(tx, attempt.id)
-        combination, held = open_[0]
+        tx.execute(_CLOSE_ATTEMPT, (attempt.id,))
+        combination, held = found
         entry = self._appraise(attempt, settlement)
         cost = self._book(tx, attempt, settlement, entry, combination)
         if held:
@@ -302,7 +303,8 @@ INSERT INTO attempts (id, combination, job_id, trace_id, opened_at, worst_cost, 
                       input_bound, max_output_tokens)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING
 """
-_CLOSE_ATTEMPT = "DELETE FROM attempts WHERE id = ? RETURNING combination, holds"
+_FIND_ATTEMPT = "SELECT combination, holds FROM attempts WHERE id = ?"  # with the DELETE still cheaper than RETURNING
+_CLOSE_ATTEMPT = "DELETE FROM attempts WHERE id = ?"
 _INSERT_ENTRY = """
 INSERT INTO entries (id, at, timestamp, combination, trace_id, job_id, outcome, basis, cost,
                      input_tokens, cached_tokens, cache_write_tokens, output_tokens, reasoning_tokens,
