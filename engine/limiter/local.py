@@ -8,6 +8,7 @@ taken here until that same end, since the row may exist.
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections import defaultdict
 
 from engine.events import AccountSeen, SlotSettled, SlotTaken
@@ -66,7 +67,7 @@ class LocalLimiter:
 
         try:
             await asyncio.shield(self._database.write(take))
-        except StorageError:
+        except (StorageError, sqlite3.Error):  # of the commit, or of the statement: a full disk fails there
             window.settle(slot_id, held_until)
             return Refusal(Reason.UNSURE, held_until)
         except asyncio.CancelledError:
@@ -110,7 +111,7 @@ class LocalLimiter:
                 tx.execute("INSERT OR REPLACE INTO slots VALUES (?, ?, ?)", (slot_id, account_id, until))
             else:
                 tx.execute("DELETE FROM slots WHERE slot_id = ?", (slot_id,))
-            tx.execute("DELETE FROM slots WHERE account_id = ? AND until <= ?", (account_id, now))
+            tx.execute("DELETE FROM slots WHERE account_id = ? AND until < ?", (account_id, now))
             tx.emit(SlotSettled(at=now, account_id=account_id, slot_id=slot_id, until=until))
 
         window = self._window(account_id)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right, insort
+from bisect import bisect_left, insort
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -34,7 +34,8 @@ class Window:
     """At most `limit` sends in any span of `width` nanoseconds, whatever the span's start.
 
     A slot is occupied from the send it admitted until `width` after that send completed: the receiver counts arrivals,
-    so a slot released at the grant would let two bursts meet there. Until it completes a slot's end is IN_FLIGHT.
+    so a slot released at the grant would let two bursts meet there. Until it completes a slot's end is IN_FLIGHT. At its
+    end it is still occupied: two arrivals exactly one width apart lie in one span of that width.
     """
 
     limit: int
@@ -55,7 +56,10 @@ class Window:
         """When a slot can be had: `now` if at once, IN_FLIGHT if only after a send has ended."""
         self._forget(now)
         surplus = len(self._ends) - self.limit
-        return now if surplus < 0 else self._ends[surplus]
+        if surplus < 0:
+            return now
+        end = self._ends[surplus]
+        return end if end == IN_FLIGHT else end + 1
 
     def free(self, now: int) -> int:
         """Slots that can be had at once."""
@@ -63,7 +67,7 @@ class Window:
         return max(0, self.limit - len(self._ends))
 
     def settle(self, slot_id: str, until: int) -> None:
-        """The send of a slot is over: it frees at `until`. A slot unknown here is taken until then."""
+        """The send of a slot is over: it is free after `until`. A slot unknown here is taken until then."""
         self.drop(slot_id)
         self._take(slot_id, until)
 
@@ -78,7 +82,7 @@ class Window:
         insort(self._ends, until)
 
     def _forget(self, now: int) -> None:
-        if not self._ends or self._ends[0] > now:
+        if not self._ends or self._ends[0] >= now:
             return
-        del self._ends[: bisect_right(self._ends, now)]
-        self._slots = {slot: end for slot, end in self._slots.items() if end > now}
+        del self._ends[: bisect_left(self._ends, now)]
+        self._slots = {slot: end for slot, end in self._slots.items() if end >= now}

@@ -26,8 +26,15 @@ def test_a_slot_is_held_until_the_window_after_its_completion() -> None:
     window = full()
     window.settle("s0", 5 * SECOND + MINUTE)
 
-    assert window.admit("late", MINUTE) == Refusal(Reason.WINDOW_FULL, 5 * SECOND + MINUTE)
-    assert window.admit("late", 5 * SECOND + MINUTE) == Admission("late")
+    assert window.admit("late", MINUTE) == Refusal(Reason.WINDOW_FULL, 5 * SECOND + MINUTE + 1)
+    assert window.admit("late", 5 * SECOND + MINUTE + 1) == Admission("late")
+
+
+def test_two_arrivals_exactly_one_width_apart_are_in_one_window() -> None:
+    window = full(limit=1)
+    window.settle("s0", MINUTE)
+
+    assert window.admit("late", MINUTE) == Refusal(Reason.WINDOW_FULL, MINUTE + 1)
 
 
 def test_a_refusal_spends_nothing() -> None:
@@ -37,7 +44,8 @@ def test_a_refusal_spends_nothing() -> None:
     for number in range(100):
         window.admit(f"x{number}", MINUTE - 1)
 
-    assert window.free(MINUTE) == 1
+    assert window.free(MINUTE) == 0
+    assert window.free(MINUTE + 1) == 1
 
 
 def test_reserving_the_same_slot_again_is_the_same_slot() -> None:
@@ -62,7 +70,7 @@ def test_it_opens_when_the_earliest_surplus_slot_frees() -> None:
     window.settle("s1", 30 * SECOND)
     window.settle("s2", 20 * SECOND)
 
-    assert window.opens_at(0) == 20 * SECOND
+    assert window.opens_at(0) == 20 * SECOND + 1
     assert full().opens_at(0) == IN_FLIGHT
 
 
@@ -73,4 +81,4 @@ def test_a_lower_limit_binds_at_once() -> None:
 
     window.limit = 1
 
-    assert window.opens_at(0) == 30 * SECOND
+    assert window.opens_at(0) == 30 * SECOND + 1
