@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 
 from engine.kernel.text import clean
 
@@ -11,33 +12,32 @@ _BREAK = "\n\n"
 _SENTENCE_END = re.compile(r"[.!?…](?=\s|$)")
 _LEAST_KEPT = 0.6  # of the room: rather half a sentence than to lose more than this
 _JOINERS = "\u200d\ufe0f"
+_SIDES = r"[ \t*_~()\[\]{}«»\"'“”„—–-]{0,8}"  # what a model sets such a line in
 
 
-def disclose(text: str, sentence: str, limit: int) -> str:
-    """The text with the sentence as its last line, at most `limit` characters; unchanged if it stands there already."""
-    if len(text) <= limit and is_disclosed(text, sentence):
-        return text
-    room = limit - len(_BREAK) - len(sentence)
-    return bound(withdraw(text, sentence), room) + _BREAK + sentence
+def disclose(text: str, line: str, limit: int) -> str:
+    """The text with the line under it, at most `limit` characters in all: the text gives way, the line never.
+
+    Wherever the line stands already it is taken out first, so disclosing twice changes nothing.
+    """
+    return bound(withdraw(text, line), max(1, limit - len(_BREAK) - len(line))) + _BREAK + line
 
 
-def is_disclosed(text: str, sentence: str) -> bool:
-    """Whether the last line is the sentence, whatever its case and closing stop."""
-    return _bare(text.rstrip().rpartition("\n")[2]) == _bare(sentence)
+def withdraw(text: str, line: str) -> str:
+    """The text without the line: as a sentence of its own in any case, inside another one to the letter."""
+    alone = _alone(line)
+    while (less := alone.sub("", text).replace(line, "").strip()) != text:
+        text = less
+    return text
 
 
-def line_of(sentence: str, default: str) -> str:
-    """The sentence as one clean line; a blank one is the default."""
-    return clean(sentence).strip() or default
-
-
-def withdraw(text: str, sentence: str) -> str:
-    """The text without the disclosure, where it ends in it."""
-    return text.rpartition("\n")[0].rstrip() if is_disclosed(text, sentence) else text
+def line_of(disclosure: str, default: str, limit: int) -> str:
+    """The disclosure as one clean line, the default for a blank one; never more than half a message."""
+    return bound(" ".join(clean(disclosure).split()) or default, max(1, limit // 2))
 
 
 def bound(text: str, limit: int) -> str:
-    """The beginning of a text that fits: to the end of a sentence where one is near, else of a word, with an ellipsis."""
+    """The beginning that fits: to the end of a sentence where one is near, else of a word, with an ellipsis."""
     if len(text) <= limit:
         return text
     sentences = [match.end() for match in _SENTENCE_END.finditer(text[:limit])]
@@ -59,5 +59,7 @@ def _clings(text: str, end: int) -> bool:
     return text[end] in _JOINERS or text[end - 1] == _JOINERS[0] or unicodedata.combining(text[end]) != 0
 
 
-def _bare(line: str) -> str:
-    return line.strip().rstrip(".!").casefold()
+@lru_cache(maxsize=8)
+def _alone(line: str) -> re.Pattern[str]:
+    words = r"\s+".join(re.escape(word) for word in line.split())
+    return re.compile(rf"(?:^|(?<=[.!?…\n])){_SIDES}{words}[.!]?{_SIDES}$", re.IGNORECASE | re.MULTILINE)

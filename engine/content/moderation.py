@@ -10,8 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from engine.content.blocks import CRISIS, FIGURES, WORDS, Category, Row
-from engine.content.normalise import figures, readings
+from engine.content.blocks import BLOCKS, CRISIS, RUN_TOGETHER, Category
+from engine.content.figures import FIGURES
+from engine.content.normalise import plain, readings
 
 __all__ = ["Category", "Severity", "Verdict", "check", "is_crisis"]
 
@@ -40,23 +41,34 @@ ALLOWED = Verdict(allowed=True)
 
 
 def check(text: str) -> Verdict:
-    """The gravest block that the text runs into, if any."""
-    plain = figures(text)
-    ways = readings(plain)
-    found = next((row for row in WORDS if any(row.finds(way) for way in ways)), None)
-    number = next((row for row in FIGURES if row.finds(plain)), None)
-    grave = [row for row in (found, number) if row is not None]
-    return _blocked(min(grave, key=lambda row: _ORDER[row.category])) if grave else ALLOWED
+    """Hold a text against every hard block."""
+    letters = plain(text)
+    ways = readings(letters)
+    return _by_words(ways) or _by_figures(letters) or ALLOWED
 
 
 def is_crisis(text: str) -> bool:
     """Whether a fan's message speaks of wanting to die or of hurting themselves, so that a person must answer."""
-    return any(CRISIS.search(way) for way in readings(figures(text)))
+    return any(CRISIS.search(way) for way in readings(plain(text)))
 
 
-def _blocked(row: Row) -> Verdict:
-    severity = Severity.HIGH if row.category in _HIGH else Severity.CRITICAL
-    return Verdict(False, row.category.value, f"The text {row.reason}", severity)
+def _by_words(ways: tuple[str, ...]) -> Verdict | None:
+    for way in ways:
+        words = set(way.split())
+        for block in BLOCKS:
+            if block.finds(way, words):
+                return _blocked(block.category, block.reason)
+        for category, reason, phrases in RUN_TOGETHER:
+            if any(phrase in way for phrase in phrases):
+                return _blocked(category, reason)
+    return None
 
 
-_ORDER = {category: rank for rank, category in enumerate(Category)}
+def _by_figures(letters: str) -> Verdict | None:
+    found = next((figure for figure in FIGURES if figure.finds(letters)), None)
+    return _blocked(found.category, found.reason) if found else None
+
+
+def _blocked(category: Category, reason: str) -> Verdict:
+    severity = Severity.HIGH if category in _HIGH else Severity.CRITICAL
+    return Verdict(False, category.value, f"the text {reason}", severity)

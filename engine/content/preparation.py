@@ -39,7 +39,7 @@ def prepare(text: str, *, ai_written: bool, settings: ContentSettings) -> Prepar
     The hard blocks see the whole text and then what is left of it, so that neither a cut nor the disclosure can turn
     it into something they would refuse at the send.
     """
-    line = line_of(settings.disclosure, DISCLOSURE)
+    line = line_of(settings.disclosure, DISCLOSURE, settings.longest)
     text = clean(text, newlines=True).strip()
     if ai_written:
         text = _unquoted(text)

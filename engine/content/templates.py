@@ -22,7 +22,6 @@ from engine.kernel.text import clean
 
 LONGEST = 8_000  # characters of a template
 LONGEST_VALUE = 60  # characters of one value: longer than names are, too short to smuggle a message in
-NICHES = ("adult", "fashion", "fitness", "gaming")
 
 VARIABLES: Mapping[str, str] = MappingProxyType(
     {
@@ -36,7 +35,7 @@ VARIABLES: Mapping[str, str] = MappingProxyType(
 """What a template may name, and what a preview puts there: the fan's name and its first word, the account's name (also
 as `creator`), and the fan's first tag."""
 
-_REFERENCE = re.compile(rf"\s*((?:{'|'.join(NICHES)})/[\w-]+)\s*")
+_REFERENCE = re.compile(r"\s*([a-z0-9-]+/[a-z0-9-]+)\s*")
 _BRACES = re.compile(r"\{\{|\}\}")
 _HOLE = re.compile(r"\{\{[ \t]*([^{}|\n]*?)[ \t]*(?:\|([^{}\n]*))?\}\}")
 _BLANK_BEFORE = re.compile(r"[ \t]+$")
@@ -51,9 +50,9 @@ class Hole:
     default: str
 
 
-def validate(template: str, *, field: str = "template") -> tuple[str, ...]:
-    """The names a template uses, each once. Raises CommandRefused(INVALID) for the first thing wrong with it."""
-    return tuple(dict.fromkeys(part.name for part in _parse(template, field) if isinstance(part, Hole)))
+def validate(template: str, *, field: str = "template") -> None:
+    """Raise CommandRefused(INVALID) for the first thing wrong with a template: where it is, and what would be right."""
+    _parse(template, field)
 
 
 def render(template: str, values: Mapping[str, str]) -> str:
@@ -83,9 +82,8 @@ def source(template: str, *, field: str = "template") -> str:
         return template
     ready = library().get(reference.group(1))
     if ready is None:
-        niche = reference.group(1).partition("/")[0]
-        known = ", ".join(name for name in library() if name.startswith(f"{niche}/"))
-        raise _wrong(field, f"there is no ready template {reference.group(1)!r}; of this niche there are {known}")
+        known = ", ".join(library())
+        raise _wrong(field, f"the library has no template {reference.group(1)[:40]!r}; it has {known}")
     return ready
 
 
