@@ -361,7 +361,7 @@ class SimulationSection(Section):
 
     scenario: Name = "quiet-day"
     seed: Annotated[int, Field(ge=0)] = 7
-    speed: Annotated[float, Field(gt=0, le=10_000)] = 1.0
+    speed: Annotated[float, Field(gt=0, le=10_000)] = 60.0
 
 
 class LoggingSection(Section):
