@@ -104,13 +104,14 @@ _MINORS = (
         rf"(?<!\d ){_TEEN} (?:years?|yrs?|yr) old{_NO_PERSON}",
         rf"{_WHO} {_JUST}{_UNDER} (?:years?|yrs?|yr) old",
         rf"(?<!\d ){_TEEN} ?(?:yo|y o)",
-        rf"my age is {_UNDER}",
+        rf"my age is {_UNDER}|sweet (?:16|sixteen)(?! bit)",
+        rf"(?:sister|brother|daughter|son|niece|nephew) is {_UNDER}\b[^.]{{0,40}}\b{_SEXUAL}",
         rf"(?:i|she|he) (?:am|m|is|s) {_JUST}{_TEEN}{_NO_AGE}",
         rf"(?:i|she|he) (?:just |only )?turned {_TEEN}{_NO_AGE}",
         rf"looks? like (?:i m |i am |she s |she is |a )?{_TEEN}{_NO_AGE}",
         "pretend (?:to be|i m|i am|you re|she s|that i m|that you "
         rf"re) (?:a |an |only )?(?:{_TEEN}|{_CHILD}|under ?age)",
-        spare=rf"{_THING}|since (?:i|he|she|we)|when we|if|nobody who|anyone who",
+        spare=rf"{_THING}|it s|this|since (?:i|he|she|we)|when we|if|nobody who|anyone who",
     ),
     row(
         Category.MINORS,
@@ -150,8 +151,8 @@ _MINORS = (
         "says that somebody is under 18",
         "ich ist madchen maedchen schulerin schuelerin",
         rf"ich bin (?:erst |gerade |noch |nur |gerade mal )?{_JAHRE} (?:jahre? alt|jae?hrig)",
-        "ich bin (?:erst |gerade mal |noch )(?:1[1-7]|vierzehn|"
-        rf"fue?nfzehn|sechzehn|siebzehn){_NO_AGE}(?! (?:minuten|jahre in))",
+        "ich bin (?:erst |gerade mal |noch )?(?:1[1-7]|vierzehn|"
+        rf"fue?nfzehn|sechzehn|siebzehn){_NO_AGE}(?! (?:minuten|stunden|tage|wochen|jahre|km|cm|kilo|prozent|mal|uhr))",
         rf"(?:sie|er) ist (?:erst |gerade )?{_JAHRE} (?:jahre? alt|jae?hrig)",
         rf"{_JAHRE} jae?hrige[rs]? (?:\w+ )?(?:mae?dchen|schue?lerin|junge)",
         r"ich bin (?:noch )?minderjae?hrig|ich bin (?:noch nicht|bald|fast|noch keine) (?:18|achtzehn)",
@@ -222,7 +223,7 @@ _FORCE = (
         "forced (?:sex|blowjobs?)",
         "force (?:her|you|him|myself on|yourself on) (?:\\w+ )?(?:strip|suck|fuck|have sex|you|her)",
         "force myself on (?:you|her|him)|force yourself on (?:me|her|him)",
-        "roofied?|roofies|chloroform(?:ed)?|drugged (?:her|him|you|girls?)",
+        "roofied?|roofies|chloroform(?:ed)?|drugged (?:her|him|you|girls?)|(?:was|were|got) drugged",
         "(?:drug|spike) (?:your|her|his|you|him) ?(?:drink)?",
         "(?:fuck(?:s|ed|ing)?|touch(?:es|ed|ing)?|film(?:s|ed|ing)?|"
         "us(?:e|ed|ing)) (?:you|her|him|me|them) (?:while|when) "
@@ -269,15 +270,18 @@ _SELF_HARM = (
     row(
         Category.SELF_HARM,
         "encourages self-harm",
-        "yourself killyourself kys your self die dead suicide bleach pills jump without miss care",
+        "yourself killyourself kys your self end die dead suicide bleach pills jump without miss care",
         "kill your ?self|killyourself|kys|hang your ?self|cut your ?self(?! (?:some|a|short|off))|hurt your ?self",
         "(?:slit|cut) your (?:wrists?|veins|throat)|end your (?:own )?life|take your own life",
-        "go (?:and )?die(?! (?:for|of|hard|laughing))",
+        "go (?:and )?die(?! (?:for|of|hard|laughing))|you deserve to die(?! (?:for|of))",
+        "(?:just|go) end it all|end it all (?:nobody|no one)",
         "you should (?:just )?(?:die|be dead|not be alive|commit suicide)(?! (?:for|of|laughing))",
         "commit suicide|drink bleach|(?:swallow|take) (?:all|the whole bottle of) (?:the|your|those|of your) pills",
-        "jump off (?:a|the) (?:bridge|roof|building|cliff|balcony)|jump in front of (?:a|the) (?:train|car|bus)",
-        "(?:world|everyone|everybody|we|they) (?:would|will|ll|d|is|are|re) (?:be )?better (?:off )?without you",
-        "(?:no one|nobody) (?:would|will|ll) (?:ever )?(?:miss you|care if you (?:die|died))",
+        "jump off (?:a|the) (?:bridge|roof|building|cliff|balcony)(?! with)",
+        "jump in front of (?:a|the) (?:train|car|bus)",
+        "(?:world|everyone|everybody|we|they) (?:would|will|ll|d) be better (?:off )?without you",
+        "(?:world|everyone|everybody|we|they) (?:is|are|s|re) better off without you",
+        "(?:no one|nobody) (?:would|will|ll) (?:ever )?(?:miss you(?! (?:more|like|as))|care if you (?:die|died))",
         spare="don t|do not|never|not|not to|didn t|if you|without|careful|thinking about|thoughts about",
     ),
     row(
@@ -316,7 +320,7 @@ _SELF_HARM = (
 # ── threats ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 _WILL = "(?:i|we) (?:will|ll|am going to|m going to|are going to|re going to|m about to|swear i ll|want to)"
-_YOURS = "(?:nudes?|pics|photos|pictures|videos?|secrets?|chats?|messages|face|name)"
+_YOURS = "(?:nudes?|pics|photos|pictures|videos?(?! requests?)|secrets?|chats?|messages|face|name)"
 _TELL = "(?:leak|post|publish|expose|release|send|share|show|tell)"
 _THREATS = (
     row(
@@ -333,9 +337,11 @@ _THREATS = (
         rf"{_WILL} shoot (?:you|him|her)(?= \.|$| (?:dead|down|in the|and|if|unless))",
         f"{_WILL} (?:find|come for|hunt) you(?: down)? and (?:\\w+ "
         ")?(?:kill|hurt|beat|end|destroy|make you (?:pay|suffer))",
-        f"{_WILL} {_TELL} (?:all )?your {_YOURS}[^.]{{0,40}}(?:unless|if you|to your|everywhere|online|or else)",
+        f"{_WILL} {_TELL} (?:all )?your {_YOURS}[^.]{{0,40}}(?:unless|if you (?:don "
+        "t|do not|ever|leave|tell|block)|to your|everywhere|online|or else)",
         f"(?:pay|send)(?: me)?[^.]{{0,30}}\\bor (?:else )?i (?:ll|will) {_TELL}",
-        "i know where you (?:live|sleep)|watch your back|you (?:re|are) a dead (?:man|woman|girl|guy)",
+        "i know where you (?:live|sleep)(?! (?:best|well))|watch your back(?! (?:squat|form|posture))",
+        "you (?:re|are) a dead (?:man|woman|girl|guy)",
         spare="never|not",
     ),
     row(
@@ -369,7 +375,8 @@ _THREATS = (
         "ich (?:werde|will) (?:dich|euch|sie|ihn) "
         "(?:toe?ten|umbringen|verprue?geln|erschiessen|abstechen|schlagen|erwue?rgen|verbrennen|fertigmachen)",
         "ich (?:bringe?|mache?|steche?|schlage?) (?:dich|euch) (?:um(?! den)|kalt|ab|tot)|ich toe?te dich",
-        "ich weiss wo du (?:wohnst|schlae?fst)|du bist (?:so gut wie )?tot|du wirst (?:sterben|das bereuen)(?! vor)",
+        "ich weiss wo du (?:wohnst|schlae?fst)|du bist (?:so gut wie )?tot(?! mue?de)",
+        "du wirst (?:sterben|das bereuen)(?! vor)",
         spare="nie|niemals|nicht",
     ),
 )
@@ -411,7 +418,8 @@ _PAYMENT = (
         "bankuberweisung bankueberweisung pay paypa iban sepa",
         "cash ?app|cashtag|pay pal (?:me|is|com|account|link|accepted|and|or)",
         "(?:on|via|by|with|my|through|use|have|per|par|por) pay pal",
-        "(?:via|on|by|with|my|through|to|use|me|have|per|accept) zelle|zelle (?:me|is|works|payment)|western union",
+        "(?:via|on|by|with|my|through|to|use|me|have|per|por|con|mit|par|accept) zelle",
+        "zelle (?:me|is|works|payment)|western union",
         "moneygram|pay ?safe ?card|(?:bank|wire) transfer|virements? (?:bancaires?|sur mon)|transferencia bancaria",
         "bankue?berweisung|iban",
     ),
@@ -430,7 +438,7 @@ _PAYMENT = (
         "(?:pay|paying|payment|payments|tip|buy|money|cheaper|"
         rf"settle)\b[^.]{{0,40}}\b(?:outside|off|away from) (?:of )?{_HERE}",
         r"(?:pay|tip) (?:me )?(?:outside|off ?site|under the table)|pay me (?:directly|privately|in cash|in person)",
-        r"(?:bank details|bank account|account number|routing number) (?:is|are)|off (?:the )?platform payments?",
+        r"(?:bank details|account number|routing number) (?:is|are)|off (?:the )?platform payments?",
         "(?:send|transfer|wire) (?:it |the money |money |cash "
         ")?(?:directly |straight )?to my (?:account|bank|wallet|card)",
         spare="don t|do not|never|not to|scam",
@@ -458,11 +466,13 @@ _PAYMENT = (
     row(
         Category.PAYMENT,
         _OUT,
-        "ausserhalb vorbei direkt privat uberweise ueberweise uberweis ueberweis uberweisen ueberweisen geld neben",
+        "ausserhalb vorbei direkt privat uberweise ueberweise uberweis "
+        "ueberweis uberweisen ueberweisen uberweisung ueberweisung geld neben",
         r"(?:be)?zahle?n?\b[^.]{0,30}\b(?<!nie )(?<!niemals )(?:ausserhalb|"
         "neben der plattform|an onlyfans vorbei|direkt an mich|privat)",
         r"ausserhalb (?:der plattform|von onlyfans|der seite)\b[^.]{0,25}\b(?:zahl|bezahl|billig|gue?nstig)\w*",
-        r"ue?berweise?n? (?:mir|es|das geld)|schicke? (?:mir )?das geld (?:direkt|auf mein konto)",
+        "ue?berweise?n? (?:mir|es|das geld)|ue?berweisung (?:an|auf) mein",
+        "schicke? (?:mir )?das geld (?:direkt|auf mein konto)",
         spare="nie|niemals|nicht",
     ),
 )

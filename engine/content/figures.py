@@ -98,9 +98,9 @@ FIGURES = (
         "holds an e-mail address",
         _MAIL,
         re.compile(
-            r"(?<![\w.+-])[\w.+-]{1,64} ?(?:@|[(\[] ?(?:at|@|arobase|arroba) ?[)\]]) ?[\w-]{2,63} ?"
+            r"[\w.+-] ?(?:@|[(\[] ?(?:at|@|arobase|arroba) ?[)\]]) ?[\w-]{2,63} ?"
             r"(?:\.|[(\[] ?(?:dot|point|punto|punkt) ?[)\]]|\b(?:dot|point|punto|punkt)\b) ?[a-z]{2,24}"
-            r"|(?<![\w.+-])[\w.+-]{1,64} (?:at|arobase|arroba) [\w-]{2,63} (?:dot|point|punto|punkt) [a-z]{2,24}\b"
+            r"|\w (?:at|arobase|arroba) [\w-]{2,63} (?:dot|point|punto|punkt) [a-z]{2,24}\b"
             r"|\b(?:at|arobase|arroba) (?:gmail|hotmail|outlook|yahoo|proton|protonmail|icloud|gmx|web)\b ?\.?"
         ),
     ),
@@ -109,14 +109,22 @@ FIGURES = (
         "holds a telephone number",
         _SOME_DIGITS,
         re.compile(
-            r"(?<![\w.])(?:\+|00)\d{1,3}[ .()/-]{0,3}\d(?:[ .()/-]{0,2}\d){6,12}(?!\d)"
+            r"(?=[\d+(])(?:(?<![\w.])(?:\+|00)\d{1,3}[ .()/-]{0,3}\d(?:[ .()/-]{0,2}\d){6,12}(?!\d)"
             r"|(?<![\w$.,/-])(?:1[ .-])?\(?[2-9]\d{2}\)?[ .-]{1,2}\d{3}[ .-]\d{4}(?!\d)"
             r"|(?<![\w$.,/-])[2-9]\d{9}(?!\d)"
             r"|(?<![\w$.,/-])0[1-9](?:[ .-]?\d{2}){4}(?!\d)"
             r"|(?<![\w$.,/-])[679]\d{2}(?:[ .-]?\d{3}){2}(?![ .,]?\d)"
             r"|(?<![\w$.,/-])[679]\d{2}(?:[ .-]\d{2}){3}(?![ .,]?\d)"
-            r"|(?<![\w$.,/-])0\d{2,4}[ /-]{1,3}\d{5,9}(?!\d)|(?<![\w$.,/-])01[567]\d[ /-]?\d{7,8}(?!\d)"
-            r"|\b(?:call|text|whatsapp|phone|number|tel|telefono?|numero|appelle|llama\w*|ruf|nummer|handy)\b"
+            r"|(?<![\w$.,/-])0\d{2,4}[ /-]{1,3}\d{5,9}(?!\d)|(?<![\w$.,/-])01[567]\d[ /-]?\d{7,8}(?!\d))"
+        ),
+        is_phone,
+    ),
+    Figure(
+        Category.DOXXING,
+        "holds a telephone number",
+        _SOME_DIGITS,
+        re.compile(
+            r"\b(?:call|text|whatsapp|phone|number|tel|telefono?|numero|appelle|llama\w*|ruf|nummer|handy)\b"
             r"[^\d.!?]{0,20}\d(?:[ .()/-]{0,2}\d){6,12}(?!\d)"
         ),
         is_phone,
@@ -133,8 +141,8 @@ FIGURES = (
         "holds an identity number",
         _SOME_DIGITS,
         re.compile(
-            r"(?<![\d-])(?!000|666|9)\d{3}[- ]\d{2}[- ]\d{4}(?![\d-])"
-            r"|(?<!\d)[12] ?\d{2} ?(?:0[1-9]|1[0-2]) ?(?:\d{2}|2[ab]) ?\d{3} ?\d{3} ?\d{2}(?!\d)"
+            r"(?=\d)(?:(?<![\d-])(?!000|666|9)\d{3}[- ]\d{2}[- ]\d{4}(?![\d-])"
+            r"|(?<!\d)[12] ?\d{2} ?(?:0[1-9]|1[0-2]) ?(?:\d{2}|2[ab]) ?\d{3} ?\d{3} ?\d{2}(?!\d))"
         ),
     ),
     Figure(
@@ -158,10 +166,17 @@ FIGURES = (
         "holds a street address",
         _DIGIT,
         re.compile(
-            rf"(?<![\w$.,:])\d{{1,5}}[a-z]?,? (?:{_NAME} ){{1,3}}{_STREET}\b"
+            rf"(?=\d)(?:(?<![\w$.,:])\d{{1,5}}[a-z]?,? (?:{_NAME} ){{1,3}}{_STREET}\b"
             r"|(?<![\w$.,:])\d{1,4}(?: bis| ter)?,? (?:rue|avenue|boulevard|allee|chemin|impasse|quai) "
-            r"(?:(?:de|du|des) (?:la |l')?|d'|l')?[a-z]{3,}"
-            r"|\b(?:calle|avenida|avda|paseo|carrer) (?!a |en |con |y |hoy )(?:[a-z]+ ){0,3}[a-z]+,? ?(?:n[o.]{1,2} ?)?"
+            r"(?:(?:de|du|des) (?:la |l')?|d'|l')?[a-z]{3,})"
+        ),
+    ),
+    Figure(
+        Category.DOXXING,
+        "holds a street address",
+        _DIGIT,
+        re.compile(
+            r"\b(?:calle|avenida|avda|paseo|carrer) (?!a |en |con |y |hoy )(?:[a-z]+ ){0,3}[a-z]+,? ?(?:n[o.]{1,2} ?)?"
             r"\d{1,4}(?![\d%]|[.,:]\d)"
             rf"|\b[a-z-]{{2,40}}(?:strasse|strase|str\.|gasse|allee) \d{{1,4}} ?[a-z]?\b{_UNIT}"
             r"|\bp\.? ?o\.? box \d+"

@@ -26,6 +26,9 @@ BLOCKED = {
         I'm a minor but so what
         she's still in high school
         I turn 18 next month
+        sweet sixteen and ready
+        my little sister is 15 and naked
+        17 y/o babe
         when I was 14 I was already so horny
         j'ai 15 ans et je suis à toi
         je suis mineure mais chut
@@ -37,6 +40,7 @@ BLOCKED = {
         chica de 14 años
         colegialas desnudas
         ich bin erst 15
+        Ich bin 17, schreib mir
         ich bin 16 Jahre alt
         ich bin noch minderjährig
         ein 14-jähriges Mädchen
@@ -50,6 +54,7 @@ BLOCKED = {
         I filmed her without her consent
         he took her against her will
         I put roofies in her glass
+        she was drugged
         I fucked her while she was asleep
         hidden camera in the girlfriend's shower, hidden cam of my roommate
         force myself on you
@@ -75,6 +80,8 @@ BLOCKED = {
         nobody would miss you
         jump off a bridge
         drink bleach
+        you deserve to die
+        just end it all
         suicide-toi
         va te pendre
         tu devrais mourir
@@ -174,9 +181,11 @@ BLOCKED = {
         págame por fuera
         hazme una transferencia
         paga por Bizum
+        pagos por Zelle
         fuera de la plataforma es más barato
         bezahl mich außerhalb der Plattform
         überweise mir das Geld
+        Überweisung an mein Konto
         zahl direkt an mich
     """,
 }
@@ -366,6 +375,20 @@ HARMLESS = """
     v2.0 is out
     6.12.2026
     the 5th of May
+    it's 10 years old, this sweater
+    du bist tot müde
+    my bank account is crying
+    I'll send your pics if you tip
+    I will post your video request online tonight
+    watch your back squat form
+    nobody will miss you more than me
+    I know where you sleep best: next to me
+    jump off the bridge with me, bungee!
+    we are better without you saying sorry
+    you're going to die when you see this
+    12 hot new looks on the road
+    back to school outfits
+    my 3 year old laptop died
 """
 
 CRISES = """
