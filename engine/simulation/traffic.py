@@ -195,7 +195,7 @@ class Traffic:
             id=JobId(job_id),
             queue=self._queue,
             payload=orjson.dumps(payload),
-            priority=Priority.LOW,
+            priority=Priority.HIGH if "task" in payload else Priority.NORMAL,
             ready_at=now,
             max_attempts=_ATTEMPTS,
         )

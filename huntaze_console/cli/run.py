@@ -14,6 +14,7 @@ from huntaze_console.cli.flags import DIRECTORY, FILE, Where, about, running, si
 from huntaze_console.cli.paper import Tone, say, say_json
 from huntaze_console.options import ConsoleOptions, DaemonOptions
 
+_DEMO_SCENARIO = "azure-outage"
 _TONES = {"ok": Tone.GOOD, "warn": Tone.WARN, "fail": Tone.BAD}
 
 
@@ -32,10 +33,13 @@ def open_console(*, state_dir: Path | None, config: Path | None) -> None:
 def demo(*, state_dir: Path | None, config: Path | None, **flags: Any) -> None:
     """Open the console over a live simulated world: nothing real is read, called or spent.
 
-    The demo keeps its own state directory, huntaze-demo beside the usual one.
+    The demo keeps its own state directory, huntaze-demo beside the usual one. Unless --scenario or --trace says
+    otherwise, Azure has an outage soon after the start, so that there is something to see.
     """
     from huntaze_console.console import run
 
+    if flags["scenario"] is None and flags["trace"] is None:
+        flags["scenario"] = _DEMO_SCENARIO
     place = where(state_dir, config, demo=True)
     options = ConsoleOptions(
         settings=place.source(simulated=True), state_dir=place.state_dir, simulation=simulation(**flags)
