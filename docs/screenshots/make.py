@@ -1,0 +1,64 @@
+"""Makes the pictures of the documentation: `.venv/bin/python docs/screenshots/make.py`.
+
+A real daemon over a seeded simulated world, and the console attached to it; nothing in the pictures is drawn by hand.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from engine.kernel.secret import Secret
+from engine.storage.directory import StateDirectory
+from screens.app import ConsoleApp
+from screens.sources.remote import RemoteSource
+
+HERE = Path(__file__).parent
+SIZE = (120, 40)
+FLAGS = ("--scenario", "azure-outage", "--seed", "7", "--speed", "60")
+SECONDS = 19  # real ones: about nineteen virtual minutes, when Azure comes back badly
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        state = StateDirectory(Path(folder))
+        command = [sys.executable, "-m", "huntaze_console", "daemon", "--simulate", "--port", "0", *FLAGS]
+        with subprocess.Popen([*command, "--state-dir", folder], stdout=subprocess.PIPE) as daemon:  # noqa: S603
+            assert daemon.stdout is not None  # noqa: S101 - asked for a line above
+            daemon.stdout.readline()
+            try:
+                asyncio.run(_take(state))
+            finally:
+                daemon.send_signal(signal.SIGTERM)
+
+
+async def _take(state: StateDirectory) -> None:
+    token = Secret(state.token_path.read_text().strip())
+    source = RemoteSource("http://localhost", token, chance=random.Random(7), socket=state.socket_path)  # noqa: S311
+    source.start()
+    app = ConsoleApp(source)
+    async with app.run_test(size=SIZE) as pilot:
+        await pilot.pause(SECONDS)
+        _save("overview", app)
+        await pilot.press("c", *"spring", *["tab"] * 5)
+        await pilot.press(*(("space" if letter == " " else letter) for letter in "say hello to the fan"))
+        await pilot.pause(3)
+        _save("campaign", app)
+    source.close()
+
+
+def _save(name: str, app: ConsoleApp) -> None:
+    """As Textual exports it, without the fonts it would load from elsewhere."""
+    picture = re.sub(r"@font-face \{.*?\}\n?", "", app.export_screenshot(title="huntaze"), flags=re.DOTALL)
+    kept = picture.replace("<svg ", '<svg xml:space="preserve" ', 1)  # else some viewers drop leading blanks
+    (HERE / f"{name}.svg").write_text(re.sub(r"[ \t]+$", "", kept, flags=re.MULTILINE))
+
+
+if __name__ == "__main__":
+    main()
