@@ -33,13 +33,3 @@ class FileRecord:
 
     def close(self) -> None:
         self._file.close()
-
-
-class NoRecord:
-    """A world nobody checks."""
-
-    def add(self, **fields: Any) -> None:
-        del fields
-
-    def close(self) -> None:
-        pass

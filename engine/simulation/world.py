@@ -26,11 +26,12 @@ from engine.simulation.faults import FaultPlan
 from engine.simulation.options import WorldOptions as WorldOptions
 from engine.simulation.pace import Pacer
 from engine.simulation.platform import Platform
-from engine.simulation.record import FileRecord, NoRecord, Record
+from engine.simulation.record import FileRecord, Record
 from engine.simulation.scenario import load_scenario
 from engine.simulation.stage import Stage
 
 _PAGE_NAME = "clock.page"
+_RECORD_NAME = "record.jsonl"
 _LARGEST_REQUEST = 64 * 1024 * 1024  # bytes
 _FAREWELL = 0.5  # real seconds that open requests have to end
 _PARENT_CHECK = 0.2  # real seconds
@@ -49,7 +50,8 @@ async def _live(options: WorldOptions) -> None:
         before = past.recall(state, options.start)
         page = ClockPage.create((state / _PAGE_NAME).resolve(), start=before.reached, speed=options.speed)
         stack.callback(page.close)
-        record: Record = FileRecord(options.record) if options.record else NoRecord()
+        path = (options.record or state / _RECORD_NAME).resolve()
+        record: Record = FileRecord(path)
         stack.callback(record.close)
         started = Instant(before.epoch)
         stage = Stage(
@@ -68,7 +70,7 @@ async def _live(options: WorldOptions) -> None:
         await web.SockSite(runner, listener).start()
         past.remember(state, started, page)
         stop = _told_to_stop(options.parent_pid)
-        _announce(listener.getsockname()[1], page.path)
+        _announce(listener.getsockname()[1], page.path, path)
         await _until(stop, options.parent_pid, pacer, lambda: past.remember(state, started, page))
 
 
@@ -90,9 +92,9 @@ def _listen(port: int) -> socket.socket:
     return listener
 
 
-def _announce(port: int, page: Path) -> None:
+def _announce(port: int, page: Path, record: Path) -> None:
     """The one line a parent waits for."""
-    ready = {"url": f"http://127.0.0.1:{port}", "page": str(page)}
+    ready = {"url": f"http://127.0.0.1:{port}", "page": str(page), "record": str(record)}
     sys.stdout.write(orjson.dumps(ready).decode() + "\n")
     sys.stdout.flush()
 
