@@ -14,6 +14,7 @@ from engine.storage import Database, Reader, Tx
 from engine.surface.queries import ListSuppressed, Page, SuppressionRow
 
 OPTED_OUT = "opted out"
+_NO_READING: tuple[int, PlatformError | None] = (0, None)
 
 
 def suppress(tx: Tx, account_id: str, fan_id: str, reason: str, now: int) -> None:
@@ -63,8 +64,8 @@ class _Known:
 class FanBook:
     """The platform's fans, each account's read again when the last reading is too old.
 
-    One reading at a time an account: those who come meanwhile share it. `run` reads the accounts in use again before
-    their time is up, so that a send rarely waits for it.
+    One reading at a time an account: those who come meanwhile share it, and its failure too. `run` reads the accounts
+    in use again before their time is up, so that a send rarely waits for it.
     """
 
     def __init__(self, platform: Platform, database: Database, clock: Clock) -> None:
@@ -74,6 +75,7 @@ class FanBook:
         self._known: dict[str, _Known] = {}
         self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._asked: dict[str, int] = {}  # account to when a send last wanted to know
+        self._failures: dict[str, tuple[int, PlatformError | None]] = {}  # account to readings ended, and the last's
 
     async def run(self, stop: asyncio.Event, *, max_age: int) -> None:
         """Keep the accounts in use younger than `max_age` nanoseconds, until `stop` is set."""
@@ -88,13 +90,23 @@ class FanBook:
 
     async def fans(self, account_id: str, *, max_age: int) -> dict[str, Fan]:
         """All fans of the account by id, as read at most `max_age` nanoseconds ago. Raises PlatformError."""
+        before, _ = self._failures.get(account_id, _NO_READING)
         async with self._turns[account_id]:
             known = self._known.get(account_id)
             now = self._clock.now()
-            if known is None or known.read_at + max_age <= now:
+            if known is not None and known.read_at + max_age > now:
+                return known.fans
+            ended, failure = self._failures.get(account_id, _NO_READING)
+            if failure is not None and ended > before:
+                raise PlatformError(failure.message, status=failure.status, remedy=failure.remedy) from failure
+            try:
                 found = {fan.fan_id: fan async for fan in self._platform.fans(account_id)}
-                known = self._known[account_id] = _Known(found, now)
-            return known.fans
+            except PlatformError as error:
+                self._failures[account_id] = ended + 1, error
+                raise
+            self._failures[account_id] = ended + 1, None
+            self._known[account_id] = _Known(found, now)
+            return found
 
     async def objection(self, account_id: str, fan_id: str, *, max_age: int) -> str:
         """Why the fan must not be messaged by what is known now, or empty. Raises PlatformError when unsure."""

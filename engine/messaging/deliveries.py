@@ -102,7 +102,9 @@ def move_all(
         ).rowcount
         if count:
             tx.emit(
-                DeliveriesMoved(at=now, campaign_id=campaign_id, before=str(before), after=str(after), count=count, reason=reason)
+                DeliveriesMoved(
+                    at=now, campaign_id=campaign_id, before=str(before), after=str(after), count=count, reason=reason
+                )
             )
         total += count
     return total

@@ -32,11 +32,11 @@ class Campaigns(Protocol):
     """What sending needs to know of campaigns, and tells them."""
 
     def ruling(self, tx: Tx, campaign_id: str) -> Ruling:
-        """Whether a campaign's messages may go out: GO, WAIT or DROP."""
+        """Whether a campaign's messages may go out: GO, WAIT, or SKIP when it is over."""
         ...
 
     def progressed(self, tx: Tx, campaign_id: str, now: int) -> None:
-        """A delivery of it took a final state."""
+        """A delivery of it took a final state, or was found in one."""
         ...
 
 

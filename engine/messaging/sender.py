@@ -11,13 +11,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+import itertools
+import logging
+from collections.abc import Callable, Sequence
 
 import orjson
 
 from engine.events import AccountPaused, AccountResumed, Recorded, SendingHalted, SendingResumed
-from engine.kernel.clock import Clock
-from engine.kernel.errors import PlatformError
+from engine.kernel.clock import Clock, sleep
+from engine.kernel.errors import CommandRefused, CommitUnknown, PlatformError
 from engine.kernel.values import SECOND, JobId, Random, new_id
 from engine.limiter import LimitStore, Refusal
 from engine.messaging import consent, deliveries, switch
@@ -36,13 +38,16 @@ from engine.messaging.platform import (
 )
 from engine.messaging.recheck import Campaigns, Ruling, Screen, Verdict, recheck
 from engine.messaging.settings import SendingSettings
-from engine.queue import JobStore, Lease, LeaseLost, NewJob, Priority
-from engine.queue.worker import Defer, Retry, Settled
+from engine.queue import JobConflict, JobStore, Lease, LeaseLost, NewJob, Priority
+from engine.queue.worker import Defer, Settled
 from engine.queue.worker import Outcome as JobOutcome
 from engine.storage import Database, Tx
 
+_log = logging.getLogger(__name__)
+
 QUEUE = "huntaze-rate-limiter-queue"
 
+_UNAUTHORISED = (401, 403)
 _INTERRUPTED = "the engine stopped in the middle of the send"
 _WAIT_AGAIN = 5 * SECOND  # nanoseconds until a job that has to wait for a person is looked at again
 
@@ -176,12 +181,12 @@ class Sender:
             )
             admission = await self._limiter.reserve(lease.lane, slot_id)
         except PlatformError as error:
-            return Retry(f"cannot ask the platform who opted out: {error.message}")
+            return await self._unsure(lease, error)
         finally:
             self._source.placed(lease)
         if isinstance(admission, Refusal):
             return Defer(admission.retry_at or self._clock.now() + SECOND)
-        ruling, delivery = await self._intend(lease, delivery_id, objection)
+        ruling, delivery = await self._intend(lease, delivery_id, objection, slot_id)
         if ruling.verdict is Verdict.GO:
             await self._send(lease, delivery, slot_id)
         else:
@@ -189,13 +194,26 @@ class Sender:
         self._jobs.bell(QUEUE).ring()
         return Settled()
 
+    async def _unsure(self, lease: Lease, error: PlatformError) -> JobOutcome:
+        """The platform does not say who opted out: nothing of the account goes out for now, and no try is used up."""
+        again = self._clock.now() + _WAIT_AGAIN
+        self._source.quieten(lease.lane, again)
+        if error.status in _UNAUTHORISED:
+            reason = f"the platform answered {error.status}: check the account's token"
+            await self._database.write(lambda tx: switch.pause_account(tx, lease.lane, reason, self._clock.now()))
+        _log.warning("%s waits: cannot ask the platform who opted out: %s", lease.lane, error.message)
+        return Defer(again)
+
     async def _fan_of(self, delivery_id: str) -> str:
         async with self._database.reader() as reader:
             row = await reader.row("SELECT fan_id FROM deliveries WHERE delivery_id = ?", (delivery_id,))
         return row["fan_id"] if row else ""
 
-    async def _intend(self, lease: Lease, delivery_id: str, objection: str) -> tuple[Ruling, Delivery]:
-        """One transaction: look once more at everything, and if nothing speaks against it, the intent is on disk."""
+    async def _intend(self, lease: Lease, delivery_id: str, objection: str, slot_id: str) -> tuple[Ruling, Delivery]:
+        """One transaction: look once more at everything, and if nothing speaks against it, the intent is on disk.
+
+        Whatever keeps it from being told so, nothing has left: the slot is given back, and so is a committed intent.
+        """
 
         def intend(tx: Tx) -> tuple[Ruling, Delivery]:
             now = self._clock.now()
@@ -211,10 +229,24 @@ class Sender:
                 self._jobs.complete(tx, lease)
             if ruling.verdict is Verdict.SKIP:
                 deliveries.move(tx, delivery, DeliveryState.SKIPPED, now=now, reason=ruling.reason)
+            if ruling.verdict in (Verdict.SKIP, Verdict.DROP):
                 self._campaigns.progressed(tx, delivery.campaign_id, now)
             return ruling, deliveries.get(tx, delivery_id)
 
-        return await self._database.write(intend)
+        intent = self._database.submit(intend)
+        try:
+            return await asyncio.shield(intent)
+        except BaseException:
+            await asyncio.shield(self._take_back(lease, intent, slot_id))
+            raise
+
+    async def _take_back(self, lease: Lease, intent: asyncio.Future[tuple[Ruling, Delivery]], slot_id: str) -> None:
+        await asyncio.wait((intent,))
+        ruling, delivery = (Ruling(Verdict.DROP), None) if intent.exception() else intent.result()
+        if ruling.verdict is Verdict.GO and delivery is not None:
+            await self._settle(lease, delivery, slot_id, NotSent(_INTERRUPTED))
+        else:
+            await self._limiter.release(lease.lane, slot_id)
 
     async def _send(self, lease: Lease, delivery: Delivery, slot_id: str) -> None:
         message = Outgoing(
@@ -223,19 +255,40 @@ class Sender:
         try:
             outcome = await self._platform.send(message)
         except asyncio.CancelledError:
-            await self._settle(lease, delivery, slot_id, Uncertain(_INTERRUPTED))
+            await asyncio.shield(self._settle(lease, delivery, slot_id, Uncertain(_INTERRUPTED)))
             raise
-        await self._settle(lease, delivery, slot_id, outcome)
+        except Exception as error:  # an adapter's defect: it may have left all the same
+            broke = Uncertain(f"the send broke: {type(error).__name__}", timed_out=True)
+            await asyncio.shield(self._settle(lease, delivery, slot_id, broke))
+            raise
+        await asyncio.shield(self._settle(lease, delivery, slot_id, outcome))
 
     async def _settle(self, lease: Lease, delivery: Delivery, slot_id: str, outcome: Outcome) -> None:
-        if isinstance(outcome, NotSent):
-            await self._limiter.release(delivery.account_id, slot_id)
-        else:
-            timed_out = isinstance(outcome, Uncertain) and outcome.timed_out
-            await self._limiter.complete(delivery.account_id, slot_id, timed_out=timed_out)
         if isinstance(outcome, Throttled):
             self._source.quieten(delivery.account_id, self._clock.now() + outcome.retry_after)
-        await self._database.write(lambda tx: self._write_outcome(tx, lease, delivery, outcome))
+        try:
+            if isinstance(outcome, NotSent):
+                await self._limiter.release(delivery.account_id, slot_id)
+            else:
+                timed_out = isinstance(outcome, Uncertain) and outcome.timed_out
+                await self._limiter.complete(delivery.account_id, slot_id, timed_out=timed_out)
+        finally:  # the limiter that cannot write holds the slot longer; the outcome must be written all the same
+            await self._record(lease, delivery, outcome)
+
+    async def _record(self, lease: Lease, delivery: Delivery, outcome: Outcome) -> None:
+        """Write what became of the send, however often the commit fails: nobody could find it out again."""
+        for attempt in itertools.count(1):
+            try:
+                await self._database.write(lambda tx: self._write_outcome(tx, lease, delivery, outcome))
+            except CommitUnknown as error:
+                _log.warning("the outcome of %s is written again: %s", delivery.delivery_id, error)
+                await sleep(self._clock, self.settings.backoff.wait(attempt, self._chance))
+            except CommandRefused:
+                if attempt == 1:
+                    raise
+                return  # the commit that seemed to fail stood
+            else:
+                return
 
     def _write_outcome(self, tx: Tx, lease: Lease, delivery: Delivery, outcome: Outcome) -> None:
         now = self._clock.now()
@@ -252,7 +305,7 @@ class Sender:
             case Unauthorised(reason):
                 switch.pause_account(tx, delivery.account_id, reason, now)
                 deliveries.move(tx, delivery, DeliveryState.QUEUED, now=now, reason=reason)
-                self._jobs.defer(tx, lease, now)
+                self._hand_back(tx, lease, delivery, now, lambda: self._jobs.defer(tx, lease, now))
             case NotSent(reason) | Uncertain(reason):
                 self._try_again(tx, lease, delivery, now, reason)
             case Throttled(retry_after):
@@ -277,6 +330,14 @@ class Sender:
 
     def _try_again(self, tx: Tx, lease: Lease, delivery: Delivery, now: int, reason: str, *, at_least: int = 0) -> None:
         deliveries.move(tx, delivery, DeliveryState.QUEUED, now=now, reason=reason)
-        wait = self.settings.backoff.wait(lease.attempt, self._chance, at_least=at_least)
-        with contextlib.suppress(LeaseLost):
-            self._jobs.retry(tx, lease, now + wait, reason)
+        again = now + self.settings.backoff.wait(lease.attempt, self._chance, at_least=at_least)
+        self._hand_back(tx, lease, delivery, now, lambda: self._jobs.retry(tx, lease, again, reason))
+
+    def _hand_back(self, tx: Tx, lease: Lease, delivery: Delivery, now: int, hand_back: Callable[[], None]) -> None:
+        """Give the job back; if the lease was lost, whoever had it since may have dropped it: put it once more."""
+        try:
+            hand_back()
+        except LeaseLost:
+            with contextlib.suppress(JobConflict):  # it is there, under figures from before a reload
+                job = send_job(delivery.delivery_id, delivery.account_id, delivery.campaign_id, now, self.settings)
+                self._jobs.put(tx, job, now)

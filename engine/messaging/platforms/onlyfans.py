@@ -7,6 +7,7 @@ have left is *uncertain*; a status line says the rest.
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Mapping
 from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
@@ -17,7 +18,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
 from engine.kernel.clock import Clock
 from engine.kernel.errors import PlatformError
-from engine.kernel.values import from_datetime, nanos
+from engine.kernel.values import DAY, from_datetime, nanos
 from engine.messaging.platform import (
     Fan,
     NotSent,
@@ -33,8 +34,10 @@ from engine.messaging.platform import (
 from engine.messaging.settings import PlatformSettings
 
 _BODY_LIMIT = 8 << 20  # bytes of one page
+_MOST_PAGES = 50_000  # of one reading; a platform that never comes to an end is broken
 _REASON_LENGTH = 200
-_OPTED_OUT = "opted_out"
+_OPTED_OUT = re.compile(r"\bopted[ _-]?out\b", re.IGNORECASE)
+_LONGEST_WAIT = DAY  # nanoseconds of a Retry-After that are believed
 _NOT_SET = "the platform's address is not set"
 _REMEDY = "Set ONLYFANS_API_URL to your gateway (docs/platform-contract.md)"
 
@@ -70,6 +73,15 @@ class _Message(BaseModel):
 class _Messages(BaseModel):
     messages: list[dict[str, Any]]
     next: str | None = None
+
+
+class _Problem(BaseModel):
+    """RFC 9457, as loosely as gateways write it."""
+
+    type: Any = ""
+    title: Any = ""
+    detail: Any = ""
+    code: Any = ""
 
 
 P = TypeVar("P", _Fans, _Messages)
@@ -112,8 +124,8 @@ class OnlyFans:
             return NotSent(f"no connection to the platform: {_short(error)}")
         except aiohttp.ConnectionTimeoutError:
             return NotSent("no connection to the platform within its time")
-        except aiohttp.InvalidURL:
-            return NotSent("the platform's address is not a URL")
+        except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError):
+            return NotSent("the platform's address is not a URL of HTTP")
         except TimeoutError:
             return Uncertain("no answer from the platform within its time", timed_out=True)
         except aiohttp.ClientError as error:
@@ -151,28 +163,33 @@ class OnlyFans:
             return Unauthorised(f"the platform answered {status}: check the account's token")
         if status >= 500 or status < 200 or 300 <= status < 400:
             return Uncertain(f"the platform answered {status}")
-        body = await _read(response)
+        try:
+            body = await _read(response)
+        except PlatformError as error:
+            body, whole = b"", error.message
+        else:
+            whole = ""
         if status < 300:
             taken = _parsed(_Taken, body)
-            return Sent(str(taken.id)) if taken else Uncertain("the platform took it but its answer names no id")
+            return Sent(str(taken.id)) if taken else Uncertain(whole or "the platform's answer names no id")
         return _refused(status, body)
 
     def _retry_after(self, headers: Mapping[str, str]) -> int:
         """Nanoseconds that Retry-After asks for, in seconds or as a date; 0 when it says nothing usable."""
         value = headers.get("Retry-After", "").strip()
         try:
-            return max(0, nanos(float(value)))
+            asked = nanos(float(value))
         except (ValueError, OverflowError):
-            pass
-        try:
-            return max(0, from_datetime(parsedate_to_datetime(value)) - self._clock.now())
-        except (ValueError, TypeError):
-            return 0
+            try:
+                asked = from_datetime(parsedate_to_datetime(value)) - self._clock.now()
+            except (ValueError, TypeError, OverflowError):
+                return 0
+        return min(max(0, asked), _LONGEST_WAIT)
 
     async def _pages(self, path: str, kind: type[P]) -> AsyncIterator[P]:
         cursor: str | None = None
         seen: set[str] = set()
-        while True:
+        for _ in range(_MOST_PAGES):
             page = _checked(kind, await self._get(path, cursor), path)
             yield page
             cursor = page.next
@@ -181,6 +198,7 @@ class OnlyFans:
             if cursor in seen:
                 raise PlatformError(f"the platform repeats the cursor {cursor[:40]!r} of {path}")
             seen.add(cursor)
+        raise PlatformError(f"the platform has no last page of {path}: {_MOST_PAGES:,} were read")
 
     async def _get(self, path: str, cursor: str | None) -> bytes:
         if not self._settings.url:
@@ -247,18 +265,15 @@ def _checked(kind: type[M], found: bytes | dict[str, Any], path: str) -> M:
 
 
 def _refused(status: int, body: bytes) -> Refused:
-    """A 4xx for this message: its reason from the problem document, if it is one."""
+    """A 4xx for this message: its reason from the problem document, if it is one.
 
-    class Problem(BaseModel):
-        type: str = ""
-        title: str = ""
-        detail: str = ""
-        code: str = ""
-
-    problem = _parsed(Problem, body) or Problem()
-    said = problem.detail or problem.title
-    reason = f"{status} {said}"[:_REASON_LENGTH].strip()
-    return Refused(reason, opted_out=_OPTED_OUT in (problem.code, problem.type.rsplit("/", 1)[-1].replace("-", "_")))
+    The contract fixes 422 for a fan who wants no messages, but no code for it: so any part of the document may say so.
+    """
+    problem = _parsed(_Problem, body) or _Problem()
+    parts = [part for part in (problem.detail, problem.title, problem.type, problem.code) if isinstance(part, str)]
+    said = next((part for part in parts[:2] if part), "")
+    opted_out = status == 422 and any(map(_OPTED_OUT.search, parts))
+    return Refused(f"{status} {said}"[:_REASON_LENGTH].strip(), opted_out=opted_out)
 
 
 def _short(error: BaseException) -> str:
