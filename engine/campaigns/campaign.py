@@ -93,8 +93,8 @@ def progressed(campaign: Campaign, open_states: Set[DeliveryState], now: int) ->
         return CampaignState.PAUSED
     if campaign.needs_approval and not moving:
         return CampaignState.AWAITING_APPROVAL
-    if not campaign.due(now):
-        return CampaignState.SCHEDULED
+    if campaign.state is CampaignState.SCHEDULED or not campaign.due(now):
+        return CampaignState.SCHEDULED  # the schedule starts it, and puts its jobs with that
     return CampaignState.RUNNING
 
 

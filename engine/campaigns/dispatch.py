@@ -88,7 +88,7 @@ class Dispatch:
 
     async def create(self, command: CreateCampaign) -> Done:
         """One delivery row a fan, and the campaign, in one transaction."""
-        digest = hashlib.sha256(orjson.dumps([command.draft, command.start])).hexdigest()
+        digest = _digest(command)
         if command.key and (answer := await self._database.write(lambda tx: _repeated(tx, command.key, digest))):
             return answer
         self._check(command.draft)
@@ -230,6 +230,8 @@ class Dispatch:
             store.set_starved(tx, campaign.campaign_id, starved=False)
             self._jobs.unpark(tx, campaign.campaign_id, now)
             self._jobs.unpark(tx, write_batch(campaign.campaign_id), now)
+            if campaign.due(now):  # texts approved while it was paused
+                self._queue_approved(tx, campaign.campaign_id, now)
             self._progress.progressed(tx, campaign.campaign_id, now)
             return _told(tx, command.campaign_id)
 
@@ -357,9 +359,12 @@ class Dispatch:
         return await self._database.write(settle)
 
     def _send_again(self, tx: Tx, delivery: Delivery, now: int, reason: str) -> None:
-        """Queue it once more; a campaign that had finished runs again for it."""
-        enqueue(tx, self._jobs, delivery, now, self._sending)
+        """Queue it once more; a campaign that had finished runs again for it, a cancelled one does not."""
         campaign = store.get(tx, delivery.campaign_id)
+        if campaign.state in (CampaignState.CANCELLED, CampaignState.FAILED):
+            message = f"campaign {campaign.campaign_id} is {campaign.state}: nothing more of it is sent"
+            raise CommandRefused(Refusal.CONFLICT, message, remedy="Settle it as sent or as failed")
+        enqueue(tx, self._jobs, delivery, now, self._sending)
         if campaign.state is CampaignState.FINISHED:
             self._move(tx, campaign, CampaignState.RUNNING, "engine", reason=reason)
 
@@ -369,6 +374,14 @@ class Dispatch:
         ).fetchall()
         for row in rows:
             enqueue(tx, self._jobs, deliveries.of_row(row), now, self._sending)
+
+
+def _digest(command: CreateCampaign) -> str:
+    """What the creation consists of, for its idempotency. Raises CommandRefused(INVALID) for what JSON cannot hold."""
+    try:
+        return hashlib.sha256(orjson.dumps([command.draft, command.start])).hexdigest()
+    except TypeError as error:
+        raise CommandRefused(Refusal.INVALID, f"the draft cannot be stored: {error}") from error
 
 
 def _repeated(tx: Tx, key: str, digest: str) -> Done | None:

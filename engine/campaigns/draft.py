@@ -6,12 +6,14 @@ import re
 from collections.abc import Collection
 
 from engine.kernel.errors import CommandRefused, Refusal
-from engine.kernel.values import MINUTE
+from engine.kernel.values import DAY, MINUTE, NANOS_PER_USD, decimal_usd
 from engine.surface.commands import CampaignDraft
 
 NAME_LENGTH = 120
 PROMPT_LENGTH = 8_000
 LISTED_FANS = 100_000
+LARGEST_BUDGET = 1_000_000_000 * NANOS_PER_USD  # a sum of such still fits the database's 64 bits
+FURTHEST_START = 3_653 * DAY
 
 _ID = re.compile(r"[A-Za-z0-9._@:-]{1,128}")
 
@@ -23,10 +25,11 @@ def check(draft: CampaignDraft, *, tools: Collection[str], now: int) -> None:
     _check_text(draft)
     if draft.tool not in tools:
         raise _wrong("tool", f"there is no tool {draft.tool!r}; the tools are {', '.join(sorted(tools))}")
-    if draft.budget is not None and draft.budget <= 0:
-        raise _wrong("budget_usd", "a budget must be more than nothing; leave it out for none")
+    _check_figures(draft)
     if draft.starts_at is not None and draft.starts_at < now - MINUTE:
         raise _wrong("schedule_at", "the start lies in the past; leave it out to start at once")
+    if draft.starts_at is not None and draft.starts_at > now + FURTHEST_START:
+        raise _wrong("schedule_at", "the start lies more than ten years ahead")
 
 
 def _check_names(draft: CampaignDraft) -> None:
@@ -45,6 +48,13 @@ def _check_audience(draft: CampaignDraft) -> None:
     bad = next((fan_id for fan_id in audience.fan_ids if not _ID.fullmatch(fan_id)), None)
     if bad is not None:
         raise _wrong("audience.fan_ids", f"{bad[:40]!r} is not a fan id: 1 to 128 letters, digits and . _ @ : -")
+
+
+def _check_figures(draft: CampaignDraft) -> None:
+    if draft.budget is not None and draft.budget <= 0:
+        raise _wrong("budget_usd", "a budget must be more than nothing; leave it out for none")
+    if draft.budget is not None and draft.budget > LARGEST_BUDGET:
+        raise _wrong("budget_usd", f"a budget is at most {decimal_usd(LARGEST_BUDGET)} dollars")
 
 
 def _check_text(draft: CampaignDraft) -> None:

@@ -18,7 +18,7 @@ class Progress:
         if campaign.state is CampaignState.RUNNING:
             return Ruling(Verdict.GO)
         if campaign.state in ENDED:
-            return Ruling(Verdict.DROP, f"the campaign is {campaign.state}")
+            return Ruling(Verdict.SKIP, f"the campaign is {campaign.state}")
         return Ruling(Verdict.WAIT, f"the campaign is {campaign.state}")
 
     def progressed(self, tx: Tx, campaign_id: str, now: int) -> None:

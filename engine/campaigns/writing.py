@@ -17,7 +17,6 @@ from engine.campaigns import store
 from engine.campaigns.campaign import ENDED, WRITES, Campaign, CampaignState
 from engine.campaigns.progress import Progress, starved_reason
 from engine.content import Blocked, ContentSettings, Prepared, prepare, render
-from engine.events import CampaignMoved
 from engine.kernel.clock import Clock
 from engine.kernel.errors import BudgetRefused, ErrorClass, ProviderError
 from engine.kernel.text import clean
@@ -34,7 +33,8 @@ from engine.surface.wire import load_draft
 QUEUE = "huntaze-hybrid-workflows"
 MAX_ATTEMPTS = 6  # tries of a text, each through the whole fallback chain, before its job is a dead letter
 
-_WAIT_AGAIN = 5 * SECOND  # nanoseconds until a job whose campaign does not write is looked at again
+_WAIT_AGAIN = 5 * SECOND  # nanoseconds until a job that had to wait (its campaign, a model) is looked at again
+_AWAY = frozenset({ErrorClass.SERVER_ERROR, ErrorClass.NETWORK_ERROR})
 _NAME_LENGTH = 60
 
 
@@ -141,7 +141,7 @@ class Writer:
             await self._orchestrator.complete(task)
         except BudgetRefused as refusal:
             if refusal.waitable:
-                return Retry(refusal.message)
+                return Defer(self._clock.now() + _WAIT_AGAIN)
             await self._database.write(lambda tx: self._starve(tx, work))
             return Settled()
         except ProviderError as error:
@@ -149,7 +149,10 @@ class Writer:
                 reason = f"every model refused to write it: {error.message}"
                 await self._database.write(lambda tx: self._reject(tx, work, reason))
                 return Settled()
-            return Retry(error.message, at_least=nanos(error.retry_after or 0))
+            asked = nanos(error.retry_after or 0)
+            if _nobodys_turn(error):
+                return Defer(self._clock.now() + max(asked, _WAIT_AGAIN))
+            return Retry(error.message, at_least=asked)
         return Settled()
 
     def _conclude(self, work: _Work, answer: Answer) -> Conclusion:
@@ -204,21 +207,17 @@ class Writer:
         """The budget has no room for another text: stop writing; what was paid for goes on being sent."""
         now = self._clock.now()
         campaign = store.get(tx, work.campaign.campaign_id)
+        if campaign.state in ENDED:  # cancelled meanwhile
+            self._jobs.complete(tx, work.lease)
+            return
         self._jobs.defer(tx, work.lease, now)
         self._jobs.park(tx, write_batch(campaign.campaign_id))
         if campaign.starved:
             return
         store.set_starved(tx, campaign.campaign_id, starved=True)
-        tx.emit(
-            CampaignMoved(
-                at=now,
-                campaign_id=campaign.campaign_id,
-                before=str(campaign.state),
-                after=str(campaign.state),
-                reason=starved_reason(tx, campaign.campaign_id),
-                actor="engine",
-            )
-        )
+        reason = starved_reason(tx, campaign.campaign_id)
+        if campaign.state is not CampaignState.PAUSED:  # a person's reason stands
+            store.move(tx, campaign, campaign.state, now=now, actor="engine", reason=reason)
         self._progress.progressed(tx, campaign.campaign_id, now)
 
     async def _read(self, lease: Lease) -> _Work:
@@ -231,6 +230,12 @@ class Writer:
         if campaign is None:
             raise LookupError(f"there is no campaign {row['campaign_id']}")
         return _Work(lease, deliveries.of_row(row), store.of_row(campaign), load_draft(campaign["draft"]))
+
+
+def _nobodys_turn(error: ProviderError) -> bool:
+    """Whether no model was there to ask: that says nothing of this text, so none of its tries is used up."""
+    throttled = error.error_class is ErrorClass.RATE_LIMIT
+    return throttled or (not error.reached and error.error_class in _AWAY)
 
 
 def enqueue(tx: Tx, jobs: JobStore, delivery: Delivery, now: int, settings: SendingSettings) -> None:
