@@ -34,8 +34,8 @@ class Window:
     """At most `limit` sends in any span of `width` nanoseconds, whatever the span's start.
 
     A slot is occupied from the send it admitted until `width` after that send completed: the receiver counts arrivals,
-    so a slot released at the grant would let two bursts meet there. Until it completes a slot's end is IN_FLIGHT. At its
-    end it is still occupied: two arrivals exactly one width apart lie in one span of that width.
+    so a slot released at the grant would let two bursts meet there. Until it completes a slot's end is IN_FLIGHT. At
+    its end it is still occupied: two arrivals exactly one width apart lie in one span of that width.
     """
 
     limit: int
