@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import logging
 import socket
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from engine.kernel.errors import StateDirectoryBusy
 from engine.kernel.secret import Secret
 from engine.storage.directory import Mode, StateDirectory
 from huntaze_console.embedding import EmbeddedEngine
@@ -22,6 +25,8 @@ from screens.source import ConsoleOptions as ScreenOptions
 from screens.source import Source
 
 _ANSWER_WITHIN = 2.0  # real seconds to be let in by a socket on this host
+_SETTLED_WITHIN = 30.0  # real seconds for another engine to have started, or to be gone
+_LOOK_AGAIN = 0.2  # real seconds
 _LOG_NAME = "console.log"  # in the state directory: the terminal belongs to the console
 _log = logging.getLogger(__name__)
 
@@ -35,7 +40,7 @@ def run(options: ConsoleOptions) -> int:
     settings = options.settings.load()
     directory.path.mkdir(mode=0o700, parents=True, exist_ok=True)
     configure_logging(settings.logging, file=directory.path / _LOG_NAME)
-    if _is_served(directory):
+    if _belongs_to_another(directory, simulated=options.simulation is not None):
         with _attached(directory) as source:
             return _show(source, options, drains=False)
     with _embedded(options, directory) as engine:
@@ -43,6 +48,25 @@ def run(options: ConsoleOptions) -> int:
     if engine.failure is not None:
         raise engine.failure
     return code
+
+
+def _belongs_to_another(directory: StateDirectory, *, simulated: bool) -> bool:
+    """True once another process's engine listens there; False with the directory claimed for one of our own.
+
+    A directory that is taken but serves nobody belongs to an engine that is just starting, or draining: wait for it.
+    Raises StateDirectoryBusy when neither comes of it, WrongMode.
+    """
+    give_up = time.monotonic() + _SETTLED_WITHIN
+    while not _is_served(directory):
+        try:
+            _claim(directory, simulated=simulated)
+        except StateDirectoryBusy:
+            if time.monotonic() > give_up:
+                raise
+            threading.Event().wait(_LOOK_AGAIN)
+        else:
+            return False
+    return True
 
 
 def _show(source: Source, options: ConsoleOptions, *, drains: bool) -> int:
@@ -85,7 +109,6 @@ def _attached(directory: StateDirectory) -> Iterator[Source]:
 @contextmanager
 def _embedded(options: ConsoleOptions, directory: StateDirectory) -> Iterator[EmbeddedEngine]:
     """An engine of our own for the block; afterwards it is drained."""
-    _claim(directory, simulated=options.simulation is not None)
     engine = EmbeddedEngine(options, directory)
     engine.start()
     try:
