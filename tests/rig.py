@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -114,6 +115,12 @@ def fans(count: int, **changes: Any) -> list[Fan]:
     return [Fan(fan_id=f"f{number}", name=f"Zoë {number}", **changes) for number in range(count)]
 
 
+@functools.cache
+def _pricer() -> Pricer:
+    """The prices never change, and reading them takes longer than most tests."""
+    return Pricer(PRICES)
+
+
 def screened(text: str) -> str:
     return "banned: a word" if "forbidden" in text else ""
 
@@ -223,7 +230,7 @@ async def rig(folder: Path, *, clock: ManualClock | None = None, messages: int =
         bus = Bus()
         database.on_commit(bus.publish)
         jobs = SqliteJobStore(database, clock)
-        pricer = Pricer(PRICES)
+        pricer = _pricer()
         ledger = Ledger(database, pricer, clock)
         limits = LimiterSettings(messages=messages)
         limiter = LocalLimiter(database, clock, limits, {})
