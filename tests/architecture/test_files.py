@@ -11,7 +11,7 @@ from huntaze_console.config import load_settings
 from tests.architecture.tree import ROOT, text_files
 
 REGISTRY = re.compile(r"py(pi|thonhosted)\.(org|io)|registry\.npm|(extra-)?index-url\s*[= ]\s*http|--index-url", re.I)
-MACHINE = re.compile(r"(?<![\w.$}/])/(root|work|workspace|Users)/\w|(?<![\w.$}/])/home/(?!me\b)\w")
+MACHINE = re.compile(r"(?<![\w.$}/])/(root|work|workspace|Users)/(?!accounts)\w|(?<![\w.$}/])/home/(?!me\b)\w")
 SECRET = re.compile(
     r"sk-(?!do-not-show)[A-Za-z0-9_-]{16,}|AKIA[0-9A-Z]{16}|xox[abp]-\w{8,}|-----BEGIN [A-Z ]*PRIVATE KEY"
 )
