@@ -1,8 +1,8 @@
 """What is said to fans: templates, the hard blocks, the disclosure, and the one way through all of them."""
 
-from engine.content.blocks import Category
 from engine.content.moderation import Severity, Verdict, check, is_crisis
 from engine.content.preparation import Blocked, Prepared, prepare, screen
+from engine.content.row import Category
 from engine.content.settings import ContentSettings
 from engine.content.templates import VARIABLES, library, preview, render, validate
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 
-from engine.content.blocks import Category
+from engine.content.row import Category
 
 
 @dataclass(frozen=True, slots=True)

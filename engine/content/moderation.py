@@ -10,9 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from engine.content.blocks import BLOCKS, CRISIS, RUN_TOGETHER, Category
+from engine.content.blocks import BLOCKS, CRISIS, RUN_TOGETHER
 from engine.content.figures import FIGURES
 from engine.content.normalise import plain, readings
+from engine.content.row import Category
 
 __all__ = ["Category", "Severity", "Verdict", "check", "is_crisis"]
 

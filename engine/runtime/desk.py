@@ -12,9 +12,8 @@ import orjson
 
 from engine.alerts import acknowledge, list_alerts
 from engine.bus import Bus
-from engine.campaigns import Dispatch
+from engine.campaigns import CampaignState, Dispatch
 from engine.campaigns import store as campaigns
-from engine.campaigns.campaign import CampaignState
 from engine.costs.breakdown import Breakdown, Call, CallFilter, Dimension, Row, breakdown, calls
 from engine.events import Recorded, to_fields
 from engine.kernel.clock import Clock
