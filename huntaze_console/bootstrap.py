@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from importlib.metadata import version as version_of
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import aiohttp
 
@@ -51,16 +51,16 @@ from engine.runtime import (
     every,
     first_snapshot,
 )
-from engine.simulation import Demand, load_scenario, read_trace
-from engine.simulation.launch import end, launch
-from engine.simulation.options import WorldOptions
-from engine.simulation.traffic import Traffic, run_campaigns
 from engine.storage import Database, Mode, StateDirectory, Tx
 from engine.surface.desk import Desk
 from engine.surface.snapshot import EngineView
 from huntaze_console.config import Settings
 from huntaze_console.joints import LedgerMeter, route_jobs
 from huntaze_console.options import SimulationOptions
+
+if TYPE_CHECKING:  # what a simulation needs is loaded when there is one
+    from engine.simulation import Demand
+    from engine.simulation.options import WorldOptions
 
 VERSION = version_of("huntaze-console")
 
@@ -84,6 +84,9 @@ class World:
 @asynccontextmanager
 async def open_world(options: SimulationOptions, settings: Settings, directory: StateDirectory) -> AsyncIterator[World]:
     """The world that the flags name, or one of our own for as long as the block lasts."""
+    from engine.simulation import Demand, load_scenario
+    from engine.simulation.launch import end, launch
+
     async with AsyncExitStack() as stack:
         scenario = load_scenario(options.scenario or settings.simulation.scenario)
         url = options.world
@@ -213,6 +216,9 @@ async def open_engine(
         handlers: dict[str, Callable[[Lease], Awaitable[Outcome]]] = {"write": writer.handle}
         services: list[Service] = []
         if world is not None and not idle:
+            from engine.simulation import read_trace
+            from engine.simulation.traffic import Traffic, run_campaigns
+
             trace = await asyncio.to_thread(read_trace, world.trace) if world.trace else ()
             traffic = Traffic(
                 database,
@@ -345,6 +351,8 @@ def _epoch(tx: Tx, fresh: str) -> str:
 
 
 def _world_options(options: SimulationOptions, settings: Settings, home: Path) -> WorldOptions:
+    from engine.simulation.options import WorldOptions
+
     simulation = settings.simulation
     return WorldOptions(
         speed=options.speed if options.speed is not None else simulation.speed,

@@ -14,13 +14,14 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from importlib.metadata import version
 from types import MappingProxyType
-
-from genai_prices import data_snapshot
-from genai_prices.types import ModelInfo, ModelPrice, StartDateConstraint, TieredPrices
+from typing import TYPE_CHECKING
 
 from engine.costs.settings import CostSettings, PriceOverride
 from engine.kernel.values import DAY, MINUTE, Instant, NanoUSD, to_datetime
 from engine.providers.port import Usage
+
+if TYPE_CHECKING:
+    from genai_prices.types import ModelInfo, ModelPrice, TieredPrices
 
 LOCAL = "local"
 OVERRIDE = "override"
@@ -118,9 +119,11 @@ class Card:
 
 
 class Pricer:
-    """Prices calls. Making one loads the bundled table (about 0.2 s): do it in a thread."""
+    """Prices calls. Making one imports and loads the bundled table (about 0.2 s): do it in a thread."""
 
     def __init__(self, settings: CostSettings) -> None:
+        from genai_prices import data_snapshot  # it brings an HTTP client along, for which no face should wait
+
         self._settings = settings
         self._table = data_snapshot.get_snapshot()
         self._release = version("genai-prices")
@@ -227,6 +230,8 @@ def _card_of_table(prices: ModelPrice, source: str, date: str) -> Card | None:
 
     A kind of token without a price of its own is charged as the kind it belongs to.
     """
+    from genai_prices.types import TieredPrices
+
     if prices.input_mtok is None and prices.output_mtok is None:
         return None
     kinds = {
@@ -244,6 +249,8 @@ def _card_of_table(prices: ModelPrice, source: str, date: str) -> Card | None:
 
 def _rate(price: Decimal | TieredPrices | None, above: int) -> Decimal:
     """The rate for calls with a little more than `above` input tokens; -1: for the smallest."""
+    from genai_prices.types import TieredPrices
+
     if not isinstance(price, TieredPrices):
         return price or Decimal(0)
     reached = [tier.price for tier in price.tiers if tier.start <= above]
@@ -278,6 +285,8 @@ def _card(
 
 def _effective_date(model: ModelInfo, prices: ModelPrice) -> str:
     """The day the chosen prices of a model took effect; empty where the table does not say."""
+    from genai_prices.types import ModelPrice, StartDateConstraint
+
     if isinstance(model.prices, ModelPrice):
         return ""
     for conditional in model.prices:

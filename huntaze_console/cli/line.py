@@ -18,7 +18,6 @@ import click
 from engine.kernel.errors import ConfigError, EngineUnavailable, StateDirectoryBusy
 from huntaze_console.cli.exits import NeedsEngine
 from huntaze_console.cli.flags import Where
-from huntaze_console.client import EngineClient, NoEngine, connect
 from huntaze_console.places import state_directory
 
 if TYPE_CHECKING:
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
     from engine.surface.desk import Desk
     from engine.surface.queries import Page, Query
     from engine.surface.snapshot import Snapshot
+    from huntaze_console.client import EngineClient
     from huntaze_console.config import Settings
 
 _INSIST = 15.0  # seconds that `stop` waits for an engine that is starting or draining
@@ -109,6 +109,8 @@ def _directory(where: Where) -> StateDirectory:
 
 
 def _running(state: StateDirectory) -> EngineClient | None:
+    from huntaze_console.client import NoEngine, connect
+
     try:
         return connect(state)
     except NoEngine:
