@@ -26,6 +26,11 @@ from engine.surface.commands import Audience, CampaignDraft, CreateCampaign
 from engine.surface.queries import ListCampaigns, ListDeliveries
 from huntaze_console.client import connect
 
+ONE_PROVIDER = "".join(
+    f"[providers.{name}]\nenabled = false\n" for name in ("anthropic", "azure", "deepseek", "gemini", "xai")
+)
+"""A configuration whose engine starts fast: it loads one provider's SDK only."""
+
 READY_WITHIN = 30.0  # real seconds
 POLL = 0.1  # real seconds between two looks from outside
 

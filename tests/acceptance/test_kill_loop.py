@@ -12,7 +12,7 @@ import pytest
 
 from engine.kernel.errors import HuntazeError
 from tests.acceptance.doomed import POINTS
-from tests.acceptance.stage import Daemon, Stage, scenario_file, stage
+from tests.acceptance.stage import ONE_PROVIDER, Daemon, Stage, scenario_file, stage
 
 SPEED = 120.0
 FANS = 400
@@ -33,7 +33,7 @@ KILLED = -9
 def test_no_message_is_lost_or_sent_twice(tmp_path: Path, kills: int) -> None:
     chance = random.Random(kills)
     acknowledged: dict[str, set[str]] = {}  # campaign id to its fans
-    with stage(tmp_path, speed=SPEED, scenario=scenario_file(tmp_path, SCENARIO)) as play:
+    with stage(tmp_path, speed=SPEED, scenario=scenario_file(tmp_path, SCENARIO), config=ONE_PROVIDER) as play:
         fans = {account: _fans(play, account) for account in ACCOUNTS}
         for number in range(kills):
             point = POINTS[number % len(POINTS)]

@@ -10,7 +10,7 @@ import pytest
 
 from engine.simulation import read_trace
 from engine.surface.queries import CostBreakdown
-from tests.acceptance.stage import Stage, stage
+from tests.acceptance.stage import ONE_PROVIDER, Stage, stage
 
 SPEED = 20.0
 KILLS = 10
@@ -20,7 +20,7 @@ PRICES = {"gpt-4o-mini": (Decimal("0.15"), Decimal("0.60"))}  # dollars per mill
 @pytest.mark.parametrize("requests", [2_000, pytest.param(19_366, marks=pytest.mark.soak)])
 def test_every_request_is_answered_and_booked_once_through_ten_kills(tmp_path: Path, requests: int) -> None:
     trace = _first(tmp_path, requests)
-    with stage(tmp_path, speed=SPEED) as play:
+    with stage(tmp_path, speed=SPEED, config=ONE_PROVIDER) as play:
         for kill in range(1, KILLS + 1):
             daemon = play.start("--trace", str(trace))
             play.wait(lambda kill=kill: _answered(play) >= requests * kill // (KILLS + 2), within=requests / 10 + 30)
