@@ -21,8 +21,8 @@ from screens.sources.remote import RemoteSource
 
 HERE = Path(__file__).parent
 SIZE = (120, 40)
-FLAGS = ("--scenario", "azure-outage", "--seed", "7", "--speed", "60")
-SECONDS = 19  # real ones: about nineteen virtual minutes, when Azure comes back badly
+FLAGS = ("--scenario", "azure-outage", "--seed", "7", "--speed", "30")
+SECONDS = 40  # real ones: some twenty virtual minutes
 
 
 def main() -> None:
