@@ -74,7 +74,11 @@ def _show(source: Source, options: ConsoleOptions, *, drains: bool) -> int:
     return run_console(
         source,
         options=ScreenOptions(
-            drains=drains, theme=console.theme, typed_above=console.confirm_above_fans, log=_log.warning
+            drains=drains,
+            theme=console.theme,
+            typed_above=console.confirm_above_fans,
+            mouse=console.mouse,
+            log=_log.warning,
         ),
     )
 

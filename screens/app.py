@@ -243,7 +243,7 @@ async def show_console(source: Source, *, options: ConsoleOptions | None = None)
         if no_colour:
             os.environ["NO_COLOR"] = "1"
         app = ConsoleApp(source, options=options, notice=notice, start=start)
-        code = await _run(app)
+        code = await _run(app, mouse=app.options.mouse)
         if code != CRASHED:
             return code
         start = app.current_mode if app.current_mode in PLACES else "overview"
@@ -251,7 +251,7 @@ async def show_console(source: Source, *, options: ConsoleOptions | None = None)
     return CRASHED
 
 
-async def _run(app: App[int]) -> int:
+async def _run(app: App[int], *, mouse: bool) -> int:
     loop = asyncio.get_running_loop()
     received: list[int] = []
 
@@ -267,7 +267,7 @@ async def _run(app: App[int]) -> int:
     loop.add_signal_handler(signal.SIGHUP, hung_up)
     loop.add_signal_handler(signal.SIGTERM, terminated)
     try:
-        result = await app.run_async()
+        result = await app.run_async(mouse=mouse)
     finally:
         loop.remove_signal_handler(signal.SIGHUP)
         loop.remove_signal_handler(signal.SIGTERM)

@@ -61,4 +61,5 @@ class ConsoleOptions:
     theme: str = "dark"  # dark, light or contrast
     typed_above: int = 2_000  # fans or jobs; a larger act wants its name typed
     actor: str = "operator"  # who asks, for the audit
+    mouse: bool = True  # False leaves selecting and copying to the terminal
     log: Callable[[str], None] = _discard  # takes one short line, without secrets

@@ -144,10 +144,8 @@ class ConsoleSection(Section):
     """The terminal."""
 
     theme: Literal["dark", "light", "contrast"] = "dark"
-    frames_per_second: Annotated[int, Field(ge=1, le=10)] = 4
     confirm_above_fans: Annotated[int, Field(ge=0)] = 2_000
     mouse: bool = True
-    bell: bool = False
 
 
 class DaemonSection(Section):
@@ -256,7 +254,6 @@ class DynamoSection(Section):
     alerts_table: Name = "huntaze-cost-alerts-production"
     region: Name = "us-east-1"
     endpoint: Address = ""
-    ttl_days: Annotated[int, Field(ge=1, le=3_650)] = 30
     behind_seconds: Seconds = seconds(_SYNC.behind_after)
     idle_seconds: Seconds = seconds(_SYNC.idle_wait)
     parallel: Annotated[int, Field(ge=1, le=64)] = _SYNC.parallel
@@ -367,7 +364,6 @@ class SimulationSection(Section):
 class LoggingSection(Section):
     level: Literal["debug", "info", "warning", "error"] = "info"
     format: Literal["text", "json"] = "text"
-    message_texts: bool = False
 
 
 def _providers() -> dict[str, ProviderSection]:
