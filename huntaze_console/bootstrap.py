@@ -7,6 +7,7 @@ the product's, and splitting it would hide that order.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import random
 import socket
@@ -27,7 +28,7 @@ from engine.campaigns import QUEUE as WORKFLOW_QUEUE
 from engine.campaigns import Dispatch, Estimator, Progress, Writer, run_schedule
 from engine.content import screen
 from engine.costs import Ledger, Pricer
-from engine.kernel.clock import Clock, ClockPage, SystemClock, VirtualClock
+from engine.kernel.clock import Clock, ClockPage, StoppedClock, SystemClock, VirtualClock
 from engine.kernel.errors import EngineUnavailable
 from engine.kernel.values import Instant, Random, from_datetime, new_id
 from engine.limiter.local import LocalLimiter
@@ -51,7 +52,7 @@ from engine.runtime import (
     every,
     first_snapshot,
 )
-from engine.storage import Database, Mode, StateDirectory, Tx
+from engine.storage import Database, Mode, StateDirectory, Tx, sqlite
 from engine.surface.desk import Desk
 from engine.surface.snapshot import EngineView
 from huntaze_console.config import Settings
@@ -111,15 +112,22 @@ async def open_world(options: SimulationOptions, settings: Settings, directory: 
 
 @asynccontextmanager
 async def open_engine(
-    settings: Settings, directory: StateDirectory, *, kind: str, world: World | None = None, idle: bool = False
+    settings: Settings,
+    directory: StateDirectory,
+    *,
+    kind: str,
+    world: World | None = None,
+    idle: bool = False,
+    stopped: Clock | None = None,
 ) -> AsyncIterator[Built]:
     """Everything from the database up, recovered and joined, ready to `run`. The caller owns the directory's lock.
 
-    `idle` builds it to be asked and told only: no provider, no service, nothing recovered.
+    `idle` builds it to be asked and told only: no provider, no service, nothing recovered; by the `stopped` clock, if
+    its time is a simulation's.
     """
     async with AsyncExitStack() as stack:
         chance = random.Random(world.seed if world else None)  # noqa: S311 - jitter and ids, no secret
-        clock: Clock = world.clock if world else SystemClock()
+        clock: Clock = world.clock if world else stopped or SystemClock()
         if world is not None:
             settings = settings.for_world(world.url)
         names = {account_id: account.name or account_id for account_id, account in settings.accounts.items()}
@@ -313,7 +321,8 @@ async def open_offline(settings: Settings, path: Path) -> AsyncIterator[Desk]:
     mode = directory.mode()
     directory.acquire(kind="command", mode=mode or Mode.REAL, version=VERSION)
     try:
-        async with open_engine(settings, directory, kind="command", idle=True) as built:
+        stopped = await asyncio.to_thread(_last_moment, directory) if mode is Mode.SIMULATED else None
+        async with open_engine(settings, directory, kind="command", idle=True, stopped=stopped) as built:
             yield built.desk
     finally:
         directory.release()
@@ -341,6 +350,16 @@ def _ledger_sync(settings: Settings, database: Database, clock: Clock, chance: R
 
     aws = AwsSettings(region=settings.dynamodb.region, endpoint_url=settings.dynamodb.endpoint)
     return Service("ledger sync", LedgerSync(database, settings.sync, aws, clock, chance).run)
+
+
+def _last_moment(directory: StateDirectory) -> Clock:
+    """Where the time of a simulated directory stopped: at its newest event."""
+    if not directory.database_path.exists():
+        return SystemClock()
+    with contextlib.closing(sqlite.connect(directory.database_path)) as connection:
+        sqlite.migrate(connection)
+        newest = connection.execute("SELECT max(at) FROM events").fetchone()[0]
+    return SystemClock() if newest is None else StoppedClock(newest)
 
 
 def _epoch(tx: Tx, fresh: str) -> str:

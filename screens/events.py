@@ -18,18 +18,19 @@ def event_lines(view: View, width: int, rows: int) -> list[Line]:
 
 
 def event_line(recorded: Recorded, view: View, width: int) -> Line:
-    text, tone = _words(recorded.event)
+    text, tone = _words(recorded.event, view)
     return cut(((f"  {clock_exact(recorded.event.at, view.zone)} ", "dim"), (clean(text, longest=300), tone)), width)
 
 
-def _words(event: Event) -> tuple[str, str]:
+def _words(event: Event, view: View) -> tuple[str, str]:
     match event:
         case events.CallSettled():
             tone = "plain" if event.outcome == "ok" else "warn"
             what = price(event.cost) if event.outcome == "ok" else event.outcome.replace("_", " ")
             return f"{event.provider} {event.model} {event.tool} {what}", tone
         case events.FallbackTaken():
-            return f"fell back to {event.provider} {event.model}: {event.failed_provider} {event.reason}", "warn"
+            why = event.reason.replace("_", " ")
+            return f"fell back to {event.provider} {event.model}: {event.failed_provider} {why}", "warn"
         case events.BreakerChanged():
             return f"breaker {event.state.replace('_', ' ')}: {event.provider} {event.model} {event.reason}", state(
                 event.state
@@ -39,11 +40,15 @@ def _words(event: Event) -> tuple[str, str]:
         case events.CampaignCreated():
             return f"campaign {event.name} created, {event.fans:,} fans", "accent"
         case events.CampaignMoved():
-            return f"campaign {event.campaign_id} {event.after} {event.reason}", "accent"
+            known = view.snapshot.campaigns.get(event.campaign_id)
+            name = known.name if known else event.campaign_id
+            return f"campaign {name} {event.after.replace('_', ' ')} {event.reason}", "accent"
+        case events.DeliveriesMoved():
+            return f"{event.count:,} messages {state(event.after)[2]} {event.reason}", state(event.after)[1]
         case events.AlertOpened():
             return f"alert: {event.summary}", state(event.severity)[1]
         case events.AlertResolved():
-            return f"alert {event.alert_id} resolved", "ok"
+            return "an alert is resolved", "ok"
         case events.JobDied():
             return f"job {event.job_id} died: {event.cause}", "bad"
         case events.AccountPaused():

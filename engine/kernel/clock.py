@@ -81,6 +81,26 @@ class SystemClock:
         return duration
 
 
+class StoppedClock:
+    """A clock that stands: for looking at a simulation whose time is not running."""
+
+    def __init__(self, at: int) -> None:
+        self._at = Instant(at)
+
+    def now(self) -> Instant:
+        return self._at
+
+    async def sleep_until(self, instant: int) -> None:
+        if instant > self._at:
+            await asyncio.Event().wait()
+
+    def socket_timeout(self, duration: int) -> float:
+        return duration / SECOND
+
+    def allowance(self, duration: int) -> int:
+        return duration
+
+
 def _monotonic_ns() -> int:
     """Nanoseconds that also count while the machine is suspended, where the system offers that."""
     if hasattr(time, "CLOCK_BOOTTIME"):

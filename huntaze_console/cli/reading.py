@@ -44,6 +44,8 @@ def tell(where: Where, command: Command) -> None:
         say_json({"summary": done.summary, **done.data})
     else:
         say(done.summary)
+        if "campaign_id" in done.data:
+            say(f"campaign {done.data['campaign_id']}")
 
 
 # ── money ───────────────────────────────────────────────────────────────────────────────────────────────────────────
