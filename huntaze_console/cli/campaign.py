@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
@@ -91,8 +91,17 @@ def create(place: Where, *, start: bool, dry_run: bool, key: str, **flags: Any) 
     draft = _draft(**flags)
     if dry_run:
         _estimate(place, draft)
-    else:
-        tell(place, CreateCampaign(draft=draft, start=start, key=key))
+        return
+    with writing(place) as line:
+        done = line.submit(CreateCampaign(draft=draft, start=start, key=key))
+    estimate = _row(done.data.get("estimate"))
+    if place.json:
+        say_json({"summary": done.summary, **done.data, "estimate": estimate})
+        return
+    say(done.summary)
+    say(f"campaign {done.data['campaign_id']}")
+    for warning in estimate.warnings if estimate else ():
+        say(f"warning: {warning}")
 
 
 @campaign.command(short_help="What a campaign would reach, cost and take.")
@@ -182,6 +191,13 @@ def _text(file: Path) -> str:
         raise click.UsageError(f"{file} is not text in UTF-8") from error
 
 
+def _row(estimate: Mapping[str, Any] | None) -> EstimateRow | None:
+    """The estimate among a command's data as the row it was: in JSON its amounts and instants are then written out."""
+    from engine.surface.queries import EstimateRow
+
+    return EstimateRow(**estimate) if estimate else None
+
+
 def _estimate(place: Where, draft: CampaignDraft) -> None:
     from engine.surface.queries import EstimateCampaign
 
@@ -198,7 +214,7 @@ def _estimate(place: Where, draft: CampaignDraft) -> None:
         (
             ("left out", left_out or "nobody"),
             ("cost", cost),
-            ("model", f"{row.provider}/{row.model}"),
+            ("model", f"{row.provider}/{row.model}" if row.model else "none"),
             (f"begins ({zone})", moment(row.starts_at, zone)),
             ("ends", moment(row.finish_at, zone)),
         ),

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
@@ -255,7 +255,7 @@ class Handler(BaseHTTPRequestHandler):
             self._send(engine.problem[0], orjson.dumps(engine.problem[1]))
         else:
             engine.commands.append(wire.load_command(body))
-            self._send(200, wire.dump(Done(f"done{HOSTILE}", {"campaign_id": "cmp_1"})))
+            self._send(200, wire.dump(Done(f"done{HOSTILE}", {"campaign_id": "cmp_1", "estimate": asdict(ESTIMATE)})))
 
     def _send(self, status: int, body: bytes) -> None:
         self.send_response(status)
@@ -463,6 +463,24 @@ def test_creating_says_everything_the_flags_say(engine: FakeEngine, tmp_path: Pa
     draft = created.draft
     assert (draft.audience.fan_ids, draft.tool, draft.prompt) == (("f1", "f2"), "quick-reply", "Say hello")
     assert (draft.approval, draft.budget, draft.starts_at) == ("automatic", usd("5.00"), AT)
+
+
+def test_what_a_new_campaign_is_estimated_at_is_said_in_dollars_and_dates(engine: FakeEngine) -> None:
+    flags = ("campaign", "create", "--name", "n", "--account", "anna", "--all", "--template", "Hi", "--json")
+
+    estimate = json.loads(run(engine.directory, *flags).stdout)["estimate"]
+
+    assert (estimate["cost_usd_low"], estimate["cost_usd_high"]) == ("1.90", "3.40")
+    assert estimate["finish_at"] == "2026-11-20T09:40:00.000000000Z"
+    assert "cost_low" not in estimate
+
+
+def test_a_new_campaign_is_told_with_its_id_and_what_speaks_against_it(engine: FakeEngine) -> None:
+    shown = run(engine.directory, "campaign", "create", "--name", "n", "--account", "anna", "--all", "--template", "Hi")
+
+    assert "campaign cmp_1" in shown.stdout.splitlines()
+    assert "warning: the platform was not asked" in shown.stdout
+    assert harmless(shown.stdout)
 
 
 def test_a_dry_run_creates_nothing_and_shows_what_would_be(engine: FakeEngine) -> None:
