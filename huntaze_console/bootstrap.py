@@ -90,6 +90,8 @@ async def open_world(options: SimulationOptions, settings: Settings, directory: 
 
     async with AsyncExitStack() as stack:
         scenario = load_scenario(options.scenario or settings.simulation.scenario)
+        # a world of somebody else's, or a trace, brings its own traffic
+        plays = options.trace is None and (options.world is None or options.scenario is not None)
         url = options.world
         if url is None:
             home = directory.path / _WORLD_DIRECTORY
@@ -105,7 +107,7 @@ async def open_world(options: SimulationOptions, settings: Settings, directory: 
             clock=VirtualClock(page),
             epoch=clock_facts["epoch"],
             seed=clock_facts["seed"],
-            demand=Demand() if options.trace else scenario.demand,
+            demand=scenario.demand if plays else Demand(),
             trace=options.trace,
         )
 
@@ -289,12 +291,14 @@ async def open_engine(
             kind=kind,
             mode=first.engine.mode,
             grace=settings.daemon.drain_seconds,
+            parked=lambda: workflow.handed_back + sending.handed_back,
         )
 
-        def reload(fresh: Settings) -> Sequence[str]:
+        async def reload(fresh: Settings) -> Sequence[str]:
             """Take over what can change while running; names the sections that differ. The rest waits for a restart."""
             orchestrator.configure(fresh.orchestrator)
             limiter.configure(fresh.limiter, {key: account.name or key for key, account in fresh.accounts.items()})
+            await limiter.announce()
             sender.settings = fresh.sending
             workflow.concurrency = fresh.orchestrator.concurrency
             alerts.configure(fresh.alert_rules)
@@ -311,7 +315,7 @@ class Built:
     desk: EngineDesk
     clock: Clock
     settings: Settings
-    reload: Callable[[Settings], Sequence[str]]
+    reload: Callable[[Settings], Awaitable[Sequence[str]]]
 
 
 @asynccontextmanager

@@ -89,7 +89,7 @@ async def _reload(asked: asyncio.Event, source: SettingsSource, built: Built) ->
             click.echo(f"configuration rejected, the old one stays: {error}", err=True)
             await built.engine.tell(rejected)
             continue
-        changed = built.reload(fresh)
+        changed = await built.reload(fresh)
         taken = SettingsReloaded(at=now(), changed=", ".join(changed))
         click.echo("configuration reloaded" if changed else "configuration reloaded; nothing changed", err=True)
         await built.engine.tell(taken)

@@ -48,6 +48,15 @@ class LocalLimiter:
             limit = settings.of(account_id)
             window.limit, window.width = limit.messages, limit.width
 
+    async def announce(self) -> None:
+        """Tell the faces each account's figures again."""
+
+        def announce(tx: Tx) -> None:
+            for account_id in self._windows:
+                self._show(tx, account_id)
+
+        await self._database.write(announce)
+
     async def see(self, account_id: str) -> None:
         """Make an account known, so that it is shown before its first message."""
         await self._database.write(lambda tx: self._see(tx, account_id))
@@ -133,6 +142,9 @@ class LocalLimiter:
         now = self._clock.now()
         known = tx.execute("INSERT OR IGNORE INTO accounts (account_id, seen_at) VALUES (?, ?)", (account_id, now))
         if known.rowcount:
-            limit = self._settings.of(account_id)
-            name = self._names.get(account_id, account_id)
-            tx.emit(AccountSeen(at=now, account_id=account_id, name=name, limit=limit.messages, window=limit.width))
+            self._show(tx, account_id)
+
+    def _show(self, tx: Tx, account_id: str) -> None:
+        limit, name = self._settings.of(account_id), self._names.get(account_id, account_id)
+        now = self._clock.now()
+        tx.emit(AccountSeen(at=now, account_id=account_id, name=name, limit=limit.messages, window=limit.width))

@@ -309,7 +309,9 @@ class Sender:
             case NotSent(reason) | Uncertain(reason):
                 self._try_again(tx, lease, delivery, now, reason)
             case Throttled(retry_after):
-                self._try_again(tx, lease, delivery, now, "the platform answered 429", at_least=retry_after)
+                deliveries.move(tx, delivery, DeliveryState.QUEUED, now=now, reason="the platform answered 429")
+                wait = self.settings.backoff.wait(delivery.attempts, self._chance, at_least=retry_after)
+                self._hand_back(tx, lease, delivery, now, lambda: self._jobs.defer(tx, lease, now + wait))
 
     def _close(
         self,
@@ -328,9 +330,9 @@ class Sender:
             self._jobs.complete(tx, lease)
         self._campaigns.progressed(tx, delivery.campaign_id, now)
 
-    def _try_again(self, tx: Tx, lease: Lease, delivery: Delivery, now: int, reason: str, *, at_least: int = 0) -> None:
+    def _try_again(self, tx: Tx, lease: Lease, delivery: Delivery, now: int, reason: str) -> None:
         deliveries.move(tx, delivery, DeliveryState.QUEUED, now=now, reason=reason)
-        again = now + self.settings.backoff.wait(lease.attempt, self._chance, at_least=at_least)
+        again = now + self.settings.backoff.wait(lease.attempt, self._chance)
         self._hand_back(tx, lease, delivery, now, lambda: self._jobs.retry(tx, lease, again, reason))
 
     def _hand_back(self, tx: Tx, lease: Lease, delivery: Delivery, now: int, hand_back: Callable[[], None]) -> None:

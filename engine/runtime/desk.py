@@ -147,10 +147,12 @@ class EngineDesk:
         dead = await self._dead(command.queue, wanted)
 
         def purge(tx: Tx) -> int:
-            now = self._clock.now()
+            now, count = self._clock.now(), 0
             for job in dead:
-                self._fail_delivery(tx, job, command.actor, now)
-            return self._jobs.purge(tx, command.queue, [job.id for job in dead]) if dead else 0
+                if self._jobs.purge(tx, command.queue, [job.id]):  # redriven meanwhile, it lives
+                    self._fail_delivery(tx, job, command.actor, now)
+                    count += 1
+            return count
 
         count = await self._database.write(purge)
         return Done(f"{count:,} dead jobs of {command.queue} are deleted", {"count": count})

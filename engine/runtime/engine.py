@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from engine.events import EngineDraining, EngineStarted, EngineStopped, Event
@@ -28,6 +28,7 @@ class Engine:
     kind: str
     mode: str
     grace: float  # real seconds that what is in flight has to end
+    parked: Callable[[], int]  # jobs that were handed back unfinished
 
     async def run(self, stop: asyncio.Event, *, hurry: asyncio.Event) -> None:
         """Serve until `stop` is set, drain, and return. `hurry` cuts the drain short: what is left is parked."""
@@ -37,7 +38,7 @@ class Engine:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._announce_drain(stop))
             await run_all(self.services, stop, hurry=hurry, grace=self.grace, chance=self.chance)
-        await self.tell(EngineStopped(at=self.clock.now(), parked=0))
+        await self.tell(EngineStopped(at=self.clock.now(), parked=self.parked()))
 
     async def _announce_drain(self, stop: asyncio.Event) -> None:
         await stop.wait()

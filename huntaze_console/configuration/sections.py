@@ -254,6 +254,7 @@ class DynamoSection(Section):
     alerts_table: Name = "huntaze-cost-alerts-production"
     region: Name = "us-east-1"
     endpoint: Address = ""
+    ttl_days: Annotated[int, Field(ge=1, le=3_650)] = 30
     behind_seconds: Seconds = seconds(_SYNC.behind_after)
     idle_seconds: Seconds = seconds(_SYNC.idle_wait)
     parallel: Annotated[int, Field(ge=1, le=64)] = _SYNC.parallel

@@ -94,15 +94,15 @@ class OnlyFans:
     def __init__(self, settings: PlatformSettings, clock: Clock) -> None:
         self._settings = settings
         self._clock = clock
-        self._session: aiohttp.ClientSession | None = None
+        self._sessions: dict[bool, aiohttp.ClientSession] = {}  # by whether its connections are used once
 
     @property
     def idempotent(self) -> bool:
         return self._settings.idempotent
 
     async def close(self) -> None:
-        if self._session is not None:
-            await self._session.close()
+        for session in self._sessions.values():
+            await session.close()
 
     async def send(self, message: Outgoing) -> Outcome:
         if not self._settings.url:
@@ -113,7 +113,7 @@ class OnlyFans:
             body["price_cents"] = message.price_cents
         try:
             async with asyncio.timeout(self._clock.socket_timeout(self._settings.send_timeout)):
-                async with self._client().post(
+                async with self._client(once=True).post(
                     self._settings.url.rstrip("/") + path,
                     json=body,
                     headers={**self._headers(), "Idempotency-Key": message.key},
@@ -221,14 +221,16 @@ class OnlyFans:
         except aiohttp.ClientError as error:
             raise PlatformError(f"the platform could not be read: {_short(error)}") from error
 
-    def _client(self) -> aiohttp.ClientSession:
-        if self._session is None:
+    def _client(self, *, once: bool = False) -> aiohttp.ClientSession:
+        """A session. A send takes a connection of its own: an idle one may be closed by the gateway as the request
+        leaves, and the message would be uncertain for nothing."""
+        if once not in self._sessions:
             connect = self._clock.socket_timeout(self._settings.connect_timeout)
-            self._session = aiohttp.ClientSession(
+            self._sessions[once] = aiohttp.ClientSession(
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=connect),
-                connector=aiohttp.TCPConnector(limit=100),
+                connector=aiohttp.TCPConnector(limit=100, force_close=once),
             )
-        return self._session
+        return self._sessions[once]
 
     def _headers(self) -> dict[str, str]:
         headers = {"User-Agent": self._settings.user_agent, "Accept": "application/json"}
