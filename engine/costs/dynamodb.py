@@ -12,7 +12,6 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from engine.costs.ledger import SYNC_REACH
 from engine.costs.settings import SyncSettings
 from engine.events import LedgerSyncSampled
 from engine.kernel.backoff import Backoff
@@ -98,7 +97,7 @@ class LedgerSync:
         taken: list[int] = []
         for attempt in range(1, _ROUNDS + 1):
             try:
-                left = await self._write(dynamodb, [item(row) for row in waiting.values()])
+                left = await self._write(dynamodb, [item(row, self._settings.keep) for row in waiting.values()])
             except AwsError as error:
                 return taken, error
             taken += [row["entry"] for id_, row in waiting.items() if id_ not in left]
@@ -159,10 +158,10 @@ class LedgerSync:
             call.cancel()
 
 
-def item(row: Mapping[str, Any] | sqlite3.Row) -> _Item:
-    """A row of `ledger` as DynamoDB keeps it. An unpriced call has no amount; `ttl` is in seconds since the epoch."""
+def item(row: Mapping[str, Any] | sqlite3.Row, keep: int) -> _Item:
+    """A row of `ledger` as DynamoDB keeps it. An unpriced call has no amount; `ttl`, `keep` after it, is in seconds."""
     found: _Item = {name: {"S": row[name]} for name in _TEXTS} | {name: {"N": str(row[name])} for name in _NUMBERS}
-    found["ttl"] = {"N": str((row["at"] + SYNC_REACH) // SECOND)}
+    found["ttl"] = {"N": str((row["at"] + keep) // SECOND)}
     if row["cost"] is not None:
         found["cost_usd"] = {"N": decimal_usd(row["cost"])}
         found["cost_nanos"] = {"N": str(row["cost"])}

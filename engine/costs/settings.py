@@ -8,7 +8,7 @@ from datetime import date
 from decimal import Decimal
 from types import MappingProxyType
 
-from engine.kernel.values import MINUTE, NANOS_PER_USD, SECOND, NanoUSD
+from engine.kernel.values import DAY, MINUTE, NANOS_PER_USD, SECOND, NanoUSD
 
 HOLD_LEASE = 15 * MINUTE
 
@@ -79,3 +79,5 @@ class SyncSettings:
     # Batches of 25 in flight: some 1,000 rows a second to a table 40 ms away, so a day's outage is caught up quickly.
     timeout: int = 20 * SECOND
     # Nanoseconds for one request, its answer included.
+    keep: int = 30 * DAY
+    # Nanoseconds until an entry expires there; the ledger here keeps it.

@@ -148,6 +148,7 @@ def _sync(sections: Sections) -> SyncSettings:
         idle_wait=nanos(section.idle_seconds),
         parallel=section.parallel,
         timeout=nanos(section.timeout_seconds),
+        keep=section.ttl_days * DAY,
     )
 
 

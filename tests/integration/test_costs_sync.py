@@ -190,7 +190,7 @@ def aws(url: str) -> AwsSettings:
 
 
 def sync(database: Database, url: str, clock: SystemClock | None = None) -> LedgerSync:
-    settings = SyncSettings(table=TABLE, idle_wait=10 * MILLISECOND, timeout=2 * SECOND)
+    settings = SyncSettings(table=TABLE, idle_wait=10 * MILLISECOND, timeout=2 * SECOND, keep=7 * DAY)
     return LedgerSync(database, settings, aws(url), clock or SystemClock(), random.Random(7), backoff=QUICK)
 
 
@@ -281,7 +281,7 @@ async def test_every_entry_arrives_once_exact_and_with_its_time_to_live(
     assert table.keys() == await booked(database)
     entry = table["att_00007", "2026-11-20T08:00:00.000000007Z"]
     assert Decimal(entry["cost_usd"]["N"]) == Decimal("0.0002106") == Decimal(entry["cost_nanos"]["N"]) / 10**9
-    assert int(entry["ttl"]["N"]) == (MORNING + 30 * DAY) // SECOND
+    assert int(entry["ttl"]["N"]) == (MORNING + 7 * DAY) // SECOND
     assert (entry["provider"]["S"], entry["user_id"]["S"], entry["basis"]["S"]) == ("openai", "usr_1", "measured")
     assert entry["input_tokens"]["N"] == "1008"
     unpriced = table["att_00130", "2026-11-20T08:00:00.000000130Z"]

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from engine.kernel.secret import Secret
-from engine.kernel.values import SECOND, usd
+from engine.kernel.values import DAY, SECOND, usd
 from engine.limiter.settings import AccountLimit
 from engine.orchestrator.settings import TOOLS
 from huntaze_console.config import InvalidSettings, Settings, load_settings
@@ -271,6 +271,11 @@ def test_the_rules_know_the_thresholds_of_the_costs(tmp_path: Path) -> None:
     rules = load(tmp_path, text).alert_rules
 
     assert (rules.day_threshold, rules.throttle) == (usd("7.50"), 60 * SECOND)
+
+
+def test_the_copy_of_the_ledger_is_kept_as_long_as_one_says(tmp_path: Path) -> None:
+    assert load(tmp_path, "").sync.keep == 30 * DAY
+    assert load(tmp_path, "[dynamodb]\nttl_days = 90").sync.keep == 90 * DAY
 
 
 def test_prices_of_ones_own_are_read(tmp_path: Path) -> None:
