@@ -1,6 +1,6 @@
 """Ledger entries a second: durable, with sums over 5,000 combinations and prices resolved beforehand.
 
-    python -m benchmarks.ledger [--entries 40000] [--tasks 256]
+    python -m benchmarks.ledger [--entries 40000] [--tasks 256] [--rounds 3] [--json]
 
 `settle` books calls whose attempts are already open; `open + settle` commits both, one after the other, as a call does.
 Each entry is its own write, awaited until its commit (`synchronous=FULL`) has returned.
@@ -12,6 +12,8 @@ import argparse
 import asyncio
 import gc
 import json
+import statistics
+import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -24,11 +26,12 @@ from engine.providers.port import Usage
 from engine.storage import Database
 
 COMBINATIONS = 5_000
+BAR = 20_000  # settled entries a second; the best round counts: the others had the machine to share
 _MODELS = ("gpt-4o-mini", "gpt-4o", "gpt-4.1", "gpt-4.1-mini", "gpt-4.1-nano")
 
 
 async def measure(entries: int, tasks: int) -> dict[str, float]:
-    """Entries a second, of each kind."""
+    """Entries a second, of each kind, and the CPU time of one."""
     with tempfile.TemporaryDirectory() as directory:
         async with Database.open(Path(directory) / "huntaze.db") as database:
             bench = Bench(database)
@@ -36,11 +39,13 @@ async def measure(entries: int, tasks: int) -> dict[str, float]:
             opened = bench.attempts(entries)
             await spread(opened, tasks, bench.ledger.open)
             gc.freeze()  # the prepared attempts are the benchmark's own, not the ledger's to have collected
+            cpu = time.process_time()
             settled = await spread(opened, tasks, bench.settle)
+            cpu = time.process_time() - cpu
             attempts = bench.attempts(entries)
             gc.freeze()
             both = await spread(attempts, tasks, bench.open_and_settle)
-    return {"settle": entries / settled, "open + settle": entries / both}
+    return {"settle": entries / settled, "open + settle": entries / both, "settle, CPU each": cpu / entries * 1e6}
 
 
 class Bench:
@@ -106,19 +111,28 @@ async def spread(attempts: Sequence[Attempt], tasks: int, act: Callable[[Attempt
     return time.perf_counter() - began
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])  # type: ignore[union-attr]
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--entries", type=int, default=40_000)
     parser.add_argument("--tasks", type=int, default=256)
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    found = asyncio.run(measure(options.entries, options.tasks))
+    rounds = [asyncio.run(measure(options.entries, options.tasks)) for _ in range(options.rounds)]
+    found = {
+        name: {"median": statistics.median(rates), "best": min(rates) if "CPU" in name else max(rates)}
+        for name, rates in ((name, [one[name] for one in rounds]) for name in rounds[0])
+    }
+    met = found["settle"]["best"] >= BAR
     if options.json:
-        print(json.dumps(found))
-    else:
-        for name, rate in found.items():
-            print(f"{name:<14} {rate:>9,.0f} entries/s at {options.tasks} tasks, {COMBINATIONS:,} combinations")
+        print(json.dumps({"rows": found, "met": met}))
+        return 0 if met else 1
+    print(f"at {options.tasks} tasks, {COMBINATIONS:,} combinations; CPU in µs of user and system time")
+    for name, rates in found.items():
+        print(f"{name:<18} median {rates['median']:>9,.0f}   best {rates['best']:>9,.0f}")
+    print(f"bar: {BAR:,} settled entries/s: {'met' if met else 'MISSED'}")
+    return 0 if met else 1
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
