@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from engine.kernel.errors import StateDirectoryBusy
+from engine.kernel.errors import StateDirectoryBusy, WrongMode
 from engine.kernel.secret import Secret
 from engine.storage.directory import Mode, StateDirectory
 from huntaze_console.embedding import EmbeddedEngine
@@ -66,6 +66,11 @@ def _belongs_to_another(directory: StateDirectory, *, simulated: bool) -> bool:
             threading.Event().wait(_LOOK_AGAIN)
         else:
             return False
+    if simulated and directory.mode() is not Mode.SIMULATED:
+        raise WrongMode(
+            f"a real engine runs on {directory.path}, and a demo is for simulated data only",
+            remedy="Choose another directory with --state-dir, or look at that engine with: huntaze",
+        )
     return True
 
 

@@ -20,6 +20,7 @@ _TONES = {"ok": Tone.GOOD, "warn": Tone.WARN, "fail": Tone.BAD}
 
 def open_console(*, state_dir: Path | None, config: Path | None) -> None:
     """Run the console until it is left."""
+    _need_terminal()
     from huntaze_console.console import run
 
     place = where(state_dir, config)
@@ -36,6 +37,7 @@ def demo(*, state_dir: Path | None, config: Path | None, **flags: Any) -> None:
     The demo keeps its own state directory, huntaze-demo beside the usual one. Unless --scenario or --trace says
     otherwise, Azure has an outage soon after the start, so that there is something to see.
     """
+    _need_terminal()
     from huntaze_console.console import run
 
     if flags["scenario"] is None and flags["trace"] is None:
@@ -45,6 +47,12 @@ def demo(*, state_dir: Path | None, config: Path | None, **flags: Any) -> None:
         settings=place.source(simulated=True), state_dir=place.state_dir, simulation=simulation(**flags)
     )
     sys.exit(run(options))
+
+
+def _need_terminal() -> None:
+    """The console reads keys from stdin and draws on stderr: anywhere else it would run unseen, and for ever."""
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise click.UsageError("the console needs a terminal, for input and on stderr; without one: huntaze daemon")
 
 
 @click.command(short_help="The engine without a terminal.")

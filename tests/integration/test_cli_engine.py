@@ -20,7 +20,9 @@ import orjson
 import pytest
 from click.testing import CliRunner, Result
 
+from engine.kernel.errors import WrongMode
 from engine.kernel.values import SECOND, usd
+from engine.storage.directory import StateDirectory
 from engine.surface import wire
 from engine.surface.commands import (
     AcknowledgeAlert,
@@ -72,6 +74,8 @@ from engine.surface.snapshot import (
     Snapshot,
 )
 from huntaze_console.cli.root import huntaze
+from huntaze_console.console import run as show_console
+from huntaze_console.options import ConsoleOptions, SettingsSource, SimulationOptions
 
 ROOT = Path(__file__).parents[2]
 TOKEN = "token-of-the-fake"
@@ -591,3 +595,30 @@ def test_a_reader_that_went_away_is_no_error(engine: FakeEngine) -> None:
     )
 
     assert "Traceback" not in answer.stderr
+
+
+# ── the console ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("command", [(), ("demo",)])
+def test_a_console_nobody_could_see_is_refused(tmp_path: Path, command: tuple[str, ...]) -> None:
+    answer = run_alone(*command, "--state-dir", str(tmp_path / "state"))
+
+    assert answer.returncode == 2
+    assert "needs a terminal" in answer.stderr
+    assert not (tmp_path / "state").exists()
+
+
+def test_a_demo_never_shows_a_real_engine(engine: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("huntaze_console.console.configure_logging", lambda *_, **__: None)
+    state = StateDirectory(engine.directory)
+    state.write_private(state.endpoint_path, "{}")
+    (engine.directory / "mode").write_text("real\n")
+    options = ConsoleOptions(
+        settings=SettingsSource(file=None, environ={}, simulated=True),
+        state_dir=engine.directory,
+        simulation=SimulationOptions(),
+    )
+
+    with pytest.raises(WrongMode, match="real engine"):
+        show_console(options)
