@@ -52,7 +52,7 @@ from engine.runtime import (
     every,
     first_snapshot,
 )
-from engine.storage import Database, Mode, StateDirectory, Tx, sqlite
+from engine.storage import Database, Mode, StateDirectory, Tx, connect, migrate
 from engine.surface.desk import Desk
 from engine.surface.snapshot import EngineView
 from huntaze_console.config import Settings
@@ -360,8 +360,8 @@ def _last_moment(directory: StateDirectory) -> Clock:
     """Where the time of a simulated directory stopped: at its newest event."""
     if not directory.database_path.exists():
         return SystemClock()
-    with contextlib.closing(sqlite.connect(directory.database_path)) as connection:
-        sqlite.migrate(connection)
+    with contextlib.closing(connect(directory.database_path)) as connection:
+        migrate(connection)
         newest = connection.execute("SELECT max(at) FROM events").fetchone()[0]
     return SystemClock() if newest is None else StoppedClock(newest)
 
