@@ -65,6 +65,9 @@ if TYPE_CHECKING:  # what a simulation needs is loaded when there is one
 
 VERSION = version_of("huntaze-console")
 
+TAKEN_WHILE_RUNNING = frozenset({"orchestrator", "tools", "limiter", "accounts", "alerts", "campaigns"})
+"""Sections of the configuration that a reload takes over; the others wait for a restart."""
+
 _SENDS_AT_ONCE = 64  # over all accounts; each has its own limit far below
 _LOCAL = aiohttp.ClientTimeout(total=5)  # real seconds for a question on loopback
 _WORLD_DIRECTORY = "world"  # in a simulated state directory: the world's clock page and record
@@ -216,7 +219,13 @@ async def open_engine(
         )
 
         # what an operator is told
-        health = Health(database, projector, clock, platform_url=lambda: settings.platform.url)
+        health = Health(
+            database,
+            projector,
+            clock,
+            platform_url=lambda: settings.platform.url,
+            idle_tools=lambda: [tool for tool in orchestrator.settings.tools if not orchestrator.targets(tool)],
+        )
         desk = EngineDesk(database, bus, projector, jobs, dispatch, health, clock)
         alerts = AlertService(
             database, bus, lambda: projector.snapshot, clock, chance, settings.alert_rules, _channels(settings)
@@ -300,6 +309,7 @@ async def open_engine(
             limiter.configure(fresh.limiter, {key: account.name or key for key, account in fresh.accounts.items()})
             await limiter.announce()
             sender.settings = fresh.sending
+            writer.content = fresh.content
             workflow.concurrency = fresh.orchestrator.concurrency
             alerts.configure(fresh.alert_rules)
             return _changed(settings, fresh)

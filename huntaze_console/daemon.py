@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import random
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 
 import click
@@ -17,7 +17,8 @@ from engine.events import SettingsRejected, SettingsReloaded
 from engine.kernel.errors import ConfigError
 from engine.storage import Mode, StateDirectory
 from huntaze_console.api import serve
-from huntaze_console.bootstrap import VERSION, Built, open_engine, open_world
+from huntaze_console.bootstrap import TAKEN_WHILE_RUNNING, VERSION, Built, open_engine, open_world
+from huntaze_console.config import Settings
 from huntaze_console.logs import configure_logging
 from huntaze_console.options import DaemonOptions, SettingsSource
 from huntaze_console.serving import api_settings
@@ -34,6 +35,7 @@ def run(options: DaemonOptions) -> int:
 async def _run(options: DaemonOptions) -> int:
     settings = options.settings.load()
     configure_logging(settings.logging)
+    _warn(settings, simulated=options.simulation is not None)
     directory = StateDirectory(options.state_dir)
     mode = Mode.SIMULATED if options.simulation else Mode.REAL
     directory.acquire(kind="daemon", mode=mode, version=VERSION)
@@ -65,6 +67,26 @@ async def _run(options: DaemonOptions) -> int:
     return HURRIED if hurry.is_set() else OK
 
 
+def _warn(settings: Settings, *, simulated: bool) -> None:
+    """What an operator should know before wondering why nothing happens; `huntaze doctor` says more."""
+    if simulated:
+        return
+    if idle := settings.idle_tools():
+        click.echo(f"warning: no model has a key for the tools {', '.join(idle)}", err=True)
+    if not settings.platform.url:
+        click.echo("warning: ONLYFANS_API_URL is not set: no audience can be read and nothing is sent", err=True)
+
+
+def _told(changed: Sequence[str]) -> str:
+    """What a reload took over, and what it did not."""
+    waiting = [key for key in changed if key.partition(".")[0] not in TAKEN_WHILE_RUNNING]
+    taken = len(changed) - len(waiting)
+    if not changed:
+        return "configuration reloaded; nothing changed"
+    later = f"; a restart is needed for {', '.join(waiting)}" if waiting else ""
+    return f"configuration reloaded: {taken} of {len(changed)} changes taken over{later}"
+
+
 def _listen(stop: asyncio.Event, hurry: asyncio.Event, reload: asyncio.Event) -> None:
     loop = asyncio.get_running_loop()
 
@@ -91,5 +113,5 @@ async def _reload(asked: asyncio.Event, source: SettingsSource, built: Built) ->
             continue
         changed = await built.reload(fresh)
         taken = SettingsReloaded(at=now(), changed=", ".join(changed))
-        click.echo("configuration reloaded" if changed else "configuration reloaded; nothing changed", err=True)
+        click.echo(_told(changed), err=True)
         await built.engine.tell(taken)

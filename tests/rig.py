@@ -280,7 +280,7 @@ async def rig(folder: Path, *, clock: ManualClock | None = None, messages: int =
         bus.observe(holds.observe)
         source = SlotSource(jobs, limiter, holds)
         sender = Sender(database, jobs, limiter, source, platform, book, progress, screened, clock, chance, sending)
-        health = Health(database, projector, clock, platform_url=lambda: "http://platform")
+        health = Health(database, projector, clock, platform_url=lambda: "http://platform", idle_tools=tuple)
         desk = EngineDesk(database, bus, projector, jobs, dispatch, health, clock)
         yield Rig(
             database=database,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import orjson
 
@@ -22,7 +22,7 @@ from engine.campaigns.draft import check
 from engine.campaigns.estimate import Estimator
 from engine.campaigns.progress import Progress
 from engine.campaigns.writing import enqueue, write_batch, write_job
-from engine.content import validate
+from engine.content import has_variables, preview, screen, validate
 from engine.costs import Ledger
 from engine.events import CampaignCreated
 from engine.kernel.clock import Clock
@@ -45,6 +45,7 @@ from engine.surface.commands import (
     StartCampaign,
 )
 from engine.surface.queries import EstimateRow
+from engine.surface.wire import load_draft
 
 _AUDIENCE_AGE = MINUTE  # nanoseconds that a reading of the audience serves for estimates and creations
 _SCOPE = "campaign"
@@ -83,6 +84,7 @@ class Dispatch:
 
     async def estimate(self, draft: CampaignDraft) -> EstimateRow:
         """What the draft would do. Raises CommandRefused for a bad one, or UNAVAILABLE without the platform."""
+        draft = self._named(draft)
         self._check(draft)
         return self._estimator.estimate(draft, await self._members(draft))
 
@@ -91,18 +93,38 @@ class Dispatch:
         digest = _digest(command)
         if command.key and (answer := await self._database.write(lambda tx: _repeated(tx, command.key, digest))):
             return answer
+        command = replace(command, draft=self._named(command.draft))
         self._check(command.draft)
+        if command.start:
+            self._check_writable(command.draft.tool, command.draft.template)
         chosen = await self._members(command.draft)
         estimate = self._estimator.estimate(command.draft, chosen)
         campaign_id = new_id("cmp", self._clock.now(), self._chance)
         await self._see(command.draft.account_id)
         return await self._database.write(lambda tx: self._create(tx, command, campaign_id, digest, chosen, estimate))
 
+    def _named(self, draft: CampaignDraft) -> CampaignDraft:
+        """The draft with its tool's own name in place of an alias."""
+        return replace(draft, tool=self._orchestrator.settings.aliases.get(draft.tool, draft.tool))
+
+    def _check_writable(self, tool: str, template: str) -> None:
+        """A campaign that nobody can write would look as if it ran."""
+        if not template and not self._orchestrator.targets(tool):
+            chain = ", ".join(self._orchestrator.settings.tools[tool].chain)
+            raise CommandRefused(
+                Refusal.UNAVAILABLE,
+                f"no model can write for the tool {tool}: none of {chain} has a key",
+                field="tool",
+                remedy="Set the key of one of them (huntaze doctor names what is missing), or name another tool",
+            )
+
     def _check(self, draft: CampaignDraft) -> None:
         check(draft, tools=self._orchestrator.settings.tools, now=self._clock.now())
         if draft.template:
             validate(draft.template)
-        elif "{{" in draft.prompt:
+            if reason := screen(preview(draft.template)):
+                raise CommandRefused(Refusal.INVALID, f"no fan may get this text: {reason}", field="template")
+        elif has_variables(draft.prompt):
             validate(draft.prompt, field="prompt")
 
     async def _members(self, draft: CampaignDraft) -> tuple[Member, ...]:
@@ -204,6 +226,7 @@ class Dispatch:
     async def start(self, command: StartCampaign) -> Done:
         def start(tx: Tx) -> Done:
             campaign = store.get(tx, command.campaign_id)
+            self._check_writable(campaign.tool, _template(tx, campaign.campaign_id))
             self._start(tx, campaign, command.actor, self._clock.now())
             return _told(tx, command.campaign_id)
 
@@ -414,6 +437,11 @@ def _of_campaign(tx: Tx, delivery_id: str, campaign_id: str) -> Delivery:
     if delivery.campaign_id != campaign_id:
         raise CommandRefused(Refusal.NOT_FOUND, f"delivery {delivery_id} is not of campaign {campaign_id}")
     return delivery
+
+
+def _template(tx: Tx, campaign_id: str) -> str:
+    row = tx.execute("SELECT draft FROM campaigns WHERE campaign_id = ?", (campaign_id,)).fetchone()
+    return load_draft(row["draft"]).template
 
 
 def _told(tx: Tx, campaign_id: str) -> Done:

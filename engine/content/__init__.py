@@ -4,7 +4,7 @@ from engine.content.moderation import Severity, Verdict, check, is_crisis
 from engine.content.preparation import Blocked, Prepared, prepare, screen
 from engine.content.row import Category
 from engine.content.settings import ContentSettings
-from engine.content.templates import VARIABLES, library, preview, render, validate
+from engine.content.templates import VARIABLES, has_variables, library, preview, render, validate
 
 __all__ = [
     "VARIABLES",
@@ -15,6 +15,7 @@ __all__ = [
     "Severity",
     "Verdict",
     "check",
+    "has_variables",
     "is_crisis",
     "library",
     "prepare",

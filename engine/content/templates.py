@@ -1,6 +1,7 @@
 """Message templates: `Hi {{first_name|there}}, …`, filled in for one fan at a time.
 
 The grammar is this page's own: a name between two braces, and after a bar what stands there when the name has no value.
+One brace is enough around a name that is known; around anything else it is text.
 There are no attributes, calls, loops or filters, so there is nothing to break out of; a template engine would bring a
 language, such as jinja2's, that has to be fenced in again, for one construct.
 
@@ -36,7 +37,8 @@ VARIABLES: Mapping[str, str] = MappingProxyType(
 as `creator`), and the fan's first tag."""
 
 _REFERENCE = re.compile(r"\s*([a-z0-9-]+/[a-z0-9-]+)\s*")
-_BRACES = re.compile(r"\{\{|\}\}")
+_SINGLE = re.compile(rf"\{{({'|'.join(VARIABLES)})(?:\|([^{{}}\n]*))?\}}")
+_BRACES = re.compile(rf"\{{\{{|\}}\}}|{_SINGLE.pattern}")
 _HOLE = re.compile(r"\{\{[ \t]*([^{}|\n]*?)[ \t]*(?:\|([^{}\n]*))?\}\}")
 _BLANK_BEFORE = re.compile(r"[ \t]+$")
 _NO_BLANK_AFTER = re.compile(r"[ \t]*([,.;:!?…]|\n|$)")
@@ -48,6 +50,11 @@ class Hole:
 
     name: str
     default: str
+
+
+def has_variables(text: str) -> bool:
+    """Whether a text, such as a prompt, means to be filled in; the braces of JSON, say, are none of ours."""
+    return "{{" in text or _SINGLE.search(text) is not None
 
 
 def validate(template: str, *, field: str = "template") -> None:
@@ -118,7 +125,7 @@ def _parse(template: str, field: str) -> tuple[str | Hole, ...]:
     parts: list[str | Hole] = []
     at = 0
     while brace := _BRACES.search(text, at):
-        hole = _HOLE.match(text, brace.start())
+        hole = _SINGLE.match(text, brace.start()) or _HOLE.match(text, brace.start())
         if hole is None:
             raise _malformed(text, brace, field)
         parts += [text[at : brace.start()], _hole(text, hole, field)]

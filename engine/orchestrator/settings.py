@@ -71,6 +71,9 @@ class BreakerSettings:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrchestratorSettings:
     tools: Mapping[str, ToolRoute] = field(default_factory=dict)
+    aliases: Mapping[str, str] = field(default_factory=dict)
+    """Other names of tools, such as a sister system's: what is asked for by an alias is booked under the tool."""
+
     timeouts: Timeouts = field(default_factory=Timeouts)
     total: int = 3 * MINUTE
     """Nanoseconds for a whole task, all retries and fallbacks included."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from engine.kernel.clock import Clock
 from engine.kernel.errors import StorageError
@@ -20,17 +20,24 @@ class Health:
     """Looks at each dependency. What sends traffic of its own is judged by that traffic, not by probes that cost."""
 
     def __init__(
-        self, database: Database, projector: Projector, clock: Clock, *, platform_url: Callable[[], str]
+        self,
+        database: Database,
+        projector: Projector,
+        clock: Clock,
+        *,
+        platform_url: Callable[[], str],
+        idle_tools: Callable[[], Sequence[str]],
     ) -> None:
         self._database = database
         self._projector = projector
         self._clock = clock
         self._platform_url = platform_url
+        self._idle_tools = idle_tools
 
     async def check(self) -> tuple[DependencyRow, ...]:
         snapshot = self._projector.snapshot
         models = [self._model(view) for view in snapshot.models.values()]
-        return (await self._storage(), self._platform(), self._sync(snapshot), *models)
+        return (await self._storage(), self._platform(), self._tools(), self._sync(snapshot), *models)
 
     async def _storage(self) -> DependencyRow:
         started = self._clock.now()
@@ -48,6 +55,10 @@ class Health:
             return self._row("platform", "off", None, "ONLYFANS_API_URL is not set")
         paused = [view.account_id for view in self._projector.snapshot.accounts.values() if view.paused]
         return self._row("platform", "degraded" if paused else "ok", None, _paused(paused))
+
+    def _tools(self) -> DependencyRow:
+        idle = ", ".join(self._idle_tools())
+        return self._row("tools", "degraded" if idle else "ok", None, f"no model has a key for {idle}" if idle else "")
 
     def _sync(self, snapshot: Snapshot) -> DependencyRow:
         state = {"off": "off", "ok": "ok", "behind": "degraded"}.get(snapshot.sync.state, "down")

@@ -41,7 +41,6 @@ def build(sections: Sections, layer: Layer, preferences: Preferences, *, simulat
         backends=sections.backends,
         providers={name: _row(name, row) for name, row in sections.providers.items()},
         orchestrator=_orchestrator(sections, preferences),
-        tool_aliases=aliases(sections.tools),
         costs=_costs(sections),
         sync=_sync(sections),
         dynamodb=sections.dynamodb,
@@ -83,6 +82,7 @@ def _orchestrator(sections: Sections, preferences: Preferences) -> OrchestratorS
     retry, breaker = section.retry, section.breaker
     return OrchestratorSettings(
         tools=routes(sections, preferences),
+        aliases=aliases(sections.tools),
         timeouts=Timeouts(
             connect=nanos(section.connect_seconds),
             first_byte=nanos(section.first_byte_seconds),

@@ -120,7 +120,6 @@ class Settings:
     backends: BackendsSection
     providers: Mapping[str, ProviderRow]  # by name, the ones that are not ready included
     orchestrator: OrchestratorSettings
-    tool_aliases: Mapping[str, str]  # another name of a tool -> the tool
     costs: CostSettings
     sync: SyncSettings
     dynamodb: DynamoSection

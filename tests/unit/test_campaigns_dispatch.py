@@ -175,6 +175,28 @@ async def test_every_text_carries_what_its_call_cost_and_the_ledger_names_the_ca
     assert view.cost == 3 * COST == play.projector.snapshot.campaigns[campaign_id].cost
 
 
+async def test_a_campaign_that_no_model_can_write_is_not_started(play: Rig) -> None:
+    play.providers.clear()
+
+    with pytest.raises(CommandRefused, match="no model can write") as refused:
+        await play.create(prompt=PROMPT)
+    draft = await play.create(prompt=PROMPT, start=False)
+    with pytest.raises(CommandRefused, match="no model can write"):
+        await play.desk.submit(StartCampaign(campaign_id=draft))
+
+    assert refused.value.reason is Refusal.UNAVAILABLE
+    assert await play.state(draft) == "draft"
+    assert await play.state(await play.create(template="Hello {name}")) == "running"
+
+
+async def test_a_template_that_no_fan_may_get_is_refused_before_anything_is_made(play: Rig) -> None:
+    with pytest.raises(CommandRefused, match="no fan may get this text") as refused:
+        await play.create(template="Hi {{name}}, pay me on PayPal: paypal.me/anna")
+
+    assert refused.value.field == "template"
+    assert await play.rows("SELECT * FROM campaigns") == []
+
+
 async def test_a_template_costs_nothing_and_asks_nobody(play: Rig) -> None:
     await play.create(count=3)
     await play.write()

@@ -235,7 +235,7 @@ def test_aliases_of_tools_and_models_are_understood(tmp_path: Path) -> None:
         "xai/grok-3",
     )
     assert settings.orchestrator.tools["title-generator"].max_output_tokens == 99
-    assert settings.tool_aliases["generateur-titres"] == "title-generator"
+    assert settings.orchestrator.aliases["generateur-titres"] == "title-generator"
 
 
 def test_the_default_provider_goes_to_the_front_of_every_tool(tmp_path: Path) -> None:

@@ -269,4 +269,9 @@ async def test_events_are_read_from_a_number_on(play: Rig) -> None:
 async def test_the_health_of_a_working_engine_is_good(play: Rig) -> None:
     page = await play.desk.query(CheckHealth())
 
-    assert {row.name: row.state for row in page.rows} == {"database": "ok", "platform": "ok", "dynamodb": "off"}
+    assert {row.name: row.state for row in page.rows} == {
+        "database": "ok",
+        "platform": "ok",
+        "tools": "ok",
+        "dynamodb": "off",
+    }
