@@ -34,7 +34,7 @@ QUEUE = "huntaze-hybrid-workflows"
 MAX_ATTEMPTS = 6  # tries of a text, each through the whole fallback chain, before its job is a dead letter
 
 _WAIT_AGAIN = 5 * SECOND  # nanoseconds until a job that had to wait (its campaign, a model) is looked at again
-_AWAY = frozenset({ErrorClass.SERVER_ERROR, ErrorClass.NETWORK_ERROR})
+_AWAY = frozenset({ErrorClass.AUTHENTICATION, ErrorClass.SERVER_ERROR, ErrorClass.NETWORK_ERROR})
 _NAME_LENGTH = 60
 
 
