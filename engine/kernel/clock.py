@@ -19,7 +19,7 @@ from engine.kernel.values import SECOND, Instant
 
 _LAYOUT = struct.Struct("<QqqQ")  # sequence (odd while written), monotonic anchor ns, virtual anchor ns, speed × 1e6
 _SPEED_UNIT = 1_000_000
-_LONGEST_NAP = 0.25  # real seconds; a sleeper looks again this often because virtual time may have slowed
+_LONGEST_NAP = 0.5  # real seconds; a sleeper looks again this often because the speed of virtual time may have changed
 _LEAST_SOCKET_TIMEOUT = 2.0  # real seconds
 
 

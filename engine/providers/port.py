@@ -36,7 +36,7 @@ class Timeouts:
     """
 
     connect: int = 5 * SECOND
-    first_byte: int = 30 * SECOND
+    first_byte: int = 75 * SECOND
     total: int = 90 * SECOND
 
 

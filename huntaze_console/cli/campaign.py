@@ -42,6 +42,9 @@ _STATES = (
 )
 
 
+_UNNAMED = "estimate"
+
+
 @click.group(cls=Ordered, short_help="Create, estimate, start, pause, resume, cancel, approve, settle.")
 def campaign() -> None:
     """Campaigns: messages to many fans, each written for one, sent under the limit and within the budget."""
@@ -54,7 +57,7 @@ def draft_flags(command: F) -> F:
     """The flags that say what a campaign is."""
     for option in reversed(
         (
-            click.option("--name", required=True, help="What to call it."),
+            click.option("--name", default="", help="What to call it; what is only estimated needs no name."),
             click.option("--account", required=True, metavar="ACCOUNT", help="Whose fans get it."),
             click.option("--all", "everyone", is_flag=True, help="All fans of the account."),
             click.option("--tag", default="", help="The fans with this tag."),
@@ -88,6 +91,8 @@ def create(place: Where, *, start: bool, dry_run: bool, key: str, **flags: Any) 
     """Create a campaign. Say whom it is for with one of --all, --tag, --fan and --fans-file."""
     from engine.surface.commands import CreateCampaign
 
+    if not (flags["name"] or dry_run):
+        raise click.UsageError("Missing option '--name'.")
     draft = _draft(**flags)
     if dry_run:
         _estimate(place, draft)
@@ -134,7 +139,7 @@ def _draft(
     _one_of(("--prompt", prompt), ("--prompt-file", prompt_file), ("--template", template))
     listed = read_fans(_bytes(fans_file), str(fans_file)) if fans_file else fans
     return CampaignDraft(
-        name=name,
+        name=name or _UNNAMED,
         account_id=account,
         audience=Audience(all=everyone, tag=tag, fan_ids=listed),
         tool=_tool(tool),

@@ -11,6 +11,7 @@ CREATE TABLE slots (
     account_id TEXT NOT NULL,
     until      INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX slots_by_end ON slots (account_id, until);
 
 -- Fans that are never messaged, whatever the campaign.
 CREATE TABLE suppressions (
