@@ -13,7 +13,7 @@ from engine.queue import JobStore
 from engine.runtime.projector import Projector
 from engine.storage import Database, Tx
 
-SAMPLE_EVERY = 0.5  # real seconds; the faces paint no faster
+SAMPLE_EVERY = 1.0  # real seconds; depths move in bulk, and each look costs two queries
 HOUSEKEEP_EVERY = 20.0  # real seconds
 
 _EVENTS_KEPT = 90 * DAY  # nanoseconds; as long as the alerts' history
