@@ -90,6 +90,7 @@ class ConsoleApp(Console):
         self.feed = Feed(source, self._show)
         self.failure = ""
         self._notice, self._start = notice, start
+        self._had_terminal = _has_terminal()
         self.animation_level = "none"
         for name in themes.NAMES:
             self.register_theme(themes.theme(name))
@@ -105,7 +106,8 @@ class ConsoleApp(Console):
         self._look()
 
     def _look(self) -> None:
-        if _terminal_is_gone():
+        if self._had_terminal and not _has_terminal():  # it hung up without a signal
+            _let_go_of_terminal()
             self.exit(HUNG_UP)
             return
         self.set_timer(self.feed.tick(), self._look)
@@ -219,15 +221,12 @@ def _where(error: BaseException) -> str:
     return f"{type(error).__name__}{place}"
 
 
-def _terminal_is_gone() -> bool:
-    """A terminal that hung up without a signal: every question about it is an input-output error."""
+def _has_terminal() -> bool:
+    """Whether standard input is a terminal; one that hung up is none any more."""
     try:
-        stdin = sys.__stdin__
-        if stdin is not None and os.isatty(stdin.fileno()):
-            os.get_terminal_size(stdin.fileno())
+        return sys.__stdin__ is not None and os.isatty(sys.__stdin__.fileno())
     except (OSError, ValueError):
-        return True
-    return False
+        return False
 
 
 def run_console(source: Source, *, options: ConsoleOptions | None = None) -> int:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import signal
+import subprocess
 import time
 from pathlib import Path
 
@@ -58,6 +60,26 @@ def test_losing_the_terminal_drains_the_engine(tmp_path: Path) -> None:
     left = demo.deliveries()
     assert left["sent"] == len({record["message_id"] for record in demo.records("message") if record["status"] == 200})
     assert not {"sending", "uncertain"} & left.keys()
+
+
+def test_a_terminal_that_vanishes_without_a_signal_is_left_too(tmp_path: Path) -> None:
+    """As when the session's leader has gone already: nobody sends SIGHUP, and reading the terminal just fails."""
+    demo = Demo(tmp_path)
+    ours, theirs = pty.openpty()
+    environment = {**os.environ, **demo.environment, "TERM": "xterm-256color"}
+    with subprocess.Popen(
+        demo.command(), stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True, env=environment
+    ) as console:
+        os.close(theirs)
+        shown = b""
+        while b"HUNTAZE" not in shown:
+            shown += os.read(ours, 65_536)
+        os.close(ours)
+
+        assert console.wait(30) == 128 + signal.SIGHUP
+
+    assert not demo.locked
+    assert demo.processes() == []
 
 
 def test_sigterm_drains_the_engine_and_gives_the_terminal_back(tmp_path: Path) -> None:
