@@ -35,7 +35,7 @@ from engine.limiter.local import LocalLimiter
 from engine.messaging import QUEUE as SENDING_QUEUE
 from engine.messaging import FanBook, Holds, Sender, SlotSource, recover
 from engine.messaging.platforms.onlyfans import OnlyFans
-from engine.orchestrator import Guarded, Metered, Orchestrator
+from engine.orchestrator import Fallback, Guarded, Metered, Orchestrator, Router
 from engine.providers import Provider, ProviderSettings, open_provider
 from engine.queue import Lease, Outcome, Worker
 from engine.queue.sqlite import SqliteJobStore
@@ -187,7 +187,15 @@ async def open_engine(
         serving = dict.fromkeys(settings.ready_providers(), unopened) if idle else providers
         metered = Metered(serving, LedgerMeter(ledger, pricer), database, clock, chance, settings.orchestrator)
         guarded = Guarded(metered, database, clock, chance, settings.orchestrator.breaker)
-        orchestrator = Orchestrator(metered, guarded, database, clock, chance, settings.orchestrator)
+        router = Router(settings.orchestrator, metered.serves, guarded.admits)
+        fallback = Fallback(router, guarded, guarded, database, clock, chance, settings.orchestrator)
+        orchestrator = Orchestrator(
+            fallback,
+            router,
+            metered.serves,
+            settings.orchestrator,
+            (metered.configure, guarded.configure, fallback.configure),
+        )
 
         # from a campaign to its messages
         progress = Progress()

@@ -20,15 +20,16 @@ class LedgerMeter:
         self._ledger = ledger
         self._pricer = pricer
 
-    async def open(self, call: Call) -> None:
+    async def open(self, call: Call) -> Call:
         deadline = Instant(call.task.deadline) if call.task.deadline is not None else None
         await self._ledger.open(self._attempt(call), deadline=deadline)
+        return call
+
+    def cost(self, call: Call, result: Result) -> NanoUSD | None:
+        return self._ledger.appraise(self._attempt(call), _settlement(result)).priced.cost
 
     def settle(self, tx: Tx, call: Call, result: Result) -> NanoUSD | None:
-        settlement = Settlement(
-            outcome=result.outcome, usage=result.usage, billed=result.billed, ended_at=Instant(result.ended_at)
-        )
-        return self._ledger.settle(tx, self._attempt(call), settlement)
+        return self._ledger.settle(tx, self._attempt(call), _settlement(result))
 
     def _attempt(self, call: Call) -> Attempt:
         task, target, opened_at = call.task, call.target, Instant(call.opened_at)
@@ -56,6 +57,16 @@ class LedgerMeter:
             job_id=task.job_id,
             trace_id=task.trace_id,
         )
+
+
+def _settlement(result: Result) -> Settlement:
+    return Settlement(
+        outcome=result.outcome,
+        usage=result.usage,
+        billed=result.billed,
+        ended_at=Instant(result.ended_at),
+        received=result.received,
+    )
 
 
 def route_jobs(handlers: Mapping[str, Callable[[Lease], Awaitable[Outcome]]]) -> Callable[[Lease], Awaitable[Outcome]]:

@@ -25,7 +25,15 @@ from engine.messaging import QUEUE as SENDING_QUEUE
 from engine.messaging import Fan, FanBook, Holds, Outgoing, Sender, SendingSettings, SlotSource
 from engine.messaging.platform import Outcome as SendOutcome
 from engine.messaging.platform import Sent, ThreadMessage
-from engine.orchestrator import Guarded, Metered, Orchestrator, OrchestratorSettings, ToolRoute
+from engine.orchestrator import (
+    Fallback,
+    Guarded,
+    Metered,
+    Orchestrator,
+    OrchestratorSettings,
+    Router,
+    ToolRoute,
+)
 from engine.providers import Chunk, Completion, Finish, ModelRequest, Usage
 from engine.queue import Bury, Defer, Done, Lease, Outcome, Retry, Settled
 from engine.queue.sqlite import SqliteJobStore
@@ -221,6 +229,18 @@ class Rig:
         return {key: count for key, count in counts.items() if count}
 
 
+def join_orchestrator(
+    metered: Metered, database: Database, clock: ManualClock, chance: random.Random
+) -> tuple[Guarded, Orchestrator]:
+    """The way from a task to its answer, over a metered hop."""
+    guarded = Guarded(metered, database, clock, chance, SETTINGS.breaker)
+    router = Router(SETTINGS, metered.serves, guarded.admits)
+    fallback = Fallback(router, guarded, guarded, database, clock, chance, SETTINGS)
+    return guarded, Orchestrator(
+        fallback, router, metered.serves, SETTINGS, (metered.configure, guarded.configure, fallback.configure)
+    )
+
+
 @asynccontextmanager
 async def rig(folder: Path, *, clock: ManualClock | None = None, messages: int = 10) -> AsyncIterator[Rig]:
     """A rig on the database of a folder; opened again on the same folder it is the restarted engine."""
@@ -253,8 +273,7 @@ async def rig(folder: Path, *, clock: ManualClock | None = None, messages: int =
         bus.observe(projector.observe)
         providers = {name: FakeProvider(name) for name in ("one", "two")}
         metered = Metered(providers, LedgerMeter(ledger, pricer), database, clock, chance, SETTINGS)
-        guarded = Guarded(metered, database, clock, chance, SETTINGS.breaker)
-        orchestrator = Orchestrator(metered, guarded, database, clock, chance, SETTINGS)
+        guarded, orchestrator = join_orchestrator(metered, database, clock, chance)
         progress = Progress()
         book = FanBook(platform, database, clock)
         estimator = Estimator(orchestrator, pricer, lambda: projector.snapshot, lambda name: name, clock)

@@ -10,7 +10,7 @@ from engine.content import render
 from engine.costs import Pricer
 from engine.kernel.clock import Clock
 from engine.kernel.values import NanoUSD
-from engine.orchestrator import Orchestrator, Target, input_bound, route_of
+from engine.orchestrator import Orchestrator, Target, route_of, text_bound
 from engine.providers import Message, Role, Usage
 from engine.surface.commands import CampaignDraft
 from engine.surface.queries import EstimateRow
@@ -80,7 +80,7 @@ class Estimator:
         high = self._pricer.worst_case(
             target.provider,
             target.model,
-            input_tokens=input_bound(messages),
+            input_tokens=text_bound(messages),
             max_output_tokens=route.max_output_tokens,
             at=now,
         ).cost

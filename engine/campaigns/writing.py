@@ -22,8 +22,7 @@ from engine.kernel.errors import BudgetRefused, ErrorClass, ProviderError
 from engine.kernel.text import clean
 from engine.kernel.values import SECOND, JobId, NanoUSD, Random, nanos, new_id
 from engine.messaging import Delivery, DeliveryState, SendingSettings, deliveries, send_job
-from engine.orchestrator import Answer, Orchestrator, Task
-from engine.orchestrator.task import Conclusion
+from engine.orchestrator import Answer, Conclusion, Orchestrator, Task
 from engine.providers import Message, Role
 from engine.queue import Defer, Done, JobStore, Lease, NewJob, Outcome, Priority, Retry, Settled
 from engine.storage import Database, Tx

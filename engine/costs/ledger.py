@@ -79,6 +79,7 @@ class Settlement:
     billed: bool = True
     model_reported: str = ""
     duration: int | None = None  # nanoseconds; None: since the attempt opened
+    received: str = ""  # what arrived of an answer that broke off: the estimate is made from it, not from the cap
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +191,7 @@ class Ledger:
             return _booked_cost(tx, attempt.id)
         tx.execute(_CLOSE_ATTEMPT, (attempt.id,))
         combination, held = found
-        entry = self._appraise(attempt, settlement)
+        entry = self.appraise(attempt, settlement)
         cost = self._book(tx, attempt, settlement, entry, combination)
         if held:
             self._release(tx, attempt.id, cost)
@@ -205,15 +206,31 @@ class Ledger:
         if scopes := budgets.release(tx, attempt_id, cost):
             tx.after_commit(lambda: self._line.wake(scopes))
 
-    def _appraise(self, attempt: Attempt, settlement: Settlement) -> Entry:
+    def appraise(self, attempt: Attempt, settlement: Settlement) -> Entry:
+        """What settling the attempt so will book. Pure."""
         if not settlement.billed:
             worst = attempt.worst_case
             return Entry(Basis.MEASURED, Priced(NanoUSD(0), worst.source, worst.price_date), Usage())
-        if settlement.usage is None:
-            bound = Usage(input_tokens=attempt.input_tokens_bound, output_tokens=attempt.max_output_tokens)
-            basis = Basis.UNPRICED if attempt.worst_case.cost is None else Basis.ESTIMATED
-            return Entry(basis, attempt.worst_case, bound)
         dimensions = attempt.dimensions
+        if settlement.usage is None:
+            output = attempt.max_output_tokens
+            if settlement.received:  # a token has at least one byte
+                output = min(output, len(settlement.received.encode()))
+            bound = Usage(input_tokens=attempt.input_tokens_bound, output_tokens=output)
+            basis = Basis.UNPRICED if attempt.worst_case.cost is None else Basis.ESTIMATED
+            if output == attempt.max_output_tokens:
+                return Entry(basis, attempt.worst_case, bound)
+            return Entry(
+                basis,
+                self._pricer.worst_case(
+                    dimensions.provider,
+                    dimensions.model,
+                    input_tokens=bound.input_tokens,
+                    max_output_tokens=output,
+                    at=attempt.opened_at,
+                ),
+                bound,
+            )
         priced = self._pricer.price(dimensions.provider, dimensions.model, settlement.usage, attempt.opened_at)
         return Entry(Basis.UNPRICED if priced.cost is None else Basis.MEASURED, priced, settlement.usage)
 

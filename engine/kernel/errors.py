@@ -20,6 +20,8 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from engine.kernel.usage import Usage
+
 
 class HuntazeError(Exception):
     """Anything this product raises on purpose. `remedy` is what the reader can do next, or empty."""
@@ -98,7 +100,8 @@ class ProviderError(HuntazeError):
     """A provider's failure: `retry_after` in seconds where it said so; `reached` when the request may have been billed.
 
     `reached` is False only when it is certain that no byte of the request left, or that the provider refused it
-    unbilled (a 4xx or 429 status line).
+    unbilled (a 4xx or 429 status line). `usage` is what it said it will bill, where it said so before it failed.
+    `begun` tells that pieces of the answer have reached the caller already, so that no other model can take over.
     """
 
     def __init__(
@@ -111,6 +114,8 @@ class ProviderError(HuntazeError):
         status: int | None = None,
         retry_after: float | None = None,
         reached: bool = True,
+        usage: Usage | None = None,
+        begun: bool = False,
     ) -> None:
         super().__init__(f"{provider} {model}: {message}")
         self.provider = provider
@@ -119,6 +124,8 @@ class ProviderError(HuntazeError):
         self.status = status
         self.retry_after = retry_after
         self.reached = reached
+        self.usage = usage
+        self.begun = begun
 
 
 class BudgetRefused(HuntazeError):

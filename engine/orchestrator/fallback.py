@@ -1,4 +1,4 @@
-"""Tries the models of a tool's chain in order until one answers."""
+"""Tries the models that the router chose, in order, until one answers."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from engine.events import FallbackTaken
 from engine.kernel.clock import Clock, sleep
 from engine.kernel.errors import ErrorClass, ProviderError
 from engine.kernel.values import Random, nanos, seconds
+from engine.orchestrator.decision import Verdict
 from engine.orchestrator.guard import Guarded
-from engine.orchestrator.meter import Metered
-from engine.orchestrator.router import chain_of
+from engine.orchestrator.router import Router
 from engine.orchestrator.settings import OrchestratorSettings
-from engine.orchestrator.task import Answer, Target, Task
+from engine.orchestrator.task import Answer, Hop, Target, Task
 from engine.storage import Database
 
 RETRIED = frozenset(
@@ -23,77 +23,77 @@ RETRIED = frozenset(
 _BREAKER_OPEN = "breaker_open"
 
 
-class Orchestrator:
-    """The way from a task to its answer: route ▸ fallback ▸ retry ▸ breaker ▸ books ▸ provider."""
+class Fallback:
+    """See Stage. `hop` leads to one model; `guarded` is its breakers' step, asked whether a model may be tried."""
 
     def __init__(
         self,
-        metered: Metered,
+        router: Router,
+        hop: Hop,
         guarded: Guarded,
         database: Database,
         clock: Clock,
         chance: Random,
         settings: OrchestratorSettings,
     ) -> None:
-        self._metered = metered
+        self._router = router
+        self._hop = hop
         self._guarded = guarded
         self._database = database
         self._clock = clock
         self._chance = chance
-        self.settings = settings
+        self._settings = settings
 
     def configure(self, settings: OrchestratorSettings) -> None:
-        """Take new routes and figures over; tasks under way end under the old ones."""
-        self.settings = self._metered.settings = settings
-        self._guarded.configure(settings.breaker)
-
-    def targets(self, tool: str) -> tuple[Target, ...]:
-        """The tool's chain as far as its providers are configured."""
-        return tuple(target for target in chain_of(self.settings, tool) if self._metered.serves(target))
+        self._settings = settings
 
     async def complete(self, task: Task) -> Answer:
-        """The first usable answer of the chain.
-
-        Raises the last ProviderError when nobody answered, BudgetRefused when the worst case has no room,
-        CommandRefused for a tool without a route.
-        """
+        """The first usable answer. Raises the last ProviderError when nobody answered."""
         started = self._clock.now()
-        task = task if task.deadline is not None else replace(task, deadline=started + self.settings.total)
-        targets = self.targets(task.tool)
+        task = task if task.deadline is not None else replace(task, deadline=started + self._settings.total)
+        decision = self._router.decide(task)
+        targets = tuple(
+            candidate.target
+            for candidate in decision.candidates
+            if candidate.verdict.usable or candidate.verdict is Verdict.BREAKER_OPEN
+        )
         if not targets:
-            raise _nobody(self.settings, task.tool)
+            raise _nobody(self._settings, task)
         if self._late(task):
             raise _too_late(targets[0])
-        failure: tuple[Target, str, int] | None = None
+        opened = [one.target for one in decision.candidates if one.verdict is Verdict.BREAKER_OPEN]
+        failure: tuple[Target, str, int] | None = (opened[0], _BREAKER_OPEN, started) if opened else None
         refusal: ProviderError | None = None
-        for position, target in enumerate(targets):
+        failed: list[str] = []
+        for position, target in enumerate(decision.order):
             if not self._guarded.admits(target):
                 failure = failure or (target, _BREAKER_OPEN, self._clock.now())
                 continue
             try:
-                answer = await self._persist(task, target, alone=position == len(targets) - 1)
+                answer = await self._persist(task, target, alone=position == len(decision.order) - 1)
             except ProviderError as error:
                 failure = failure or (target, error.error_class, self._clock.now())
                 refusal = error
-                if error.error_class is ErrorClass.INVALID_REQUEST or self._late(task):
+                failed.append(str(target))
+                if error.begun or error.error_class is ErrorClass.INVALID_REQUEST or self._late(task):
                     raise
                 continue
-            if failure is not None:
+            if failure is not None and targets.index(failure[0]) != targets.index(target):
                 await self._tell(task, failure, target)
-            return answer
+            return replace(answer, failed=tuple(failed))
         raise refusal or self._all_open(targets)
 
     async def _persist(self, task: Task, target: Target, *, alone: bool) -> Answer:
         """Try one model, and again where that can help. A throttled one is waited for only if no other is left."""
-        retry = self.settings.retry
+        retry = self._settings.retry
         tried = 0
         while True:
             tried += 1
             try:
-                return await self._guarded.complete(task, target)
+                return await self._hop.complete(task, target)
             except ProviderError as error:
                 throttled = error.error_class is ErrorClass.RATE_LIMIT and not alone
-                if tried >= retry.attempts or error.error_class not in RETRIED or throttled:
+                if error.begun or tried >= retry.attempts or error.error_class not in RETRIED or throttled:
                     raise
                 asked = nanos(error.retry_after or 0)
                 wait = retry.backoff.wait(tried, self._chance, at_least=asked)
@@ -137,10 +137,10 @@ class Orchestrator:
         await self._database.write(lambda tx: tx.emit(event))
 
 
-def _nobody(settings: OrchestratorSettings, tool: str) -> ProviderError:
-    chain = ", ".join(settings.tools[tool].chain)
+def _nobody(settings: OrchestratorSettings, task: Task) -> ProviderError:
+    chain = ", ".join(settings.tools[task.tool].chain) if task.pinned is None else str(task.pinned)
     return ProviderError(
-        "none", tool, ErrorClass.AUTHENTICATION, f"no provider of its chain ({chain}) has a key", reached=False
+        "none", task.tool, ErrorClass.AUTHENTICATION, f"no provider of its chain ({chain}) has a key", reached=False
     )
 
 

@@ -1,4 +1,4 @@
-"""The stage that keeps each model's breaker: it watches every call and refuses those a breaker does not admit."""
+"""The hop that keeps each model's breaker: it watches every call and refuses those a breaker does not admit."""
 
 from __future__ import annotations
 
@@ -7,17 +7,15 @@ from engine.kernel.clock import Clock
 from engine.kernel.errors import ProviderError
 from engine.kernel.values import Random
 from engine.orchestrator.breaker import Breaker, Change
-from engine.orchestrator.settings import BreakerSettings
-from engine.orchestrator.task import Answer, Stage, Target, Task
+from engine.orchestrator.settings import BreakerSettings, OrchestratorSettings
+from engine.orchestrator.task import Answer, Hop, Target, Task
 from engine.storage import Database
 
 
 class Guarded:
-    """See Stage. Ask `admits` first: `complete` takes the caller's word that the breaker lets the call through."""
+    """See Hop. Ask `admits` first: `complete` takes the caller's word that the breaker lets the call through."""
 
-    def __init__(
-        self, inner: Stage, database: Database, clock: Clock, chance: Random, settings: BreakerSettings
-    ) -> None:
+    def __init__(self, inner: Hop, database: Database, clock: Clock, chance: Random, settings: BreakerSettings) -> None:
         self._inner = inner
         self._database = database
         self._clock = clock
@@ -25,10 +23,10 @@ class Guarded:
         self._settings = settings
         self._breakers: dict[Target, Breaker] = {}
 
-    def configure(self, settings: BreakerSettings) -> None:
-        self._settings = settings
+    def configure(self, settings: OrchestratorSettings) -> None:
+        self._settings = settings.breaker
         for breaker in self._breakers.values():
-            breaker.settings = settings
+            breaker.settings = settings.breaker
 
     def admits(self, target: Target) -> bool:
         """Whether the target's breaker lets a call through now."""

@@ -11,13 +11,34 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
 
+from engine.kernel.usage import Usage
 from engine.kernel.values import SECOND
+
+__all__ = [
+    "Chunk",
+    "Completion",
+    "Finish",
+    "Message",
+    "ModelRequest",
+    "Operation",
+    "Provider",
+    "Role",
+    "Timeouts",
+    "Usage",
+]
 
 
 class Role(StrEnum):
     SYSTEM = "system"
     USER = "user"
     ASSISTANT = "assistant"
+
+
+class Operation(StrEnum):
+    """What a model is asked to do."""
+
+    CHAT = "chat"
+    EMBEDDINGS = "embeddings"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +49,8 @@ class Message:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timeouts:
-    """Nanoseconds of the engine's clock. `first_byte` runs from the connection to the answer's first byte, and is also
-    the longest silence allowed in the middle of an answer.
+    """Nanoseconds of the engine's clock. `first_byte` runs from the connection to the answer's first byte; `idle` is
+    the longest silence between two pieces of a stream.
 
     The first byte of a whole answer comes when the model is done, so `complete` needs a `first_byte` that covers the
     writing of it; a stream's comes with its first words.
@@ -37,12 +58,18 @@ class Timeouts:
 
     connect: int = 5 * SECOND
     first_byte: int = 75 * SECOND
+    idle: int = 30 * SECOND
     total: int = 90 * SECOND
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelRequest:
-    """One call to one model. `schema` asks for an answer that is JSON of that JSON schema."""
+    """One call to one model. `schema` asks for an answer that is JSON of that JSON schema.
+
+    `body` is the request of a gateway's client in OpenAI's shape. It is passed through as it is, parameters unknown
+    here included; only its model, its output cap and the wish for usage figures are ours. `messages` is then empty,
+    and the answer is OpenAI-shaped too: `Completion.payload`, `Chunk.event`.
+    """
 
     messages: tuple[Message, ...]
     max_output_tokens: int
@@ -51,17 +78,8 @@ class ModelRequest:
     timeouts: Timeouts = field(default_factory=Timeouts)
     trace_id: str = ""
     user: str = ""  # an opaque id for the provider's abuse detection, never a name
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Usage:
-    """Tokens as the provider reported them. Cached ones are part of the input, reasoning ones part of the output."""
-
-    input_tokens: int = 0
-    cached_tokens: int = 0  # read from the provider's prompt cache
-    cache_write_tokens: int = 0  # written to it (Anthropic bills these apart)
-    output_tokens: int = 0
-    reasoning_tokens: int = 0
+    operation: Operation = Operation.CHAT
+    body: Mapping[str, Any] | None = None
 
 
 class Finish(StrEnum):
@@ -79,15 +97,22 @@ class Completion:
     usage: Usage | None
     model: str  # as the provider named it in its answer
     response_id: str = ""
+    payload: Mapping[str, Any] | None = None  # the whole answer in OpenAI's shape, of a request that had a body
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chunk:
-    """A piece of a streamed answer. The last one carries `finish` and, where the provider sends it, `usage`."""
+    """A piece of a streamed answer. The last one carries `finish` and, where the provider sends it, `usage`.
+
+    Of a request that had a body each piece carries its `event`, an OpenAI-shaped chunk to hand on, and the last one
+    `payload`, the whole answer put together (as the same call would have given it unstreamed).
+    """
 
     text: str = ""
     finish: Finish | None = None
     usage: Usage | None = None
+    event: Mapping[str, Any] | None = None
+    payload: Mapping[str, Any] | None = None
 
 
 class Provider(Protocol):

@@ -16,8 +16,7 @@ import orjson
 from engine.kernel.clock import Clock, pause
 from engine.kernel.errors import BudgetRefused, HuntazeError, ProviderError
 from engine.kernel.values import MINUTE, SECOND, Instant, JobId, NanoUSD, Random, nanos, new_id
-from engine.orchestrator import Answer, Orchestrator, Task
-from engine.orchestrator.task import Conclusion
+from engine.orchestrator import Answer, Conclusion, Orchestrator, Task
 from engine.providers import Message, Role
 from engine.queue import Bury, Done, JobStore, Lease, NewJob, Outcome, Priority, Retry, Settled
 from engine.simulation.scenario import Demand, DemandCampaign

@@ -50,7 +50,6 @@ DOORS: dict[str, set[str]] = {
     "engine.messaging.deliveries": {"engine.runtime", "engine.campaigns"},
     "engine.messaging.switch": {"engine.runtime"},
     # One name, where the whole face would bring more than is needed.
-    "engine.orchestrator.task": {"engine.campaigns", "engine.simulation.traffic"},
     "engine.providers.port": {"engine.costs"},
     "engine.queue.worker": {"engine.messaging"},
 }

@@ -170,8 +170,9 @@ def _sampler(play: Rig) -> Sampler:
 
 async def _alert(play: Rig, step: str, now: int) -> None:
     if step == "alert":
-        firing = Firing(rule=Rule.DEAD_LETTERS, subject=f"{now}", severity=Severity.WARNING, summary="dead", since=now)
-        await play.database.write(lambda tx: insert(tx, new_id("alr", now, play.chance), firing, None, now))
+        alert = new_id("alr", now, play.chance)
+        firing = Firing(rule=Rule.DEAD_LETTERS, subject=alert, severity=Severity.WARNING, summary="dead", since=now)
+        await play.database.write(lambda tx: insert(tx, alert, firing, None, now))
         return
     found = await play.database.write(lambda tx: read_state(tx, told_after=0, opened_after=0))
     for alert in found.alerts[:1]:

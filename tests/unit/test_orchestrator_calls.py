@@ -13,14 +13,13 @@ from engine.costs import Pricer
 from engine.events import BreakerChanged, FallbackTaken
 from engine.kernel.errors import BudgetRefused, CommandRefused, ErrorClass, ProviderError
 from engine.kernel.values import SECOND, JobId, NanoUSD
-from engine.orchestrator import Answer, Guarded, Metered, Orchestrator, Target, Task
-from engine.orchestrator.task import Conclusion
+from engine.orchestrator import Answer, Conclusion, Metered, Target, Task
 from engine.providers import Completion, Finish, Message, ModelRequest, Role
 from engine.queue import LeaseLost
 from engine.storage import Tx
 from huntaze_console.joints import LedgerMeter
 from tests.fakes import settle
-from tests.rig import COST, PRICES, SETTINGS, FakeProvider, Rig, answer, rig
+from tests.rig import COST, PRICES, SETTINGS, FakeProvider, Rig, answer, join_orchestrator, rig
 
 ONE, TWO = Target("one", "m"), Target("two", "m")
 WORST = (2 + 16) * 1_000 + 100 * 2_000  # "hi" and what goes around it, and the output's cap
@@ -470,8 +469,7 @@ async def _alone(play: Rig) -> None:
 def _chain_of(play: Rig, providers: dict[str, FakeProvider]) -> None:
     meter = LedgerMeter(play.ledger, Pricer(PRICES))
     metered = Metered(providers, meter, play.database, play.clock, play.chance, SETTINGS)
-    play.guarded = Guarded(metered, play.database, play.clock, play.chance, SETTINGS.breaker)
-    play.orchestrator = Orchestrator(metered, play.guarded, play.database, play.clock, play.chance, SETTINGS)
+    play.guarded, play.orchestrator = join_orchestrator(metered, play.database, play.clock, play.chance)
 
 
 async def _sleeping(play: Rig) -> None:

@@ -1,0 +1,1 @@
+"""Who may use the engine: the keys of the gateway's clients."""

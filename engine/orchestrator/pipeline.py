@@ -1,0 +1,50 @@
+"""The orchestrator as the rest of the engine sees it: one way in, over whatever stages the bootstrap has joined."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from engine.orchestrator.decision import Decision
+from engine.orchestrator.router import Router, chain_of
+from engine.orchestrator.settings import OrchestratorSettings
+from engine.orchestrator.task import Answer, Stage, Target, Task
+
+
+class Orchestrator:
+    """The way from a task to its answer. `stage` is the outermost; `reconfigure` tells each stage its new settings."""
+
+    def __init__(
+        self,
+        stage: Stage,
+        router: Router,
+        serves: Callable[[Target], bool],
+        settings: OrchestratorSettings,
+        reconfigure: Sequence[Callable[[OrchestratorSettings], None]] = (),
+    ) -> None:
+        self._stage = stage
+        self._router = router
+        self._serves = serves
+        self._reconfigure = reconfigure
+        self.settings = settings
+
+    def configure(self, settings: OrchestratorSettings) -> None:
+        """Take new routes and figures over; tasks under way end under the old ones."""
+        self.settings = self._router.settings = settings
+        for tell in self._reconfigure:
+            tell(settings)
+
+    def targets(self, tool: str) -> tuple[Target, ...]:
+        """The tool's chain as far as its providers are configured."""
+        return tuple(target for target in chain_of(self.settings, tool) if self._serves(target))
+
+    def decide(self, task: Task) -> Decision:
+        """Who would be asked now, and why; nothing is asked."""
+        return self._router.decide(task)
+
+    async def complete(self, task: Task) -> Answer:
+        """A usable answer.
+
+        Raises the last ProviderError when nobody answered, BudgetRefused when the worst case has no room,
+        CommandRefused for a tool without a route.
+        """
+        return await self._stage.complete(task)

@@ -1,0 +1,1 @@
+"""What the engine measures of itself: rates, errors and latency histograms that can be added up."""
