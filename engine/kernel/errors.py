@@ -102,6 +102,8 @@ class ProviderError(HuntazeError):
     `reached` is False only when it is certain that no byte of the request left, or that the provider refused it
     unbilled (a 4xx or 429 status line). `usage` is what it said it will bill, where it said so before it failed.
     `begun` tells that pieces of the answer have reached the caller already, so that no other model can take over.
+    `code` is the provider's own word for it, or ours, where one tells more than the class, such as
+    context_length_exceeded; never prose.
     """
 
     def __init__(
@@ -116,6 +118,7 @@ class ProviderError(HuntazeError):
         reached: bool = True,
         usage: Usage | None = None,
         begun: bool = False,
+        code: str = "",
     ) -> None:
         super().__init__(f"{provider} {model}: {message}")
         self.provider = provider
@@ -126,6 +129,7 @@ class ProviderError(HuntazeError):
         self.reached = reached
         self.usage = usage
         self.begun = begun
+        self.code = code
 
 
 class BudgetRefused(HuntazeError):
