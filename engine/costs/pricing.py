@@ -3,7 +3,9 @@
 The base is the bundled table of `genai-prices`; in front of it stand the operator's overrides and the providers
 declared free. A price is resolved once for a model and a minute into a `Card` of integers, so that pricing a call is a
 few multiplications; the result equals the exact decimal computation, rounded once, half to even. What has no price is
-None, never zero. Left out: batch and fast tiers, images, audio and searches, none of which the engine asks for.
+None, never zero. What a provider served as a batch costs half of everything, as all that offer batches publish it; the
+priority tier has no rates in the table, so it is unpriced unless an override says them. Left out: images, audio and
+searches, none of which the engine asks for.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from engine.costs.settings import CostSettings, PriceOverride
+from engine.kernel.usage import Tier
 from engine.kernel.values import DAY, MINUTE, Instant, NanoUSD, to_datetime
 from engine.providers.port import Usage
 
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
 LOCAL = "local"
 OVERRIDE = "override"
 NO_PRICE = "no price known"
+NO_PRIORITY = "no price known for the priority tier"
 UNMAPPED = "unmapped deployment"
 
 _TABLE_NAMES: Mapping[str, str] = MappingProxyType({"xai": "x-ai", "gemini": "google"})  # where the table's differ
@@ -60,6 +64,7 @@ class Bracket:
     fresh: int  # input that is neither read from a cache nor written to one
     cached: int
     cache_write: int
+    hour_write: int  # written to a cache that keeps it for an hour
     output: int  # that is not reasoning
     reasoning: int
 
@@ -88,11 +93,12 @@ class Card:
             bracket.call
             + bracket.fresh * max(0, usage.input_tokens - usage.cached_tokens - usage.cache_write_tokens)
             + bracket.cached * usage.cached_tokens
-            + bracket.cache_write * usage.cache_write_tokens
+            + bracket.cache_write * (usage.cache_write_tokens - usage.hour_write_tokens)
+            + bracket.hour_write * usage.hour_write_tokens
             + bracket.output * max(0, usage.output_tokens - usage.reasoning_tokens)
             + bracket.reasoning * usage.reasoning_tokens
         )
-        return NanoUSD(_half_even(units, self.scale))
+        return NanoUSD(_half_even(units, self.scale * (2 if usage.tier is Tier.BATCH else 1)))
 
     def worst(self, input_tokens: int, output_tokens: int) -> NanoUSD | None:
         """The most that a call of at most so many tokens can cost, rounded up: dearest kind, dearest bracket."""
@@ -100,7 +106,7 @@ class Card:
             return None
         units = max(
             bracket.call
-            + max(bracket.fresh, bracket.cached, bracket.cache_write) * input_tokens
+            + max(bracket.fresh, bracket.cached, bracket.cache_write, bracket.hour_write) * input_tokens
             + max(bracket.output, bracket.reasoning) * output_tokens
             for bracket in self.brackets
             if bracket.above < input_tokens or bracket.above < 0
@@ -141,6 +147,8 @@ class Pricer:
         card = self.card(provider, model, at)
         if isinstance(card, str):
             return Priced(None, card, "")
+        if usage.tier is Tier.PRIORITY and card.source not in (OVERRIDE, LOCAL):
+            return Priced(None, NO_PRIORITY, "")
         return Priced(card.cost(usage), card.source, card.price_date)
 
     def worst_case(
@@ -210,10 +218,12 @@ def _start_of(override: PriceOverride) -> int:
 
 
 def _card_of_override(override: PriceOverride) -> Card:
+    written = override.input if override.cache_write is None else override.cache_write
     rates = {
         "fresh": override.input,
         "cached": override.input if override.cached is None else override.cached,
-        "cache_write": override.input if override.cache_write is None else override.cache_write,
+        "cache_write": written,
+        "hour_write": written if override.cache_write_hour is None else override.cache_write_hour,
         "output": override.output,
         "reasoning": override.output if override.reasoning is None else override.reasoning,
     }
@@ -221,7 +231,7 @@ def _card_of_override(override: PriceOverride) -> Card:
 
 
 def _free_card() -> Card:
-    free = dict.fromkeys(("fresh", "cached", "cache_write", "output", "reasoning"), Decimal(0))
+    free = dict.fromkeys(("fresh", "cached", "cache_write", "hour_write", "output", "reasoning"), Decimal(0))
     return _card(LOCAL, "", {-1: free}, Decimal(0))
 
 
@@ -234,10 +244,12 @@ def _card_of_table(prices: ModelPrice, source: str, date: str) -> Card | None:
 
     if prices.input_mtok is None and prices.output_mtok is None:
         return None
+    written = prices.input_mtok if prices.cache_write_mtok is None else prices.cache_write_mtok
     kinds = {
         "fresh": prices.input_mtok,
         "cached": prices.input_mtok if prices.cache_read_mtok is None else prices.cache_read_mtok,
-        "cache_write": prices.input_mtok if prices.cache_write_mtok is None else prices.cache_write_mtok,
+        "cache_write": written,
+        "hour_write": written if prices.cache_write_1h_mtok is None else prices.cache_write_1h_mtok,
         "output": prices.output_mtok,
         "reasoning": prices.output_mtok if prices.output_reasoning_mtok is None else prices.output_reasoning_mtok,
     }

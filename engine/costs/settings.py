@@ -32,12 +32,13 @@ class PriceOverride:
     output: Decimal
     cached: Decimal | None = None  # input read from the provider's cache; None: as `input`
     cache_write: Decimal | None = None  # input written to it; None: as `input`
+    cache_write_hour: Decimal | None = None  # input written to it for an hour; None: as `cache_write`
     reasoning: Decimal | None = None  # None: as `output`
 
     def __post_init__(self) -> None:
         if not self.provider or not self.model:
             raise ValueError("a price needs a provider and a model")
-        for name in ("input", "output", "cached", "cache_write", "reasoning"):
+        for name in ("input", "output", "cached", "cache_write", "cache_write_hour", "reasoning"):
             amount: Decimal | None = getattr(self, name)
             if amount is not None and not (amount.is_finite() and 0 <= amount <= _DEAREST):
                 raise ValueError(f"{name} is not a price in dollars per million tokens: {amount}")

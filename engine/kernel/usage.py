@@ -3,6 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Tier(StrEnum):
+    """At which of its prices a provider served a call."""
+
+    STANDARD = "standard"
+    BATCH = "batch"  # with time to spare (a batch, or OpenAI's flex): half of every rate
+    PRIORITY = "priority"  # ahead of the others: dearer, by a rate of its own for each model
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -12,5 +21,7 @@ class Usage:
     input_tokens: int = 0
     cached_tokens: int = 0  # read from the provider's prompt cache
     cache_write_tokens: int = 0  # written to it (Anthropic bills these apart)
+    hour_write_tokens: int = 0  # those of the written ones that are kept for an hour, not five minutes: dearer still
     output_tokens: int = 0
     reasoning_tokens: int = 0
+    tier: Tier = Tier.STANDARD

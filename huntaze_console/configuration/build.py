@@ -13,11 +13,12 @@ from engine.kernel.secret import Secret
 from engine.kernel.values import DAY, decimal_usd, nanos
 from engine.limiter.settings import AccountLimit, LimiterSettings
 from engine.messaging.settings import PlatformSettings, SendingSettings
-from engine.orchestrator.settings import BreakerSettings, OrchestratorSettings, RetrySettings
+from engine.orchestrator.settings import BreakerSettings, DegradationSettings, OrchestratorSettings, RetrySettings
 from engine.providers import Timeouts
 from huntaze_console.configuration.layers import Layer
 from huntaze_console.configuration.problems import dotted
 from huntaze_console.configuration.sections import (
+    DegradationSection,
     PlatformSection,
     PriceSection,
     ProviderSection,
@@ -86,6 +87,7 @@ def _orchestrator(sections: Sections, preferences: Preferences) -> OrchestratorS
         timeouts=Timeouts(
             connect=nanos(section.connect_seconds),
             first_byte=nanos(section.first_byte_seconds),
+            idle=nanos(section.idle_seconds),
             total=nanos(section.total_seconds),
         ),
         total=nanos(section.task_seconds),
@@ -103,6 +105,21 @@ def _orchestrator(sections: Sections, preferences: Preferences) -> OrchestratorS
             open_at_most=nanos(breaker.open_at_most_seconds),
             probe_lease=nanos(breaker.probe_lease_seconds),
         ),
+        degradation=_degradation(section.degradation),
+    )
+
+
+def _degradation(section: DegradationSection) -> DegradationSettings:
+    return DegradationSettings(
+        window=nanos(section.window_seconds),
+        least_tasks=section.least_tasks,
+        cached_at=section.cached_at,
+        cheaper_at=section.cheaper_at,
+        template_at=section.template_at,
+        calm=nanos(section.calm_seconds),
+        probe_every=nanos(section.probe_every_seconds),
+        probes=section.probes,
+        slow=nanos(section.slow_seconds),
     )
 
 
@@ -136,6 +153,7 @@ def _override(price: PriceSection) -> PriceOverride:
         output=price.output,
         cached=price.cached,
         cache_write=price.cache_write,
+        cache_write_hour=price.cache_write_hour,
         reasoning=price.reasoning,
     )
 

@@ -24,7 +24,7 @@ from engine.kernel.text import clean
 from engine.kernel.values import DAY, NanoUSD, seconds, usd
 from engine.limiter.settings import LimiterSettings
 from engine.messaging.settings import PlatformSettings, SendingSettings
-from engine.orchestrator.settings import BreakerSettings, OrchestratorSettings, RetrySettings
+from engine.orchestrator.settings import BreakerSettings, DegradationSettings, OrchestratorSettings, RetrySettings
 from engine.providers import Timeouts
 from huntaze_console.configuration import shipped
 
@@ -131,6 +131,7 @@ _CALL = Timeouts()
 _ORCHESTRATOR = OrchestratorSettings()
 _RETRY = RetrySettings()
 _BREAKER = BreakerSettings()
+_DEGRADATION = DegradationSettings()
 _COSTS = CostSettings()
 _SYNC = SyncSettings()
 _LIMITER = LimiterSettings()
@@ -203,14 +204,28 @@ class BreakerSection(Section):
     probe_lease_seconds: Seconds = seconds(_BREAKER.probe_lease)
 
 
+class DegradationSection(Section):
+    window_seconds: Seconds = seconds(_DEGRADATION.window)
+    least_tasks: Count = _DEGRADATION.least_tasks
+    cached_at: Rate = _DEGRADATION.cached_at
+    cheaper_at: Rate = _DEGRADATION.cheaper_at
+    template_at: Rate = _DEGRADATION.template_at
+    calm_seconds: Wait = seconds(_DEGRADATION.calm)
+    probe_every_seconds: Seconds = seconds(_DEGRADATION.probe_every)
+    probes: Count = _DEGRADATION.probes
+    slow_seconds: Seconds = seconds(_DEGRADATION.slow)
+
+
 class OrchestratorSection(Section):
     connect_seconds: Seconds = seconds(_CALL.connect)
     first_byte_seconds: Seconds = seconds(_CALL.first_byte)
+    idle_seconds: Seconds = seconds(_CALL.idle)
     total_seconds: Seconds = seconds(_CALL.total)
     task_seconds: Seconds = seconds(_ORCHESTRATOR.total)
     concurrency: Annotated[int, Field(ge=1, le=1_000)] = _ORCHESTRATOR.concurrency
     retry: RetrySection = Field(default_factory=RetrySection)
     breaker: BreakerSection = Field(default_factory=BreakerSection)
+    degradation: DegradationSection = Field(default_factory=DegradationSection)
     model_aliases: Mapping[Name, Name] = Field(default_factory=lambda: dict(shipped.MODEL_ALIASES))
 
 
@@ -223,6 +238,7 @@ class ToolSection(Section):
     max_output_tokens: Annotated[int, Field(ge=1, le=200_000)] = 400
     temperature: Temperature = None
     system: str = ""
+    template: str = ""
     aliases: Words = ()
 
 
@@ -236,6 +252,7 @@ class PriceSection(Section):
     output: Price
     cached: Price | None = None
     cache_write: Price | None = None
+    cache_write_hour: Price | None = None
     reasoning: Price | None = None
 
 

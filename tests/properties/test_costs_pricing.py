@@ -56,10 +56,12 @@ moments = st.integers(0, 3 * 365 * 24 * 60 * 60).map(lambda s: datetime(2025, 1,
 def usages(draw: st.DrawFn) -> Usage:
     total, output = draw(counts), draw(st.integers(0, 200_000))
     cached = draw(st.integers(0, total))
+    written = draw(st.integers(0, total - cached))
     return Usage(
         input_tokens=total,
         cached_tokens=cached,
-        cache_write_tokens=draw(st.integers(0, total - cached)),
+        cache_write_tokens=written,
+        hour_write_tokens=draw(st.integers(0, written)),
         output_tokens=output,
         reasoning_tokens=draw(st.integers(0, output)),
     )
@@ -71,6 +73,7 @@ def _exact(provider: str, model: str, usage: Usage, at: datetime) -> int:
         input_tokens=usage.input_tokens,
         cache_read_tokens=usage.cached_tokens,
         cache_write_tokens=usage.cache_write_tokens,
+        cache_write_1h_tokens=usage.hour_write_tokens,
         output_tokens=usage.output_tokens,
         output_reasoning_tokens=usage.reasoning_tokens,
     )
