@@ -111,6 +111,16 @@ class BreakerChanged(Event):
     retry_at: int | None  # when an open breaker admits its next probe
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceLevelChanged(Event):
+    """A tool is served at another level: full, cached, cheaper or template."""
+
+    tool: str
+    level: str
+    before: str
+    reason: str
+
+
 # ── queues and limits ───────────────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -35,7 +35,7 @@ from engine.limiter.local import LocalLimiter
 from engine.messaging import QUEUE as SENDING_QUEUE
 from engine.messaging import FanBook, Holds, Sender, SlotSource, recover
 from engine.messaging.platforms.onlyfans import OnlyFans
-from engine.orchestrator import Fallback, Guarded, Metered, Orchestrator, Router
+from engine.orchestrator import Degraded, Fallback, Guarded, Metered, Orchestrator, Router
 from engine.providers import Provider, ProviderSettings, open_provider
 from engine.queue import Lease, Outcome, Worker
 from engine.queue.sqlite import SqliteJobStore
@@ -189,12 +189,13 @@ async def open_engine(
         guarded = Guarded(metered, database, clock, chance, settings.orchestrator.breaker)
         router = Router(settings.orchestrator, metered.serves, guarded.admits)
         fallback = Fallback(router, guarded, guarded, database, clock, chance, settings.orchestrator)
+        degraded = Degraded(fallback, database, clock, chance, settings.orchestrator)
         orchestrator = Orchestrator(
-            fallback,
+            degraded,
             router,
             metered.serves,
             settings.orchestrator,
-            (metered.configure, guarded.configure, fallback.configure),
+            (metered.configure, guarded.configure, fallback.configure, degraded.configure),
         )
 
         # from a campaign to its messages

@@ -148,6 +148,10 @@ def _unsound(layer: Layer, sections: Sections) -> Iterator[ConfigError]:
     if orchestrator.total_seconds > orchestrator.task_seconds:
         message = "is shorter than total_seconds, the time allowed for a single call"
         yield problem(layer, ("orchestrator", "task_seconds"), message)
+    worse = orchestrator.degradation
+    if not worse.cached_at <= worse.cheaper_at <= worse.template_at:
+        message = "must not lie below cached_at, nor above template_at: each level is for worse than the one before"
+        yield problem(layer, ("orchestrator", "degradation", "cheaper_at"), message)
     if sections.costs.hold_lease_seconds <= orchestrator.total_seconds:
         message = "must exceed orchestrator.total_seconds, or running calls would be charged as lost"
         yield problem(layer, ("costs", "hold_lease_seconds"), message)

@@ -26,6 +26,7 @@ from engine.messaging import Fan, FanBook, Holds, Outgoing, Sender, SendingSetti
 from engine.messaging.platform import Outcome as SendOutcome
 from engine.messaging.platform import Sent, ThreadMessage
 from engine.orchestrator import (
+    Degraded,
     Fallback,
     Guarded,
     Metered,
@@ -236,8 +237,13 @@ def join_orchestrator(
     guarded = Guarded(metered, database, clock, chance, SETTINGS.breaker)
     router = Router(SETTINGS, metered.serves, guarded.admits)
     fallback = Fallback(router, guarded, guarded, database, clock, chance, SETTINGS)
+    degraded = Degraded(fallback, database, clock, chance, SETTINGS)
     return guarded, Orchestrator(
-        fallback, router, metered.serves, SETTINGS, (metered.configure, guarded.configure, fallback.configure)
+        degraded,
+        router,
+        metered.serves,
+        SETTINGS,
+        (metered.configure, guarded.configure, fallback.configure, degraded.configure),
     )
 
 

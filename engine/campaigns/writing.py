@@ -22,7 +22,7 @@ from engine.kernel.errors import BudgetRefused, ErrorClass, ProviderError
 from engine.kernel.text import clean
 from engine.kernel.values import SECOND, JobId, NanoUSD, Random, nanos, new_id
 from engine.messaging import Delivery, DeliveryState, SendingSettings, deliveries, send_job
-from engine.orchestrator import Answer, Conclusion, Orchestrator, Task
+from engine.orchestrator import Answer, Conclusion, Level, Orchestrator, Task
 from engine.providers import Message, Role
 from engine.queue import Defer, Done, JobStore, Lease, NewJob, Outcome, Priority, Retry, Settled
 from engine.storage import Database, Tx
@@ -134,7 +134,7 @@ class Writer:
             campaign_id=work.campaign.campaign_id,
             account_id=work.campaign.account_id,
             tenant_id=work.campaign.tenant_id,
-            conclude=lambda answer: self._conclude(work, answer),
+            conclude=lambda answer: self._conclude(work, answer, values),
         )
         try:
             await self._orchestrator.complete(task)
@@ -154,8 +154,11 @@ class Writer:
             return Retry(error.message, at_least=asked)
         return Settled()
 
-    def _conclude(self, work: _Work, answer: Answer) -> Conclusion:
-        text = prepare(answer.text, ai_written=True, settings=self.content)
+    def _conclude(self, work: _Work, answer: Answer, values: dict[str, str]) -> Conclusion:
+        if answer.level is Level.TEMPLATE:  # no model could be had, and the tool has a fixed text for that
+            text = prepare(render(answer.text, values), ai_written=False, settings=self.content)
+        else:
+            text = prepare(answer.text, ai_written=True, settings=self.content)
 
         def conclude(tx: Tx, cost: NanoUSD | None) -> None:
             self._store(tx, work, text, cost)

@@ -7,15 +7,24 @@ meter.py     one attempt, on the books
 """
 
 from engine.orchestrator.decision import Candidate, Decision, Strategy, Verdict
+from engine.orchestrator.degradation import TEMPLATE_PROVIDER, Degraded
 from engine.orchestrator.fallback import Fallback
 from engine.orchestrator.guard import Guarded
 from engine.orchestrator.meter import Call, Meter, Metered, Result, input_bound, text_bound
 from engine.orchestrator.pipeline import Orchestrator
 from engine.orchestrator.router import Router, chain_of, route_of, target_of
-from engine.orchestrator.settings import TOOLS, BreakerSettings, OrchestratorSettings, RetrySettings, ToolRoute
+from engine.orchestrator.settings import (
+    TOOLS,
+    BreakerSettings,
+    DegradationSettings,
+    OrchestratorSettings,
+    RetrySettings,
+    ToolRoute,
+)
 from engine.orchestrator.task import Answer, Conclusion, Emit, Hit, Hop, Level, Need, Stage, Target, Task
 
 __all__ = [
+    "TEMPLATE_PROVIDER",
     "TOOLS",
     "Answer",
     "BreakerSettings",
@@ -23,6 +32,8 @@ __all__ = [
     "Candidate",
     "Conclusion",
     "Decision",
+    "DegradationSettings",
+    "Degraded",
     "Emit",
     "Fallback",
     "Guarded",

@@ -34,6 +34,9 @@ class ToolRoute:
     system: str = ""
     """The standing instruction put before every task of this tool."""
 
+    template: str = ""
+    """The fixed text that stands in when no model can be had (see DegradationSettings); empty: there is none."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetrySettings:
@@ -69,6 +72,38 @@ class BreakerSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DegradationSettings:
+    """When a tool is served worse, and when better again."""
+
+    window: int = MINUTE
+    """Nanoseconds that a task's outcome counts."""
+
+    least_tasks: int = 10
+    """Tasks in the window below which the share says nothing."""
+
+    cached_at: float = 0.1
+    """Share of poor outcomes from which kept answers are preferred, those that only come near or are old included."""
+
+    cheaper_at: float = 0.3
+    """From here the cheapest model of the chain comes first: a struggling one is relieved, and retries cost less."""
+
+    template_at: float = 0.7
+    """From here a tool that has a template answers with it and asks no model but for a probe."""
+
+    calm: int = 30 * SECOND
+    """Nanoseconds the share must stay under half the level's threshold before the level is left, one at a time."""
+
+    probe_every: int = 5 * SECOND
+    """Nanoseconds between two tasks that go through at the template level, to see whether models answer again."""
+
+    slow: int = 30 * SECOND
+    """Nanoseconds from which an answer counts as poor: nobody waits that long for a message."""
+
+    probes: int = 3
+    """Probes that must be answered in a row before a model is asked for everything again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OrchestratorSettings:
     tools: Mapping[str, ToolRoute] = field(default_factory=dict)
     aliases: Mapping[str, str] = field(default_factory=dict)
@@ -83,3 +118,4 @@ class OrchestratorSettings:
 
     retry: RetrySettings = field(default_factory=RetrySettings)
     breaker: BreakerSettings = field(default_factory=BreakerSettings)
+    degradation: DegradationSettings = field(default_factory=DegradationSettings)

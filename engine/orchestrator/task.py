@@ -83,6 +83,7 @@ class Task:
     needs: frozenset[Need] = frozenset()
     pinned: Target | None = None  # the one model wanted; None: the tool's chain
     strategy: str = ""  # a routing strategy instead of the tool's own
+    level: Level = Level.FULL  # how well its tool is served now
     operation: Operation = Operation.CHAT
     body: Mapping[str, Any] | None = None
     deadline: int | None = None

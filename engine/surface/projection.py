@@ -22,6 +22,7 @@ from engine.surface.snapshot import (
     AccountView,
     AlertView,
     CampaignView,
+    LevelView,
     ModelView,
     MoneyView,
     QueueView,
@@ -103,6 +104,13 @@ def _sending_halted(snapshot: Snapshot, event: events.SendingHalted) -> Snapshot
 
 def _sending_resumed(snapshot: Snapshot, event: events.SendingResumed) -> Snapshot:
     return replace(snapshot, engine=replace(snapshot.engine, halted_by="", halted_at=0))
+
+
+def _service_level_changed(snapshot: Snapshot, event: events.ServiceLevelChanged) -> Snapshot:
+    levels = {tool: view for tool, view in snapshot.levels.items() if tool != event.tool}
+    if event.level != "full":
+        levels[event.tool] = LevelView(level=event.level, reason=event.reason, since=event.at)
+    return replace(snapshot, levels=levels)
 
 
 def _settings_reloaded(snapshot: Snapshot, event: events.SettingsReloaded) -> Snapshot:
@@ -339,6 +347,7 @@ _HANDLERS: Mapping[type[Event], Callable[[Snapshot, Any], Snapshot]] = {
     events.EngineStopped: _engine_stopped,
     events.SendingHalted: _sending_halted,
     events.SendingResumed: _sending_resumed,
+    events.ServiceLevelChanged: _service_level_changed,
     events.SettingsReloaded: _settings_reloaded,
     events.SettingsRejected: _settings_rejected,
     events.PeriodTurned: _period_turned,

@@ -152,6 +152,15 @@ class SyncView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LevelView:
+    """A tool that is not served in full."""
+
+    level: str  # cached, cheaper, template
+    reason: str
+    since: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
     """Where everything stands after event `<epoch>:<seq>`."""
 
@@ -166,6 +175,7 @@ class Snapshot:
     campaigns: Mapping[str, CampaignView] = field(default_factory=dict)  # live ones and the newest ended
     alerts: Mapping[str, AlertView] = field(default_factory=dict)  # open ones
     sync: SyncView = field(default_factory=SyncView)
+    levels: Mapping[str, LevelView] = field(default_factory=dict)  # by tool; those served in full are left out
 
     @property
     def event_id(self) -> str:

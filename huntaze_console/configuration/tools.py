@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from engine.kernel.errors import ConfigError
+from engine.kernel.errors import CommandRefused, ConfigError
 from engine.orchestrator.settings import TOOLS, ToolRoute
 from huntaze_console.configuration import shipped
 from huntaze_console.configuration.layers import Layer
@@ -57,6 +57,8 @@ def unsound(layer: Layer, sections: Sections, preferences: Preferences) -> Itera
     """What is wrong with the references between tools, models and providers."""
     yield from _unsound_preferences(sections, preferences)
     for name, tool in sections.tools.items():
+        if wrong_template := _template_at_fault(tool.template):
+            yield problem(layer, ("tools", name, "template"), wrong_template)
         references = {"model": f"{tool.provider}/{tool.model}"} | {
             f"fallback.{index}": reference for index, reference in enumerate(tool.fallback)
         }
@@ -67,6 +69,19 @@ def unsound(layer: Layer, sections: Sections, preferences: Preferences) -> Itera
                 if key == "model" and "provider" in message:
                     place = ("tools", name, "provider")
                 yield problem(layer, place, message, remedy=remedy)
+
+
+def _template_at_fault(template: str) -> str:
+    """What is wrong with a tool's fixed text; empty when it is sound, or there is none."""
+    if not template:
+        return ""
+    from engine.content import validate  # most files have none, and it brings the content rules along
+
+    try:
+        validate(template)
+    except CommandRefused as refused:
+        return refused.message
+    return ""
 
 
 def _unsound_preferences(sections: Sections, preferences: Preferences) -> Iterator[ConfigError]:
@@ -113,6 +128,7 @@ def _route(sections: Sections, tool: ToolSection, preferences: Preferences) -> T
         max_output_tokens=tool.max_output_tokens,
         temperature=tool.temperature,
         system=tool.system,
+        template=tool.template,
     )
 
 

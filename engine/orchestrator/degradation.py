@@ -1,0 +1,207 @@
+"""Serves a little worse before it serves not at all: full ▸ cached ▸ cheaper ▸ template, a tool at a time.
+
+What is measured is the share of a tool's tasks that nobody answered, or that took too long, in a sliding window. A
+share past a level's threshold enters it at once; it is left one step at a time, after the share has stayed under half
+the threshold for a while, so that it does not flap. At the last level no model is asked, so nothing would be measured:
+every so often one task goes through as a probe.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from engine.events import ServiceLevelChanged
+from engine.kernel.clock import Clock
+from engine.kernel.errors import ErrorClass, ProviderError
+from engine.kernel.values import NanoUSD, Random, new_id, seconds
+from engine.orchestrator.decision import Strategy
+from engine.orchestrator.router import route_of
+from engine.orchestrator.settings import DegradationSettings, OrchestratorSettings
+from engine.orchestrator.task import Answer, Level, Stage, Target, Task
+from engine.providers import Finish
+from engine.storage import Database
+
+LADDER = (Level.FULL, Level.CACHED, Level.CHEAPER, Level.TEMPLATE)
+TEMPLATE_PROVIDER = "template"  # stands where a provider would, in answers that no model wrote
+
+_CALLERS_FAULT = frozenset({ErrorClass.INVALID_REQUEST, ErrorClass.CONTENT_FILTER})
+
+
+@dataclass(frozen=True, slots=True)
+class Shift:
+    """A tool is served at another level."""
+
+    before: Level
+    level: Level
+    reason: str
+
+
+@dataclass(slots=True)
+class Ladder:
+    """One tool's level. Times are instants; every call passes `now`."""
+
+    settings: DegradationSettings
+    level: Level = Level.FULL
+    _outcomes: deque[tuple[int, bool]] = field(default_factory=deque)  # when, and whether it was poor
+    _poor: int = 0
+    _calm_since: int = 0
+    _probed_at: int = 0
+    _answered: int = 0  # probes in a row
+
+    def share(self, now: int) -> float | None:
+        """The share of poor outcomes; None of too few."""
+        self._forget(now)
+        count = len(self._outcomes)
+        return self._poor / count if count >= self.settings.least_tasks else None
+
+    def probes(self, now: int) -> bool:
+        """Whether a task of the last level goes through; asking takes the probe."""
+        if now - self._probed_at < self.settings.probe_every:
+            return False
+        self._probed_at = now
+        return True
+
+    def record(self, now: int, *, poor: bool) -> Shift | None:
+        """An outcome, and the shift it brought."""
+        self._outcomes.append((now, poor))
+        self._poor += poor
+        if self.level is Level.TEMPLATE:  # too few tasks pass to tell a share by: the probes decide
+            return self._probe_told(now, poor=poor)
+        return self._judge(now)
+
+    def _probe_told(self, now: int, *, poor: bool) -> Shift | None:
+        self._answered = 0 if poor else self._answered + 1
+        if self._answered < self.settings.probes:
+            return None
+        return self._leave(now, f"{self._answered} probes in a row were answered")
+
+    def _judge(self, now: int) -> Shift | None:
+        share = self.share(now)
+        if share is None:
+            return None
+        place = LADDER.index(self.level)
+        worse = [level for level in LADDER[place + 1 :] if share >= _threshold(self.settings, level)]
+        if worse:
+            before, self.level = self.level, worse[-1]
+            self._calm_since = now
+            return Shift(before, self.level, _said(share, self.settings))
+        if place == 0 or share >= _threshold(self.settings, self.level) / 2:
+            self._calm_since = now
+            return None
+        if now - self._calm_since < self.settings.calm:
+            return None
+        return self._leave(now, _said(share, self.settings))
+
+    def _leave(self, now: int, reason: str) -> Shift:
+        before, self.level = self.level, LADDER[LADDER.index(self.level) - 1]
+        self._calm_since = now
+        if before is Level.TEMPLATE:  # what led there is over; the next level is judged by what comes
+            self._outcomes.clear()
+            self._poor = self._answered = 0
+        return Shift(before, self.level, reason)
+
+    def _forget(self, now: int) -> None:
+        while self._outcomes and self._outcomes[0][0] <= now - self.settings.window:
+            self._poor -= self._outcomes.popleft()[1]
+
+
+class Degraded:
+    """See Stage. Gives each task the level its tool stands at, and measures how it went."""
+
+    def __init__(
+        self, inner: Stage, database: Database, clock: Clock, chance: Random, settings: OrchestratorSettings
+    ) -> None:
+        self._inner = inner
+        self._database = database
+        self._clock = clock
+        self._chance = chance
+        self._settings = settings
+        self._ladders: dict[str, Ladder] = {}
+
+    def configure(self, settings: OrchestratorSettings) -> None:
+        self._settings = settings
+        for ladder in self._ladders.values():
+            ladder.settings = settings.degradation
+
+    def levels(self) -> Mapping[str, Level]:
+        """The level of each tool that is not served in full."""
+        return {tool: ladder.level for tool, ladder in self._ladders.items() if ladder.level is not Level.FULL}
+
+    async def complete(self, task: Task) -> Answer:
+        if task.rehearsal:
+            return await self._inner.complete(task)
+        ladder = self._ladder(task.tool)
+        level, now = ladder.level, self._clock.now()
+        if level is Level.TEMPLATE:
+            template = route_of(self._settings, task.tool).template
+            if template and task.body is None and task.pinned is None and not ladder.probes(now):
+                return await self._fill_in(task, template)
+        task = self._at(task, level)
+        try:
+            answer = await self._inner.complete(task)
+        except ProviderError as error:
+            if error.error_class not in _CALLERS_FAULT:
+                await self._tell(task.tool, ladder.record(self._clock.now(), poor=True))
+            raise
+        ended = self._clock.now()
+        await self._tell(task.tool, ladder.record(ended, poor=ended - now >= self._settings.degradation.slow))
+        return replace(answer, level=level)
+
+    def _at(self, task: Task, level: Level) -> Task:
+        if level is Level.FULL:
+            return task
+        if LADDER.index(level) >= LADDER.index(Level.CHEAPER) and task.pinned is None:
+            return replace(task, level=level, strategy=Strategy.CHEAPEST.value)
+        return replace(task, level=level)
+
+    async def _fill_in(self, task: Task, template: str) -> Answer:
+        """The tool's fixed text instead of a model's. It costs nothing, and is concluded like any answer."""
+        now = self._clock.now()
+        answer = Answer(
+            text=template,
+            target=Target(TEMPLATE_PROVIDER, task.tool),
+            finish=Finish.STOP,
+            usage=None,
+            attempt_id=new_id("tpl", now, self._chance),
+            cost=NanoUSD(0),
+            level=Level.TEMPLATE,
+        )
+        if task.conclude is not None:
+            write = task.conclude(answer)
+            await self._database.write(lambda tx: write(tx, NanoUSD(0)))
+        return answer
+
+    def _ladder(self, tool: str) -> Ladder:
+        ladder = self._ladders.get(tool)
+        if ladder is None:
+            route_of(self._settings, tool)  # a tool without a route gets no ladder
+            ladder = self._ladders[tool] = Ladder(self._settings.degradation)
+        return ladder
+
+    async def _tell(self, tool: str, shift: Shift | None) -> None:
+        if shift is None:
+            return
+        event = ServiceLevelChanged(
+            at=self._clock.now(),
+            tool=tool,
+            level=shift.level.value,
+            before=shift.before.value,
+            reason=shift.reason,
+        )
+        await self._database.write(lambda tx: tx.emit(event))
+
+
+def _said(share: float, settings: DegradationSettings) -> str:
+    window = round(seconds(settings.window))
+    return f"{share:.0%} of the tasks of the last {window} s went unanswered or took too long"
+
+
+def _threshold(settings: DegradationSettings, level: Level) -> float:
+    """The share that enters a level."""
+    return {
+        Level.CACHED: settings.cached_at,
+        Level.CHEAPER: settings.cheaper_at,
+        Level.TEMPLATE: settings.template_at,
+    }[level]
