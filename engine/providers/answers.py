@@ -8,9 +8,9 @@ from typing import Any
 
 from engine.kernel.errors import ErrorClass
 from engine.providers.faults import Fault, fault
-from engine.providers.port import Finish
+from engine.providers.port import Finish, Usage
 
-_MOST_TOKENS = 1_000_000_000  # a count beyond is garbage, not a bill
+_MOST_TOKENS = 20_000_000  # twice what any model can take in; a count beyond is garbage, not a bill
 
 
 def refusal(text: str, finish: Finish, schema: Mapping[str, Any] | None) -> Fault | None:
@@ -23,6 +23,13 @@ def refusal(text: str, finish: Finish, schema: Mapping[str, Any] | None) -> Faul
     if finish is Finish.LENGTH:
         return fault(ErrorClass.UNKNOWN, "the JSON was cut at the output limit; allow more output tokens")
     return fault(ErrorClass.UNKNOWN, "the answer is not the JSON object that was asked for")
+
+
+def believable(usage: Usage | None, text: str) -> Usage | None:
+    """The usage of an answer, or None when it cannot be its: no text is written from nothing, nor for nothing."""
+    if usage is None or not usage.input_tokens or (text and not usage.output_tokens):
+        return None
+    return usage
 
 
 def parsed(text: str | bytes) -> object:

@@ -16,7 +16,7 @@ from engine.kernel.clock import Clock
 from engine.kernel.errors import ErrorClass
 from engine.providers.answers import parsed
 from engine.providers.faults import Fault, fault, of_answer
-from engine.providers.port import Chunk, Completion, ModelRequest
+from engine.providers.port import Chunk, Completion, ModelRequest, Usage
 from engine.providers.settings import ProviderSettings
 from engine.providers.transport import FAILURES, Patience
 
@@ -58,7 +58,11 @@ class Reader(Protocol):
     """Puts one streamed answer together; see `chat.ChatStream`."""
 
     @property
+    def begun(self) -> bool: ...
+    @property
     def finished(self) -> bool: ...
+    @property
+    def usage(self) -> Usage | None: ...
     def feed(self, event: object) -> str | Fault: ...
     def end(self) -> Chunk | Fault: ...
 
@@ -101,11 +105,11 @@ class SdkProvider:
         events = await self._opened(model, request, patience)
         try:
             async for event in self._events(model, events, reader, patience):
-                if text := self._usable(model, reader.feed(event)):
+                if text := self._usable(model, _billed(reader.feed(event), reader)):
                     yield Chunk(text=text)
         finally:
             await events.close()
-        yield self._usable(model, reader.end())
+        yield self._usable(model, _billed(reader.end(), reader))
 
     async def close(self) -> None:
         """Close the connections, those of calls in flight too."""
@@ -117,7 +121,7 @@ class SdkProvider:
         with self._translated(model):
             async with patience.opening():
                 events = await self._wire.open(
-                    self._format.body(model, request, stream=True), _headers(request), patience.of_client()
+                    self._format.body(model, request, stream=True), _headers(request), patience.of_client(stream=True)
                 )
             if events.response.headers.get("content-type", _EVENTS).startswith(_EVENTS):
                 return events
@@ -130,10 +134,13 @@ class SdkProvider:
 
     async def _events(self, model: str, events: Events, reader: Reader, patience: Patience) -> AsyncIterator[object]:
         """The events, each within its time. A failure after the model's finish costs the usage only, not the answer."""
+        begun = False
         while True:
             try:
-                async with patience.next_event():
+                async with patience.next_event(begun=begun):
                     event = await anext(events)
+                    while _is_keepalive(event):
+                        event = await anext(events)
             except StopAsyncIteration:
                 return
             except self._failures as error:
@@ -141,6 +148,7 @@ class SdkProvider:
                     return
                 raise self._fault(error).error(self.name, model) from error
             yield event
+            begun = begun or reader.begun
 
     @contextmanager
     def _translated(self, model: str) -> Iterator[None]:
@@ -179,6 +187,16 @@ def _payload(response: httpx2.Response) -> Mapping[str, object] | Fault:
     if not isinstance(payload, dict):
         return fault(ErrorClass.UNKNOWN, "the answer is cut or is not a JSON object")
     return payload
+
+
+def _billed(outcome: T | Fault, reader: Reader) -> T | Fault:
+    """A failed answer that had said what it will cost is charged exactly that."""
+    return outcome.billed(reader.usage) if isinstance(outcome, Fault) else outcome
+
+
+def _is_keepalive(event: object) -> bool:
+    """Whether an event says only that the connection lives; a model that has stopped must not hide behind those."""
+    return isinstance(event, dict) and event.get("type") == "ping"
 
 
 def _not_a_stream(response: httpx2.Response) -> Fault:

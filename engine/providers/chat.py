@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from engine.kernel.errors import ErrorClass
-from engine.providers.answers import count, first, in_words, is_closed, mapping, refusal, string
+from engine.kernel.usage import Tier
+from engine.providers.answers import believable, count, first, in_words, is_closed, mapping, refusal, string
 from engine.providers.endpoints import Quirks, Schema
 from engine.providers.faults import Fault, fault, of_answer
 from engine.providers.port import Chunk, Completion, Finish, Message, ModelRequest, Role, Usage
@@ -65,26 +66,41 @@ def _response_format(schema: Mapping[str, Any], quirks: Quirks) -> dict[str, obj
 def read_completion(
     payload: Mapping[str, object], model: str, request: ModelRequest, quirks: Quirks
 ) -> Completion | Fault:
-    """A whole answer, or why the payload is none."""
+    """A whole answer, or why the payload is none: of no use, it still says what it will cost."""
+    choice = first(payload.get("choices")) or {}
+    message = mapping(choice.get("message"))
+    text = _text(message.get("content"))
+    usage = believable(read_usage(payload.get("usage"), quirks, payload.get("service_tier")), text)
+    finish = _finish_of(payload, choice, message, text, request)
+    if isinstance(finish, Fault):
+        return finish.billed(usage)
+    return Completion(
+        text=text,
+        finish=finish,
+        usage=usage,
+        model=string(payload.get("model")) or model,
+        response_id=string(payload.get("id")),
+    )
+
+
+def _finish_of(
+    payload: Mapping[str, object],
+    choice: Mapping[str, object],
+    message: Mapping[str, object],
+    text: str,
+    request: ModelRequest,
+) -> Finish | Fault:
+    """Why the model stopped, if that and all the rest make a usable answer."""
     if error := payload.get("error"):
         return of_answer(error)
-    choice = first(payload.get("choices"))
-    if choice is None:
+    if not choice:
         return fault(ErrorClass.UNKNOWN, "the answer has no choices")
     finish = read_finish(choice.get("finish_reason"))
     if isinstance(finish, Fault):
         return finish
-    message = mapping(choice.get("message"))
     if message.get("refusal"):
         return fault(ErrorClass.CONTENT_FILTER, "the model declined to answer")
-    text = _text(message.get("content"))
-    return refusal(text, finish, request.schema) or Completion(
-        text=text,
-        finish=finish,
-        usage=read_usage(payload.get("usage"), quirks),
-        model=string(payload.get("model")) or model,
-        response_id=string(payload.get("id")),
-    )
+    return refusal(text, finish, request.schema) or finish
 
 
 def read_finish(reason: object) -> Finish | Fault:
@@ -99,22 +115,37 @@ def read_finish(reason: object) -> Finish | Fault:
     return fault(ErrorClass.UNKNOWN, "the answer does not say why it ended")
 
 
-def read_usage(usage: object, quirks: Quirks) -> Usage | None:
+def read_usage(usage: object, quirks: Quirks, tier: object = None) -> Usage | None:
     """Tokens as reported, or None when they are missing or cannot be true: the cost is then estimated, never zero.
 
     xAI counts reasoning tokens beside `completion_tokens`, OpenAI inside; `total_tokens` tells which. Gemini counts
-    them in `total_tokens` alone. DeepSeek calls cached tokens `prompt_cache_hit_tokens`.
+    them in `total_tokens` alone. DeepSeek calls cached tokens `prompt_cache_hit_tokens`. `tier` is the answer's
+    `service_tier`, which stands beside its usage. An embedding has no `completion_tokens`.
     """
     report = mapping(usage)
     try:
-        read = _usage(report, quirks)
+        read = _usage(report, quirks, _tier(tier, quirks))
     except ValueError:
         return None
-    told = report.get("prompt_tokens") is not None and report.get("completion_tokens") is not None
+    told = report.get("prompt_tokens") is not None and _tells_output(report)
     return read if told and read.input_tokens + read.output_tokens and _consistent(read) else None
 
 
-def _usage(report: Mapping[str, object], quirks: Quirks) -> Usage:
+def _tells_output(report: Mapping[str, object]) -> bool:
+    """Whether the completion's tokens are told, or, as of embeddings, there can be none beside the prompt's."""
+    if report.get("completion_tokens") is not None:
+        return True
+    return "completion_tokens" not in report and report.get("total_tokens") == report.get("prompt_tokens")
+
+
+def _tier(name: object, quirks: Quirks) -> Tier:
+    said = string(name).lower()
+    if said in quirks.half_price:
+        return Tier.BATCH
+    return Tier.PRIORITY if said in quirks.dearer else Tier.STANDARD
+
+
+def _usage(report: Mapping[str, object], quirks: Quirks, tier: Tier) -> Usage:
     into, out_of = mapping(report.get("prompt_tokens_details")), mapping(report.get("completion_tokens_details"))
     prompt, output = count(report.get("prompt_tokens")), count(report.get("completion_tokens"))
     reasoning = count(out_of.get("reasoning_tokens"))
@@ -129,6 +160,7 @@ def _usage(report: Mapping[str, object], quirks: Quirks) -> Usage:
         cache_write_tokens=count(into.get("cache_write_tokens")),
         output_tokens=output,
         reasoning_tokens=reasoning,
+        tier=tier,
     )
 
 
@@ -152,20 +184,34 @@ class ChatStream:
         self._quirks = quirks
         self._pieces: list[str] = []
         self._finish: object = None
-        self._usage: object = None
+        self._report: object = None
+        self._tier: object = None
         self._declined = False
+
+    @property
+    def begun(self) -> bool:
+        """Whether the answer's words have begun to come."""
+        return any(self._pieces)
 
     @property
     def finished(self) -> bool:
         """Whether the model has said why it stopped: a cut after that loses the usage only."""
         return self._finish is not None
 
+    @property
+    def usage(self) -> Usage | None:
+        """What the stream has said it will cost; None until its finish, since figures before that still grow."""
+        if not self.finished:
+            return None
+        return believable(read_usage(self._report, self._quirks, self._tier), "".join(self._pieces))
+
     def feed(self, event: object) -> str | Fault:
         """The text this event adds, perhaps none. The usage comes in an event of its own, without choices."""
         chunk = mapping(event)
         if error := chunk.get("error"):
             return of_answer(error)
-        self._usage = chunk.get("usage") or self._usage
+        self._report = chunk.get("usage") or self._report
+        self._tier = chunk.get("service_tier") or self._tier
         choice = first(chunk.get("choices"))
         if choice is None or choice.get("index", 0) != 0:
             return ""
@@ -185,5 +231,4 @@ class ChatStream:
             return finish
         if self._declined:
             return fault(ErrorClass.CONTENT_FILTER, "the model declined to answer")
-        usage = read_usage(self._usage, self._quirks)
-        return refusal("".join(self._pieces), finish, self._schema) or Chunk(finish=finish, usage=usage)
+        return refusal("".join(self._pieces), finish, self._schema) or Chunk(finish=finish, usage=self.usage)

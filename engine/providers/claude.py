@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from engine.kernel.errors import ErrorClass
-from engine.providers.answers import count, in_words, is_closed, mapping, refusal, string
+from engine.kernel.usage import Tier
+from engine.providers.answers import believable, count, in_words, is_closed, mapping, refusal, string
 from engine.providers.endpoints import Quirks, Schema
 from engine.providers.faults import Fault, fault, of_answer
 from engine.providers.port import Chunk, Completion, Finish, ModelRequest, Role, Usage
 
 PATH = "/v1/messages"
 
+_HALF_PRICE = ("batch",)  # its priority tier is capacity paid in advance: the tokens count at the published price
 _FINISHES = {
     "end_turn": Finish.STOP,
     "stop_sequence": Finish.STOP,
@@ -50,23 +52,35 @@ def request_body(model: str, request: ModelRequest, quirks: Quirks, *, stream: b
 
 
 def read_completion(payload: Mapping[str, object], model: str, request: ModelRequest) -> Completion | Fault:
-    """A whole answer, or why the payload is none."""
-    if error := payload.get("error"):
-        return of_answer(error)
-    blocks = payload.get("content")
-    if not isinstance(blocks, list) or not blocks:
-        return fault(ErrorClass.UNKNOWN, "the answer has no content")
-    finish = read_finish(payload.get("stop_reason"))
+    """A whole answer, or why the payload is none: of no use, it still says what it will cost."""
+    content = payload.get("content")
+    blocks = [mapping(block) for block in content] if isinstance(content, list) else []
+    text = "".join(string(block.get("text")) for block in blocks if block.get("type") == "text")
+    usage = believable(read_usage(payload.get("usage")), text)
+    finish = _finish_of(payload, blocks, text, request)
     if isinstance(finish, Fault):
-        return finish
-    text = "".join(string(block.get("text")) for block in map(mapping, blocks) if block.get("type") == "text")
-    return refusal(text, finish, request.schema) or Completion(
+        return finish.billed(usage)
+    return Completion(
         text=text,
         finish=finish,
-        usage=read_usage(payload.get("usage")),
+        usage=usage,
         model=string(payload.get("model")) or model,
         response_id=string(payload.get("id")),
     )
+
+
+def _finish_of(
+    payload: Mapping[str, object], blocks: list[Mapping[str, object]], text: str, request: ModelRequest
+) -> Finish | Fault:
+    """Why the model stopped, if that and all the rest make a usable answer. A refusal may come without content."""
+    if error := payload.get("error"):
+        return of_answer(error)
+    finish = read_finish(payload.get("stop_reason"))
+    if isinstance(finish, Fault):
+        return finish
+    if not blocks:
+        return fault(ErrorClass.UNKNOWN, "the answer has no content")
+    return refusal(text, finish, request.schema) or finish
 
 
 def read_finish(reason: object) -> Finish | Fault:
@@ -81,7 +95,8 @@ def read_finish(reason: object) -> Finish | Fault:
 def read_usage(usage: object) -> Usage | None:
     """Tokens as reported, or None when they are missing or cannot be true.
 
-    `input_tokens` here leaves out what was read from or written to the prompt cache, so both are added.
+    `input_tokens` here leaves out what was read from or written to the prompt cache, so both are added. How long the
+    written ones are kept stands in `cache_creation`.
     """
     report = mapping(usage)
     if report.get("input_tokens") is None or report.get("output_tokens") is None:
@@ -90,7 +105,9 @@ def read_usage(usage: object) -> Usage | None:
         read = _usage(report)
     except ValueError:
         return None
-    return read if read.input_tokens + read.output_tokens and read.reasoning_tokens <= read.output_tokens else None
+    if read.reasoning_tokens > read.output_tokens or read.hour_write_tokens > read.cache_write_tokens:
+        return None
+    return read if read.input_tokens + read.output_tokens else None
 
 
 def _usage(report: Mapping[str, object]) -> Usage:
@@ -99,8 +116,10 @@ def _usage(report: Mapping[str, object]) -> Usage:
         input_tokens=count(report.get("input_tokens")) + cached + written,
         cached_tokens=cached,
         cache_write_tokens=written,
+        hour_write_tokens=count(mapping(report.get("cache_creation")).get("ephemeral_1h_input_tokens")),
         output_tokens=count(report.get("output_tokens")),
         reasoning_tokens=count(mapping(report.get("output_tokens_details")).get("thinking_tokens")),
+        tier=Tier.BATCH if report.get("service_tier") in _HALF_PRICE else Tier.STANDARD,
     )
 
 
@@ -111,12 +130,22 @@ class ClaudeStream:
         self._schema = request.schema
         self._pieces: list[str] = []
         self._finish: object = None
-        self._usage: dict[str, object] = {}
+        self._report: dict[str, object] = {}
+
+    @property
+    def begun(self) -> bool:
+        """Whether the answer's words have begun to come."""
+        return any(self._pieces)
 
     @property
     def finished(self) -> bool:
         """Whether the model has said why it stopped."""
         return self._finish is not None
+
+    @property
+    def usage(self) -> Usage | None:
+        """What the stream has said it will cost; None until its finish: the start tells one token of the output."""
+        return believable(read_usage(self._report), "".join(self._pieces)) if self.finished else None
 
     def feed(self, event: object) -> str | Fault:
         """The text this event adds, perhaps none. Usage is cumulative: the start tells the input, deltas the output."""
@@ -134,7 +163,7 @@ class ClaudeStream:
         return ""
 
     def _count(self, usage: object) -> None:
-        self._usage.update({key: value for key, value in mapping(usage).items() if value is not None})
+        self._report.update({key: value for key, value in mapping(usage).items() if value is not None})
 
     def _text(self, delta: Mapping[str, object]) -> str:
         text = string(delta.get("text")) if delta.get("type") == "text_delta" else ""
@@ -148,6 +177,4 @@ class ClaudeStream:
         finish = read_finish(self._finish)
         if isinstance(finish, Fault):
             return finish
-        return refusal("".join(self._pieces), finish, self._schema) or Chunk(
-            finish=finish, usage=read_usage(self._usage)
-        )
+        return refusal("".join(self._pieces), finish, self._schema) or Chunk(finish=finish, usage=self.usage)

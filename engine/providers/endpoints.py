@@ -37,6 +37,8 @@ class Quirks:
     asks_stream_usage: bool = True  # a stream tells its usage only when asked to
     user_field: str = "user"  # where the opaque user id goes; empty where there is no place for it
     reasoning_in_total_only: bool = False  # reasoning tokens are billed but appear nowhere except in `total_tokens`
+    half_price: frozenset[str] = frozenset()  # the service tiers billed at half, as a chat answer names them
+    dearer: frozenset[str] = frozenset()  # and those billed at more, by rates of their own
     unbilled: frozenset[int] = frozenset(range(400, 500))  # statuses that are certain to cost nothing
 
 
@@ -57,7 +59,12 @@ _ROWS = (
         dialect=Dialect.OPENAI,
         base_url="https://api.openai.com/v1",
         key_env="OPENAI_API_KEY",
-        quirks=Quirks(limit_field="max_completion_tokens", user_field="safety_identifier"),
+        quirks=Quirks(
+            limit_field="max_completion_tokens",
+            user_field="safety_identifier",
+            half_price=frozenset({"batch", "flex"}),
+            dearer=frozenset({"priority"}),
+        ),
     ),
     Endpoint(
         name="azure",
@@ -65,7 +72,11 @@ _ROWS = (
         base_url="",
         key_env="AZURE_OPENAI_API_KEY",
         # Azure bills the prompt of a 400 from its content filter and of a 408 (its page "Plan to manage costs").
-        quirks=Quirks(unbilled=frozenset(range(400, 500)) - {400, 408}),
+        quirks=Quirks(
+            half_price=frozenset({"batch"}),
+            dearer=frozenset({"priority"}),
+            unbilled=frozenset(range(400, 500)) - {400, 408},
+        ),
     ),
     Endpoint(
         name="anthropic",
@@ -93,7 +104,12 @@ _ROWS = (
         dialect=Dialect.OPENAI,
         base_url="https://generativelanguage.googleapis.com/v1beta/openai",
         key_env="GEMINI_API_KEY",
-        quirks=Quirks(user_field="", reasoning_in_total_only=True),
+        quirks=Quirks(
+            user_field="",
+            reasoning_in_total_only=True,
+            half_price=frozenset({"batch", "flex"}),
+            dearer=frozenset({"priority"}),
+        ),
     ),
     Endpoint(
         name="ollama",

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from email.utils import parsedate_to_datetime
 
 from engine.kernel.errors import ErrorClass, ProviderError
+from engine.kernel.usage import Usage
 from engine.kernel.values import SECOND, from_datetime
 from engine.providers.endpoints import Quirks
 
@@ -57,6 +58,27 @@ _PHRASES = (
     ("violates usage guidelines", ErrorClass.CONTENT_FILTER),
     ("content management policy", ErrorClass.CONTENT_FILTER),
 )
+_TELLING = frozenset(
+    {
+        "model_not_found",
+        "deploymentnotfound",
+        "context_length_exceeded",
+        "unsupported_parameter",
+        "unsupported_value",
+        "insufficient_quota",
+    }
+)
+"""Codes on which more is decided than on their class: another model may serve what this one cannot."""
+
+_TOO_LONG = (
+    "maximum context length",
+    "maximum prompt length",
+    "prompt is too long",
+    "exceed context limit",
+    "input token count",
+)
+"""How they say in prose that a request does not fit the model."""
+
 _CLASS_OF_STATUS = {
     401: ErrorClass.AUTHENTICATION,
     402: ErrorClass.AUTHENTICATION,
@@ -77,13 +99,19 @@ _NOTES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """A failed call, before it is known whose. `reached` and `retry_after` (seconds) as in ProviderError."""
+    """A failed call, before it is known whose. `reached`, `usage`, `code`, `retry_after` (seconds) as in ProviderError."""
 
     error_class: ErrorClass
     message: str
     status: int | None = None
     retry_after: float | None = None
     reached: bool = True
+    usage: Usage | None = None
+    code: str = ""
+
+    def billed(self, usage: Usage | None) -> Fault:
+        """The same, of an answer that said what it will cost although it is of no use."""
+        return replace(self, usage=usage)
 
     def error(self, provider: str, model: str) -> ProviderError:
         return ProviderError(
@@ -94,6 +122,8 @@ class Fault:
             status=self.status,
             retry_after=self.retry_after,
             reached=self.reached,
+            usage=self.usage,
+            code=self.code,
         )
 
 

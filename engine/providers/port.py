@@ -53,7 +53,8 @@ class Timeouts:
     the longest silence between two pieces of a stream.
 
     The first byte of a whole answer comes when the model is done, so `complete` needs a `first_byte` that covers the
-    writing of it; a stream's comes with its first words.
+    writing of it; a stream's comes with its first words, before which a model may think in silence. A keep-alive is
+    silence too.
     """
 
     connect: int = 5 * SECOND

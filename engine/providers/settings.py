@@ -35,6 +35,8 @@ class ProviderSettings:
     # What the orchestrator puts into its requests to this provider.
     max_connections: int = 100
     # Further calls wait for a connection, within `timeouts.connect`.
+    max_answer_bytes: int = 32 * 1024 * 1024
+    # A longer answer is broken off. 100,000 tokens streamed, each in an event of its own, come close to it.
 
     @classmethod
     def of(

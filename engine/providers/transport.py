@@ -17,6 +17,7 @@ import httpx2
 
 from engine.kernel.clock import Clock
 from engine.kernel.errors import ErrorClass
+from engine.providers.bounds import PACKINGS, AnswerPacked, AnswerTooLong, bounded
 from engine.providers.faults import Fault, fault
 from engine.providers.port import Timeouts
 from engine.providers.settings import ProviderSettings
@@ -28,6 +29,8 @@ _SENT = frozenset(
         *("authorization", "api-key", "openai-organization", "anthropic-version", "x-client-request-id"),
     )
 )
+
+_Hook = Callable[[httpx2.Request], Awaitable[None]] | Callable[[httpx2.Response], Awaitable[None]]
 
 FAILURES: tuple[type[Exception], ...] = (
     httpx2.HTTPError,
@@ -49,7 +52,7 @@ class ClientOptions(TypedDict):
     trust_env: bool
     verify: bool
     limits: httpx2.Limits
-    event_hooks: dict[str, list[Callable[[httpx2.Request], Awaitable[None]]]]
+    event_hooks: dict[str, list[_Hook]]
 
 
 def client_options(settings: ProviderSettings) -> ClientOptions:
@@ -62,7 +65,10 @@ def client_options(settings: ProviderSettings) -> ClientOptions:
         "trust_env": address.hostname not in ("127.0.0.1", "::1", "localhost"),
         "verify": address.scheme == "https",  # certificates are loaded only where they are needed
         "limits": httpx2.Limits(max_connections=settings.max_connections, keepalive_expiry=_IDLE),
-        "event_hooks": {"request": [_send_only_what_is_needed]},
+        "event_hooks": {
+            "request": [_send_only_what_is_needed],
+            "response": [bounded(settings.max_answer_bytes)],
+        },
     }
 
 
@@ -71,6 +77,7 @@ async def _send_only_what_is_needed(request: httpx2.Request) -> None:
     for name in set(request.headers):
         if name.lower() not in _SENT or not request.headers[name]:
             del request.headers[name]
+    request.headers["accept-encoding"] = PACKINGS
 
 
 class Patience:
@@ -80,11 +87,13 @@ class Patience:
         self._time = asyncio.get_running_loop().time
         self._connect = clock.socket_timeout(timeouts.connect)
         self._first_byte = clock.socket_timeout(timeouts.first_byte)
+        self._idle = clock.socket_timeout(timeouts.idle)
         self._end = self._time() + clock.socket_timeout(timeouts.total)
 
-    def of_client(self) -> httpx2.Timeout:
-        """For the HTTP client: look-up, connection and TLS within `connect`, no silence longer than `first_byte`."""
-        return httpx2.Timeout(connect=self._connect, pool=self._connect, read=self._first_byte, write=self._first_byte)
+    def of_client(self, *, stream: bool = False) -> httpx2.Timeout:
+        """For the HTTP client: look-up, connection and TLS within `connect`, and the longest silence."""
+        silence = max(self._first_byte, self._idle) if stream else self._first_byte
+        return httpx2.Timeout(connect=self._connect, pool=self._connect, read=silence, write=self._first_byte)
 
     def whole(self) -> asyncio.Timeout:
         """For everything until the end of the answer."""
@@ -94,9 +103,9 @@ class Patience:
         """For a stream's connection and headers."""
         return asyncio.timeout_at(min(self._end, self._time() + self._connect + self._first_byte))
 
-    def next_event(self) -> asyncio.Timeout:
-        """For one event of a stream. A keep-alive comment is none, so it does not hold a stalled stream open."""
-        return asyncio.timeout_at(min(self._end, self._time() + self._first_byte))
+    def next_event(self, *, begun: bool = False) -> asyncio.Timeout:
+        """For one event of a stream, whose words have `begun` or not."""
+        return asyncio.timeout_at(min(self._end, self._time() + (self._idle if begun else self._first_byte)))
 
 
 _NOT_CONNECTED = (aiohttp.ClientConnectorError, aiohttp.ClientHttpProxyError, aiohttp.ServerFingerprintMismatch)
@@ -114,6 +123,10 @@ def of_transport(error: BaseException) -> Fault:
         return fault(ErrorClass.NETWORK_ERROR, _why_not_connected(chain), reached=False)
     if is_any(aiohttp.ConnectionTimeoutError):
         return fault(ErrorClass.TIMEOUT, "no connection in time", reached=False)
+    if is_any(AnswerTooLong):
+        return fault(ErrorClass.UNKNOWN, "the answer is longer than any it could have been asked for")
+    if is_any(AnswerPacked):
+        return fault(ErrorClass.UNKNOWN, "the answer is packed in a way that cannot be undone")
     if is_any(*_BAD_ADDRESS):
         return fault(ErrorClass.INVALID_REQUEST, "the address or the text cannot be sent", reached=False)
     if is_any(aiohttp.ServerTimeoutError):

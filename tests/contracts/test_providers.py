@@ -40,7 +40,9 @@ KEY = "sk-test-0123456789"
 PROMPT = "a prompt nobody else may read"
 TEXT = "Grüße, 世界 👋"
 USAGE = Usage(input_tokens=11, cached_tokens=3, output_tokens=7)
-QUICK = Timeouts(connect=500 * MILLISECOND, first_byte=120 * MILLISECOND, total=250 * MILLISECOND)
+QUICK = Timeouts(
+    connect=500 * MILLISECOND, first_byte=120 * MILLISECOND, idle=120 * MILLISECOND, total=250 * MILLISECOND
+)
 PATIENT = Timeouts(connect=2 * SECOND, first_byte=2 * SECOND, total=5 * SECOND)
 CLOSED_SCHEMA = {
     "type": "object",
