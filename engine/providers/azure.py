@@ -29,11 +29,11 @@ def open_azure(settings: ProviderSettings, clock: Clock) -> SdkProvider:
         max_retries=0,
         http_client=openai.DefaultAioHttpClient(**client_options(settings)),
     )
-    format_ = ChatFormat(settings.quirks, _reasoning_deployments(settings))
+    format_ = ChatFormat(settings.quirks, reasoning_deployments(settings))
     return SdkProvider(settings, clock, OpenAIWire(client, settings.quirks), format_)
 
 
-def _reasoning_deployments(settings: ProviderSettings) -> dict[str, Quirks]:
+def reasoning_deployments(settings: ProviderSettings) -> dict[str, Quirks]:
     """Deployments of reasoning models refuse `max_tokens`, and many of the others its successor."""
     quirks = replace(settings.quirks, limit_field="max_completion_tokens")
     return {name: quirks for name, model in settings.deployments.items() if model.startswith(_REASONING)}

@@ -14,16 +14,20 @@ def open_provider(settings: ProviderSettings, clock: Clock) -> Provider:
     The first one of a dialect imports its SDK: 0.5 s of CPU for openai, 1 s for anthropic. Call it in a thread where
     a loop is already running. Its connections belong to the loop of its first call.
     """
+    from engine.providers.passthrough import OpenAIDialogue, Passthrough
+
     match settings.dialect:
         case Dialect.OPENAI:
             from engine.providers.openai import open_openai
 
-            return open_openai(settings, clock)
+            return Passthrough(open_openai(settings, clock), settings, clock, OpenAIDialogue(settings))
         case Dialect.AZURE:
-            from engine.providers.azure import open_azure
+            from engine.providers.azure import open_azure, reasoning_deployments
 
-            return open_azure(settings, clock)
+            dialogue = OpenAIDialogue(settings, reasoning_deployments(settings))
+            return Passthrough(open_azure(settings, clock), settings, clock, dialogue)
         case Dialect.ANTHROPIC:
             from engine.providers.anthropic import open_anthropic
+            from engine.providers.translation import ClaudeDialogue
 
-            return open_anthropic(settings, clock)
+            return Passthrough(open_anthropic(settings, clock), settings, clock, ClaudeDialogue(settings, clock))
