@@ -35,8 +35,19 @@ from engine.limiter.local import LocalLimiter
 from engine.messaging import QUEUE as SENDING_QUEUE
 from engine.messaging import FanBook, Holds, Sender, SlotSource, recover
 from engine.messaging.platforms.onlyfans import OnlyFans
-from engine.orchestrator import Degraded, Fallback, Guarded, Metered, Orchestrator, Router
-from engine.providers import Provider, ProviderSettings, open_provider
+from engine.orchestrator import (
+    Degraded,
+    Fallback,
+    Gauged,
+    Gauges,
+    Guarded,
+    LoadTests,
+    Metered,
+    Orchestrator,
+    Outlook,
+    Router,
+)
+from engine.providers import Models, Provider, ProviderSettings, open_provider
 from engine.queue import Lease, Outcome, Worker
 from engine.queue.sqlite import SqliteJobStore
 from engine.runtime import (
@@ -49,14 +60,16 @@ from engine.runtime import (
     Projector,
     Sampler,
     Service,
+    Watch,
     every,
     first_snapshot,
 )
 from engine.storage import Database, Mode, StateDirectory, Tx, connect, migrate
 from engine.surface.desk import Desk
 from engine.surface.snapshot import EngineView
+from engine.telemetry import Monitor
 from huntaze_console.config import Settings
-from huntaze_console.joints import LedgerMeter, route_jobs
+from huntaze_console.joints import LedgerMeter, route_jobs, tool_bound, worst_cost
 from huntaze_console.options import SimulationOptions
 
 if TYPE_CHECKING:  # what a simulation needs is loaded when there is one
@@ -186,8 +199,19 @@ async def open_engine(
         unopened = cast(Provider, None)  # an idle engine prices drafts by its providers' names and never calls one
         serving = dict.fromkeys(settings.ready_providers(), unopened) if idle else providers
         metered = Metered(serving, LedgerMeter(ledger, pricer), database, clock, chance, settings.orchestrator)
-        guarded = Guarded(metered, database, clock, chance, settings.orchestrator.breaker)
-        router = Router(settings.orchestrator, metered.serves, guarded.admits)
+        gauges = Gauges(clock, settings.orchestrator.gauges)
+        gauged = Gauged(metered, gauges, clock)
+        guarded = Guarded(gauged, database, clock, chance, settings.orchestrator.breaker)
+        models = Models(settings.orchestrator.models, settings.costs.azure_deployments)
+        outlook = Outlook(
+            admits_at=guarded.admits_at,
+            worst_cost=worst_cost(pricer, clock),
+            latency=gauges.latency,
+            in_flight=gauges.in_flight,
+            quality=gauges.quality,
+            model=lambda target: models.of(target.provider, target.model),
+        )
+        router = Router(settings.orchestrator, metered.serves, guarded.admits, clock, chance, outlook)
         fallback = Fallback(router, guarded, guarded, database, clock, chance, settings.orchestrator)
         degraded = Degraded(fallback, database, clock, chance, settings.orchestrator)
         orchestrator = Orchestrator(
@@ -236,6 +260,12 @@ async def open_engine(
             idle_tools=lambda: [tool for tool in orchestrator.settings.tools if not orchestrator.targets(tool)],
         )
         desk = EngineDesk(database, bus, projector, jobs, dispatch, health, clock)
+        monitor = Monitor(database, clock, chance)
+        bus.observe(monitor.observe)
+        tests = LoadTests(orchestrator, tool_bound(orchestrator, pricer, clock), clock, chance)
+        bus.observe(tests.observe)
+        watch = Watch(database, monitor, tests, clock)
+        desk.extend(watch.commands, watch.queries)
         alerts = AlertService(
             database, bus, lambda: projector.snapshot, clock, chance, settings.alert_rules, _channels(settings)
         )
@@ -295,6 +325,8 @@ async def open_engine(
             Service("sampling", lambda stop: every(SAMPLE_EVERY, stop, sampler.sample)),
             Service("housekeeping", lambda stop: every(HOUSEKEEP_EVERY, stop, housekeeper.tidy)),
             Service("alerts", alerts.run),
+            Service("monitoring", monitor.run),
+            Service("load tests", tests.run),
         ]
         if settings.backends.ledger_sync == "dynamodb" and not idle:
             services.append(await asyncio.to_thread(_ledger_sync, settings, database, clock, chance))
@@ -323,7 +355,7 @@ async def open_engine(
             alerts.configure(fresh.alert_rules)
             return _changed(settings, fresh)
 
-        yield Built(engine=engine, desk=desk, clock=clock, settings=settings, reload=reload)
+        yield Built(engine=engine, desk=desk, orchestrator=orchestrator, monitor=monitor, clock=clock, settings=settings, reload=reload)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -332,6 +364,8 @@ class Built:
 
     engine: Engine
     desk: EngineDesk
+    orchestrator: Orchestrator
+    monitor: Monitor
     clock: Clock
     settings: Settings
     reload: Callable[[Settings], Awaitable[Sequence[str]]]

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from engine.costs import Attempt, Dimensions, Ledger, Pricer, Settlement
+from engine.kernel.clock import Clock
 from engine.kernel.values import Instant, NanoUSD
-from engine.orchestrator import Call, Result
+from engine.orchestrator import Call, Orchestrator, Result, Target, route_of, text_bound
+from engine.providers import Message, Role
 from engine.queue import Bury, Lease, Outcome
 from engine.storage import Tx
 
-__all__ = ["LedgerMeter", "route_jobs"]
+__all__ = ["LedgerMeter", "route_jobs", "tool_bound", "worst_cost"]
 
 
 class LedgerMeter:
@@ -67,6 +69,42 @@ def _settlement(result: Result) -> Settlement:
         ended_at=Instant(result.ended_at),
         received=result.received,
     )
+
+
+def tool_bound(
+    orchestrator: Orchestrator, pricer: Pricer, clock: Clock
+) -> Callable[[str, Sequence[Message]], NanoUSD | None]:
+    """The most that one task of a tool may cost: every try at every model of its chain, each at its dearest."""
+
+    def bound(tool: str, messages: Sequence[Message]) -> NanoUSD | None:
+        settings = orchestrator.settings
+        route = route_of(settings, tool)
+        standing = (Message(Role.SYSTEM, route.system),) if route.system else ()
+        whole = 0
+        for target in orchestrator.targets(tool):
+            priced = pricer.worst_case(
+                target.provider,
+                target.model,
+                input_tokens=text_bound((*standing, *messages)),
+                max_output_tokens=route.max_output_tokens,
+                at=clock.now(),
+            )
+            if priced.cost is None:
+                return None
+            whole += priced.cost * settings.retry.attempts
+        return NanoUSD(whole)
+
+    return bound
+
+
+def worst_cost(pricer: Pricer, clock: Clock) -> Callable[[Target, int, int], NanoUSD | None]:
+    """The Router's prices, kept by the costs' Pricer."""
+
+    def worst(target: Target, input_tokens: int, output_tokens: int) -> NanoUSD | None:
+        card = pricer.card(target.provider, target.model, clock.now())
+        return None if isinstance(card, str) else card.worst(input_tokens, output_tokens)
+
+    return worst
 
 
 def route_jobs(handlers: Mapping[str, Callable[[Lease], Awaitable[Outcome]]]) -> Callable[[Lease], Awaitable[Outcome]]:

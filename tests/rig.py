@@ -28,21 +28,26 @@ from engine.messaging.platform import Sent, ThreadMessage
 from engine.orchestrator import (
     Degraded,
     Fallback,
+    Gauged,
+    Gauges,
     Guarded,
+    LoadTests,
     Metered,
     Orchestrator,
     OrchestratorSettings,
+    Outlook,
     Router,
     ToolRoute,
 )
 from engine.providers import Chunk, Completion, Finish, ModelRequest, Usage
 from engine.queue import Bury, Defer, Done, Lease, Outcome, Retry, Settled
 from engine.queue.sqlite import SqliteJobStore
-from engine.runtime import EngineDesk, Health, Projector, first_snapshot
+from engine.runtime import EngineDesk, Health, Projector, Watch, first_snapshot
 from engine.storage import Database, Tx
 from engine.surface.commands import Audience, CampaignDraft, CreateCampaign
 from engine.surface.snapshot import EngineView, Snapshot
-from huntaze_console.joints import LedgerMeter
+from engine.telemetry import Monitor
+from huntaze_console.joints import LedgerMeter, tool_bound, worst_cost
 from tests.fakes import ManualClock
 
 PRICES = CostSettings(
@@ -158,6 +163,8 @@ class Rig:
     sender: Sender
     projector: Projector
     desk: EngineDesk
+    monitor: Monitor
+    tests: LoadTests
     first: Callable[[], Awaitable[Snapshot]]
     chance: random.Random = field(default_factory=lambda: random.Random(7))
 
@@ -234,8 +241,16 @@ def join_orchestrator(
     metered: Metered, database: Database, clock: ManualClock, chance: random.Random
 ) -> tuple[Guarded, Orchestrator]:
     """The way from a task to its answer, over a metered hop."""
-    guarded = Guarded(metered, database, clock, chance, SETTINGS.breaker)
-    router = Router(SETTINGS, metered.serves, guarded.admits)
+    gauges = Gauges(clock, SETTINGS.gauges)
+    guarded = Guarded(Gauged(metered, gauges, clock), database, clock, chance, SETTINGS.breaker)
+    outlook = Outlook(
+        admits_at=guarded.admits_at,
+        worst_cost=worst_cost(_pricer(), clock),
+        latency=gauges.latency,
+        in_flight=gauges.in_flight,
+        quality=gauges.quality,
+    )
+    router = Router(SETTINGS, metered.serves, guarded.admits, clock, chance, outlook)
     fallback = Fallback(router, guarded, guarded, database, clock, chance, SETTINGS)
     degraded = Degraded(fallback, database, clock, chance, SETTINGS)
     return guarded, Orchestrator(
@@ -307,6 +322,12 @@ async def rig(folder: Path, *, clock: ManualClock | None = None, messages: int =
         sender = Sender(database, jobs, limiter, source, platform, book, progress, screened, clock, chance, sending)
         health = Health(database, projector, clock, platform_url=lambda: "http://platform", idle_tools=tuple)
         desk = EngineDesk(database, bus, projector, jobs, dispatch, health, clock)
+        monitor = Monitor(database, clock, chance)
+        bus.observe(monitor.observe)
+        tests = LoadTests(orchestrator, tool_bound(orchestrator, pricer, clock), clock, chance)
+        bus.observe(tests.observe)
+        watch = Watch(database, monitor, tests, clock)
+        desk.extend(watch.commands, watch.queries)
         yield Rig(
             database=database,
             clock=clock,
@@ -328,5 +349,7 @@ async def rig(folder: Path, *, clock: ManualClock | None = None, messages: int =
             sender=sender,
             projector=projector,
             desk=desk,
+            monitor=monitor,
+            tests=tests,
             first=first,
         )

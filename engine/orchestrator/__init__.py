@@ -1,25 +1,33 @@
 """Routes each task to a model and brings back an answer, whatever single providers do.
 
 task.py      what is asked and answered; the ports Stage (a task) and Hop (a task at one model)
-pipeline.py  the way in       router.py, decision.py   who is asked, and why
+pipeline.py  the way in       router.py, strategies.py, decision.py   who is asked, and why
+gauges.py    what is measured of each model            tuning.py   how much goes at once
+routes.py    routes that operators set while it runs
+limited.py   keeps to the providers' limits
 fallback.py  one after the other until one answers     guard.py, breaker.py   leave a failing model alone
 meter.py     one attempt, on the books
 """
 
-from engine.orchestrator.decision import Candidate, Decision, Strategy, Verdict
+from engine.orchestrator.decision import Candidate, Decision, Facts, Strategy, Verdict, Wish
 from engine.orchestrator.degradation import TEMPLATE_PROVIDER, Degraded
 from engine.orchestrator.fallback import Fallback
+from engine.orchestrator.gauges import Gauged, Gauges, Lesson
 from engine.orchestrator.guard import Guarded
+from engine.orchestrator.limited import Limited, Quotas, Seat, Shut
+from engine.orchestrator.loadtest import LoadTests, Report
 from engine.orchestrator.meter import Call, Meter, Metered, Result, input_bound, text_bound
 from engine.orchestrator.pipeline import Orchestrator
-from engine.orchestrator.router import Router, chain_of, route_of, target_of
+from engine.orchestrator.router import Outlook, Router, chain_of, route_of, target_of
 from engine.orchestrator.settings import (
     TOOLS,
     BreakerSettings,
     DegradationSettings,
+    GaugeSettings,
     OrchestratorSettings,
     RetrySettings,
     ToolRoute,
+    TuningSettings,
 )
 from engine.orchestrator.task import Answer, Conclusion, Emit, Hit, Hop, Level, Need, Stage, Target, Task
 
@@ -35,25 +43,39 @@ __all__ = [
     "DegradationSettings",
     "Degraded",
     "Emit",
+    "Facts",
     "Fallback",
+    "GaugeSettings",
+    "Gauged",
+    "Gauges",
     "Guarded",
     "Hit",
     "Hop",
+    "Lesson",
     "Level",
+    "Limited",
+    "LoadTests",
     "Meter",
     "Metered",
     "Need",
     "Orchestrator",
     "OrchestratorSettings",
+    "Outlook",
+    "Quotas",
+    "Report",
     "Result",
     "RetrySettings",
     "Router",
+    "Seat",
+    "Shut",
     "Stage",
     "Strategy",
     "Target",
     "Task",
     "ToolRoute",
+    "TuningSettings",
     "Verdict",
+    "Wish",
     "chain_of",
     "input_bound",
     "route_of",

@@ -1,6 +1,7 @@
 """Language models behind one port.
 
     port.py        what a provider is asked and answers            endpoints.py   the known endpoints, as rows
+    models.py      what single models can do, as rows
     settings.py    what one provider needs                         open.py        settings -> provider
     faults.py      what went wrong, in eight classes               calling.py     one call: time limits, JSON, checks
     chat.py        the OpenAI chat format, pure                    claude.py      Anthropic's messages format, pure
@@ -11,6 +12,7 @@ Importing this package loads no SDK and no HTTP client.
 """
 
 from engine.providers.endpoints import ENDPOINTS, Dialect, Endpoint, Quirks, Schema
+from engine.providers.models import Correction, Model, Models
 from engine.providers.open import open_provider
 from engine.providers.port import (
     Chunk,
@@ -30,11 +32,14 @@ __all__ = [
     "ENDPOINTS",
     "Chunk",
     "Completion",
+    "Correction",
     "Dialect",
     "Endpoint",
     "Finish",
     "Message",
+    "Model",
     "ModelRequest",
+    "Models",
     "Operation",
     "Provider",
     "ProviderSettings",
