@@ -1,1 +1,24 @@
 """What the engine measures of itself: rates, errors and latency histograms that can be added up."""
+
+from engine.telemetry.histogram import RELATIVE_ERROR, Histogram, merged
+from engine.telemetry.monitor import HOURS_KEPT, MINUTES_KEPT, Figures, Monitor
+from engine.telemetry.ratings import Mean, Rated, find, means, rate
+from engine.telemetry.series import Kind, Recorder, Series
+
+__all__ = [
+    "HOURS_KEPT",
+    "MINUTES_KEPT",
+    "RELATIVE_ERROR",
+    "Figures",
+    "Histogram",
+    "Kind",
+    "Mean",
+    "Monitor",
+    "Rated",
+    "Recorder",
+    "Series",
+    "find",
+    "means",
+    "merged",
+    "rate",
+]

@@ -1,0 +1,173 @@
+"""The desk's part that watches: what passed through endpoints and models, ratings, load tests."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from engine.kernel.clock import Clock
+from engine.kernel.errors import CommandRefused, Refusal
+from engine.kernel.values import HOUR, MINUTE
+from engine.orchestrator import LoadTests, Report
+from engine.storage import Database
+from engine.surface import commands, queries
+from engine.surface.commands import Command, Done
+from engine.surface.queries import Page, Query
+from engine.telemetry import Figures, Kind, Mean, Monitor, Series, find, means, rate
+
+_STEPS = {"minute": MINUTE, "hour": HOUR}
+_LONGEST = {"": 0, "minute": 6 * HOUR, "hour": 31 * 24 * HOUR}  # nanoseconds; a bucket and name each is a row
+
+
+class Watch:
+    """Commands and queries for `EngineDesk.extend`. `rated` is told of a rating: tool, provider, model, score."""
+
+    def __init__(
+        self,
+        database: Database,
+        monitor: Monitor,
+        tests: LoadTests,
+        clock: Clock,
+        rated: Callable[[str, str, str, int], None] = lambda tool, provider, model, score: None,
+    ) -> None:
+        self._database = database
+        self._monitor = monitor
+        self._tests = tests
+        self._clock = clock
+        self._rated = rated
+        self.commands: Mapping[type[Command], Callable[[Any], Awaitable[Done]]] = {
+            commands.RateCall: self._rate,
+            commands.StartLoadTest: self._start_test,
+            commands.CancelLoadTest: self._cancel_test,
+        }
+        self.queries: Mapping[type[Query], Callable[[Any], Awaitable[Page[Any]]]] = {
+            queries.Monitor: self._look,
+            queries.GetLoadTest: self._get_test,
+            queries.BoundLoadTest: self._bound_test,
+        }
+
+    async def _rate(self, command: commands.RateCall) -> Done:
+        async with self._database.reader() as reader:
+            found = await find(reader, command.call_id, command.score)
+        await self._database.write(lambda tx: rate(tx, found, command.actor, self._clock.now()))
+        self._rated(found.tool, found.provider, found.model, found.score)
+        data = {"attempt_id": found.attempt_id, "score": found.score}
+        return Done(f"The answer of {found.provider}/{found.model} for {found.tool} is rated {found.score} of 5", data)
+
+    async def _look(self, query: queries.Monitor) -> Page[queries.MonitorRow]:
+        now = self._clock.now()
+        end = query.to if query.to is not None else now
+        start = query.from_ if query.from_ is not None else end - HOUR
+        step = _STEPS.get(query.step)
+        if start >= end:
+            raise CommandRefused(Refusal.INVALID, "the period ends before it begins", field="from")
+        if step and end - start > _LONGEST[query.step]:
+            most = _LONGEST[query.step] // HOUR
+            raise CommandRefused(Refusal.INVALID, f"by the {query.step}, at most {most} hours are shown", field="step")
+        found = await self._monitor.figures(Kind(query.kind), start, end, step=step)
+        async with self._database.reader() as reader:
+            ratings = await means(reader)
+        length = step or min(end, now) - start
+        return Page(tuple(_row(one, max(length, MINUTE), _rating(one, ratings)) for one in found))
+
+    async def _start_test(self, command: commands.StartLoadTest) -> Done:
+        test_id = self._tests.start(command.tool, command.count, command.concurrency)
+        summary = f"{command.tool} is tested with {command.count:,} calls, {command.concurrency} at once"
+        return Done(summary, {"test_id": test_id})
+
+    async def _cancel_test(self, command: commands.CancelLoadTest) -> Done:
+        stopped = self._tests.cancel(command.test_id)
+        return Done("The load test is cancelled" if stopped else "The load test was over already")
+
+    async def _get_test(self, query: queries.GetLoadTest) -> Page[queries.LoadTestRow]:
+        return Page((_test_row(self._tests.report(query.test_id)),))
+
+    async def _bound_test(self, query: queries.BoundLoadTest) -> Page[queries.LoadTestBound]:
+        most = self._tests.most(query.tool, query.count)
+        return Page((queries.LoadTestBound(tool=query.tool, count=query.count, cost=most),))
+
+
+def _row(found: Figures, length: int, rating: Mean) -> queries.MonitorRow:
+    series = found.series
+    p50, p95, p99 = series.whole.quantiles(0.5, 0.95, 0.99)
+    first_p50, first_p95 = series.first.quantiles(0.5, 0.95)
+    counted = series.calls - series.refused
+    return queries.MonitorRow(
+        kind=found.kind,
+        name=found.name,
+        at=found.at,
+        calls=series.calls,
+        errors=series.errors,
+        refused=series.refused,
+        fallbacks=series.fallbacks,
+        error_rate=series.errors / counted if counted else 0.0,
+        fallback_rate=_fallback_rate(found.kind, series),
+        per_minute=series.calls * MINUTE / length,
+        p50=p50,
+        p95=p95,
+        p99=p99,
+        first_p50=first_p50,
+        first_p95=first_p95,
+        rating=rating.score,
+        ratings=rating.count,
+    )
+
+
+def _fallback_rate(kind: Kind, series: Series) -> float | None:
+    """Of a tool: the answers that not the first choice gave. Of a model: the times wanted that another took over."""
+    if kind is Kind.ENDPOINT:
+        return None
+    answered = series.calls - series.errors - series.refused
+    wanted = answered if kind is Kind.TOOL else series.calls + series.passed
+    return min(1.0, series.fallbacks / wanted) if wanted else float(series.fallbacks > 0)
+
+
+def _rating(found: Figures, ratings: Mapping[tuple[str, str, str], Mean]) -> Mean:
+    chosen = [mean for subject, mean in ratings.items() if _name(found.kind, *subject) == found.name]
+    return Mean(sum(one.count for one in chosen), sum(one.total for one in chosen))
+
+
+def _name(kind: Kind, tool: str, provider: str, model: str) -> str:
+    """What a rating of this tool's model counts for in rows of a kind; nothing for endpoints."""
+    names = {Kind.TOOL: tool, Kind.PROVIDER: provider, Kind.MODEL: f"{provider}/{model}"}
+    return names.get(kind, "")
+
+
+def _test_row(report: Report) -> queries.LoadTestRow:
+    test, calls = report.test, report.calls
+    return queries.LoadTestRow(
+        test_id=test.test_id,
+        tool=test.tool,
+        state=test.state,
+        count=test.count,
+        concurrency=test.at_once,
+        started_at=test.started_at,
+        ended_at=test.ended_at,
+        answered=sum(report.answered_by.values()),
+        fallbacks=report.fallbacks,
+        answered_by=report.answered_by,
+        errors=report.errors,
+        p50=report.p50,
+        p95=report.p95,
+        longest=report.longest,
+        cost=sum(call.cost for call in calls),
+        unpriced=sum(call.unpriced for call in calls),
+        input_tokens=sum(call.input_tokens for call in calls),
+        output_tokens=sum(call.output_tokens for call in calls),
+        calls=tuple(
+            queries.LoadTestCall(
+                number=call.number,
+                outcome=call.outcome,
+                target=call.target,
+                duration=call.duration,
+                failed=call.failed,
+                attempts=call.attempts,
+                cost=call.cost,
+                unpriced=call.unpriced,
+                input_tokens=call.input_tokens,
+                output_tokens=call.output_tokens,
+                trace_id=call.trace_id,
+            )
+            for call in calls
+        ),
+    )

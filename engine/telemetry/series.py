@@ -1,0 +1,137 @@
+"""What is counted, minute by minute, of each endpoint, tool, provider and model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from engine.events import CallSettled, Event, FallbackTaken
+from engine.kernel.values import MINUTE
+from engine.telemetry.histogram import Histogram
+
+OTHERS = "(others)"
+
+_OK = "ok"
+_NOBODYS_FAULT = "cancelled"
+_BREAKER_OPEN = "breaker_open"
+
+
+class Kind(StrEnum):
+    ENDPOINT = "endpoint"
+    TOOL = "tool"
+    PROVIDER = "provider"
+    MODEL = "model"
+
+
+@dataclass(slots=True)
+class Series:
+    """Counts of one name in one span of time. Added to in place.
+
+    `refused` are the asker's own doing (a 4xx, a call that its caller left) and no errors. `passed` counts how often a
+    model was passed over without a call because its breaker was open.
+    """
+
+    calls: int = 0
+    errors: int = 0
+    refused: int = 0
+    fallbacks: int = 0
+    passed: int = 0
+    whole: Histogram = field(default_factory=Histogram)  # to the end of the answer
+    first: Histogram = field(default_factory=Histogram)  # to the first byte, of what was streamed
+
+    def add(self, other: Series) -> None:
+        self.calls += other.calls
+        self.errors += other.errors
+        self.refused += other.refused
+        self.fallbacks += other.fallbacks
+        self.passed += other.passed
+        self.whole.add(other.whole)
+        self.first.add(other.first)
+
+
+Key = tuple[Kind, str]
+Minute = dict[Key, Series]
+
+
+class Recorder:
+    """The minutes since the last write, in memory.
+
+    It is bounded: no more than `names` names a minute, the rest is counted under `OTHERS`; no more than `minutes`
+    minutes, the oldest are dropped and counted in `lost`.
+    """
+
+    def __init__(self, *, names: int = 500, minutes: int = 240) -> None:
+        self._names = names
+        self._minutes = minutes
+        self._open: dict[int, Minute] = {}
+        self.lost = 0
+
+    def series(self, at: int, kind: Kind, name: str) -> Series:
+        """The counts of a name in the minute around an instant."""
+        number = at // MINUTE
+        minute = self._open.get(number)
+        if minute is None:
+            minute = self._begin(number)
+        found = minute.get((kind, name))
+        if found is None:
+            key = (kind, name if len(minute) < self._names else OTHERS)
+            found = minute.setdefault(key, Series())
+        return found
+
+    def endpoint(self, at: int, name: str, status: int, whole: int, first: int | None) -> None:
+        """Count an answered request; durations in nanoseconds, `first` None for what was not streamed."""
+        series = self.series(at, Kind.ENDPOINT, name)
+        series.calls += 1
+        series.errors += status >= 500
+        series.refused += 400 <= status < 500
+        series.whole.record(whole)
+        if first is not None:
+            series.first.record(first)
+
+    def observe(self, event: Event) -> None:
+        """Count what the engine says of a call to a model."""
+        match event:
+            case CallSettled():
+                for kind, name in _names(event.tool, event.provider, event.model):
+                    self._settled(self.series(event.at, kind, name), event)
+            case FallbackTaken():
+                passed = event.reason == _BREAKER_OPEN
+                for kind, name in _names(event.tool, event.failed_provider, event.failed_model):
+                    series = self.series(event.at, kind, name)
+                    series.fallbacks += 1
+                    series.passed += passed
+
+    def _settled(self, series: Series, event: CallSettled) -> None:
+        series.calls += 1
+        if event.outcome == _NOBODYS_FAULT:
+            series.refused += 1
+            return
+        series.errors += event.outcome != _OK
+        if event.duration:  # 0 where nobody saw the end
+            series.whole.record(event.duration)
+
+    def between(self, start: int, end: int) -> Iterator[tuple[int, Key, Series]]:
+        """What is in memory of the minutes from `start` to before `end`, in nanoseconds: minute, key, counts."""
+        for number, minute in self._open.items():
+            if start <= number * MINUTE < end:
+                for key, series in minute.items():
+                    yield number, key, series
+
+    def ended(self, now: int | None) -> Sequence[tuple[int, Minute]]:
+        """The minutes that are over at an instant; all of them for None. They stay until they are `forget`-ten."""
+        return [(number, minute) for number, minute in self._open.items() if now is None or number < now // MINUTE]
+
+    def forget(self, numbers: Sequence[int]) -> None:
+        for number in numbers:
+            self._open.pop(number, None)
+
+    def _begin(self, number: int) -> Minute:
+        if len(self._open) >= self._minutes:
+            del self._open[min(self._open)]
+            self.lost += 1
+        return self._open.setdefault(number, {})
+
+
+def _names(tool: str, provider: str, model: str) -> tuple[Key, Key, Key]:
+    return (Kind.TOOL, tool), (Kind.PROVIDER, provider), (Kind.MODEL, f"{provider}/{model}")
