@@ -92,6 +92,20 @@ class CallSettled(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BudgetWarned(Event):
+    """A budget reached a threshold of its limit, told once a window. At 100 it is spent, or had to act."""
+
+    scope: str  # global, tenant, campaign, account, user, provider
+    key: str  # empty for global
+    window: str  # hour, day, month, total
+    percent: int
+    limit: int  # nano-dollars, likewise the next two
+    spent: int
+    held: int
+    resets_at: int | None  # None for a total
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FallbackTaken(Event):
     tool: str
     failed_provider: str
@@ -103,12 +117,44 @@ class FallbackTaken(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerKept(Event):
+    """An answer was kept for the next one who asks the same: nothing kept had served its own task."""
+
+    tenant_id: str
+    tool: str
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerReused(Event):
+    """A kept answer served again. `saved` is what the call cost that gave it, nano-dollars; None where unpriced."""
+
+    tenant_id: str
+    tool: str
+    kind: str  # hit, near, or shared: served with another's call, too late for a part of its bill
+    saved: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallsShared(Event):
+    """One call served several who asked for the same at once; its bill was split among them (table `call_shares`)."""
+
+    attempt_id: str
+    tenant_id: str
+    tool: str
+    callers: int
+    cost: int | None  # of the call, nano-dollars
+    saved: int | None  # what the others' own calls would have cost on top
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BreakerChanged(Event):
     provider: str
     model: str
     state: str  # closed, open, half_open
     reason: str
     retry_at: int | None  # when an open breaker admits its next probe
+    held_by: str = ""  # the operator who holds it as it is; empty while it moves by itself
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,6 +165,18 @@ class ServiceLevelChanged(Event):
     level: str
     before: str
     reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallRated(Event):
+    """An operator said what an answer was worth."""
+
+    attempt_id: str
+    tool: str
+    provider: str
+    model: str
+    score: int  # 1 to 5
+    actor: str
 
 
 # ── queues and limits ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -180,6 +238,17 @@ class SlotSettled(Event):
     account_id: str
     slot_id: str
     until: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LimitAdapted(Event):
+    """Somebody throttled us: less than the limit is used from now on. `allowed` rises again evenly until `whole_at`."""
+
+    layer: str  # provider or account
+    key: str
+    limit: int  # as configured; of a provider without one, what it took in the minute before
+    allowed: int
+    whole_at: int
 
 
 # ── campaigns and deliveries ────────────────────────────────────────────────────────────────────────────────────────
@@ -272,6 +341,26 @@ class NotificationFailed(Event):
     channel: str
     error: str
     final: bool  # no further try will be made
+
+
+# ── keys ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyCreated(Event):
+    key_id: str
+    name: str
+    prefix: str  # how its secret begins
+    tenant_id: str
+    actor: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyRevoked(Event):
+    key_id: str
+    name: str
+    prefix: str
+    actor: str
 
 
 # ── DynamoDB ────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -15,7 +15,7 @@ from engine.costs.breakdown import (
     minutes,
     stats,
 )
-from engine.costs.budgets import Budget, Scope, find_budget, set_limit
+from engine.costs.budgets import find_budget, list_budgets
 from engine.costs.ledger import (
     INTERRUPTED,
     Attempt,
@@ -23,17 +23,21 @@ from engine.costs.ledger import (
     Dimensions,
     Ledger,
     Settlement,
-    campaign_scope,
 )
 from engine.costs.pricing import Priced, Pricer
+from engine.costs.rules import Action, Budget, BudgetRule, Kind, Origin, Scope
 from engine.costs.settings import CostSettings, PriceOverride, SyncSettings
+from engine.costs.windows import EVER, Window
 
 __all__ = [
+    "EVER",
     "INTERRUPTED",
+    "Action",
     "Attempt",
     "Basis",
     "Breakdown",
     "Budget",
+    "BudgetRule",
     "Call",
     "CallFilter",
     "Calls",
@@ -41,7 +45,9 @@ __all__ = [
     "Dimension",
     "Dimensions",
     "Figures",
+    "Kind",
     "Ledger",
+    "Origin",
     "PriceOverride",
     "Priced",
     "Pricer",
@@ -50,12 +56,12 @@ __all__ = [
     "Settlement",
     "Stats",
     "SyncSettings",
+    "Window",
     "breakdown",
     "calls",
     "campaign_costs",
-    "campaign_scope",
     "find_budget",
+    "list_budgets",
     "minutes",
-    "set_limit",
     "stats",
 ]

@@ -1,210 +1,286 @@
 """Hard budgets: the worst case of a call is held before it leaves, and its exact cost takes the hold's place after.
 
 The functions here run inside a caller's write transaction, so a hold commits with its attempt and its release with the
-settlement. `Line` is where calls wait, first come, first served, while only other calls' holds stand in their way.
+settlement. A hold belongs to the windows it was taken in: a call that ends after its window was over is settled there,
+so neither window is overspent. The attempt itself remembers them, as pairs of a budget's id and its window's beginning.
 """
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass, field
-from typing import NamedTuple, TypeVar
+import sqlite3
+from collections.abc import Iterable, Sequence
 
-from engine.kernel.clock import Clock
-from engine.kernel.errors import BudgetRefused, CommandRefused, Refusal
-from engine.kernel.values import Instant, NanoUSD, decimal_usd
+from engine.costs.room import Rooms
+from engine.costs.rules import Ask, Budget, BudgetRule, Grant, Kind, Origin, Scope, checked, judge
+from engine.costs.windows import EVER, Window, bounds
+from engine.events import BudgetWarned
+from engine.kernel.errors import CommandRefused, Refusal
+from engine.kernel.values import HOUR, MINUTE, Instant, NanoUSD
 from engine.storage import Reader, Tx
 
-T = TypeVar("T")
+THRESHOLDS = (50, 80, 100)  # percent of the limit that are told, once a window each
+USED_UP = THRESHOLDS[-1]
+_WINDOWS_KEPT = 400  # past windows of a budget: a year of days
 
-_COLUMNS = {"campaign": "campaign_id", "account": "account_id", "tenant": "tenant_id", "user": "user_id"}
-_HOLDERS = "(SELECT attempt_id FROM holds WHERE scope = ? AND key = ?)"
-
-
-class Scope(NamedTuple):
-    """What a budget covers: a kind (campaign, account, tenant, user) and the id within it."""
-
-    kind: str
-    key: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Budget:
-    """A budget's state, in nano-dollars. `held` is what calls under way may yet cost."""
-
-    limit: NanoUSD
-    spent: NanoUSD
-    held: NanoUSD
+_COLUMNS = 'id, name, "window", zone, actions, origin, "limit", spent, held, begins, ends, warned'
+_MEMBERS = {
+    Kind.TENANT: "tenant_id",
+    Kind.CAMPAIGN: "campaign_id",
+    Kind.ACCOUNT: "account_id",
+    Kind.USER: "user_id",
+    Kind.PROVIDER: "provider",
+}
+_SETTLE = f"UPDATE budgets SET held = held - ?, spent = spent + ? WHERE id = ? AND begins = ? RETURNING {_COLUMNS}"
+_SETTLE_LATE = "UPDATE budget_windows SET held = held - ?, spent = spent + ? WHERE budget = ? AND begins = ?"
 
 
-def set_limit(tx: Tx, scope: str, key: str, limit: NanoUSD | None) -> None:
-    """Give a budget, change its limit, or take it away with None. A lower limit stops nothing that is under way.
-
-    A new budget begins with what its scope has already spent, and holds what its open attempts may yet cost. `Ledger`
-    has the same method, which also wakes the calls that waited for more room.
-    """
-    if scope not in _COLUMNS:
-        raise CommandRefused(Refusal.INVALID, f"{scope} has no budgets", remedy=f"Known: {', '.join(_COLUMNS)}")
-    if limit is None:
-        tx.execute("UPDATE attempts SET holds = holds - 1 WHERE id IN " + _HOLDERS, (scope, key))
-        tx.execute("DELETE FROM holds WHERE scope = ? AND key = ?", (scope, key))
-        tx.execute("DELETE FROM budgets WHERE scope = ? AND key = ?", (scope, key))
-    elif not tx.execute('UPDATE budgets SET "limit" = ? WHERE scope = ? AND key = ?', (limit, scope, key)).rowcount:
-        _begin(tx, Scope(scope, key), limit)
+def _find(count: int) -> str:
+    return f"SELECT {_COLUMNS} FROM budgets WHERE name IN ({', '.join('?' * count)})"
 
 
-def _begin(tx: Tx, scope: Scope, limit: NanoUSD) -> None:
-    members = f"(SELECT id FROM combinations WHERE {_COLUMNS[scope.kind]} = ?)"
-    tx.execute(
-        "INSERT INTO holds SELECT id, ?, ?, ifnull(worst_cost, 0) FROM attempts WHERE combination IN " + members,
-        (*scope, scope.key),
-    )
-    tx.execute("UPDATE attempts SET holds = holds + 1 WHERE id IN " + _HOLDERS, scope)
-    tx.execute(
-        f"""INSERT INTO budgets (scope, key, "limit", spent, held) VALUES (?, ?, ?,
-            (SELECT ifnull(sum(cost), 0) FROM rollup_hours WHERE combination IN {members}),
-            (SELECT ifnull(sum(amount), 0) FROM holds WHERE scope = ? AND key = ?))""",
-        (*scope, limit, scope.key, *scope),
-    )
+_FIND = tuple(map(_find, range(len(Kind) + 1)))
 
 
-async def find_budget(reader: Reader, scope: str, key: str) -> Budget | None:
-    """The budget of a scope, or None when it has none."""
-    row = await reader.row('SELECT "limit", spent, held FROM budgets WHERE scope = ? AND key = ?', (scope, key))
-    return Budget(limit=row["limit"], spent=row["spent"], held=row["held"]) if row else None
+class Budgets:
+    """The budgets' rows. `zone` is whose clock cuts the windows of budgets that name none."""
 
+    def __init__(self, zone: str) -> None:
+        self.zone = zone
+        self.rooms = Rooms()
 
-def hold(tx: Tx, attempt_id: str, scopes: Sequence[Scope], worst: NanoUSD | None) -> int:
-    """Hold `worst` in every scope that has a budget; returns how many have. All or none.
+    # ── calls ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    Raises BudgetRefused, which rolls the transaction back: `waitable` when only other calls' holds stand in the way.
-    """
-    budgeted: list[Scope] = []
-    wait: BudgetRefused | None = None
-    for scope in scopes:
-        row = tx.execute('SELECT "limit", spent, held FROM budgets WHERE scope = ? AND key = ?', scope).fetchone()
-        if row is not None:
-            refused = _judge(scope, Budget(limit=row[0], spent=row[1], held=row[2]), worst)
-            if refused is not None and not refused.waitable:
-                raise refused
-            wait = wait or refused
-            budgeted.append(scope)
-    if wait is not None:
-        raise wait
-    for scope in budgeted:
-        tx.execute("UPDATE budgets SET held = held + ? WHERE scope = ? AND key = ?", (worst, *scope))
-        tx.execute(
-            "INSERT INTO holds (attempt_id, scope, key, amount) VALUES (?, ?, ?, ?)", (attempt_id, *scope, worst)
-        )
-    return len(budgeted)
+    def hold(self, tx: Tx, names: Sequence[str], ask: Ask, now: Instant) -> tuple[Grant | None, str]:
+        """Hold the worst case in every budget of these scopes, or in none: what was granted, and what to remember.
 
-
-def _judge(scope: Scope, budget: Budget, worst: NanoUSD | None) -> BudgetRefused | None:
-    """Why a call does not fit a budget; None when it does."""
-    name = f"{scope.kind}:{scope.key}"
-    if worst is None:
-        return BudgetRefused(name, f"the {scope.kind} has a budget, and the most this call can cost is not known")
-    left = budget.limit - budget.spent
-    if worst > left:
-        wanted, room = decimal_usd(worst), decimal_usd(max(0, left))
-        return BudgetRefused(name, f"the call may cost {wanted} USD and the {scope.kind}'s budget has {room} USD left")
-    if worst > left - budget.held:
-        held = decimal_usd(budget.held)
-        return BudgetRefused(name, f"calls under way hold {held} USD of the {scope.kind}'s budget", waitable=True)
-    return None
-
-
-def release(tx: Tx, attempt_id: str, cost: NanoUSD | None) -> list[Scope]:
-    """Put the exact cost in the place of the attempt's holds; returns the scopes that have room again.
-
-    A cost that is not known is charged as the hold: a budget never takes unpriced for zero.
-    """
-    rows = tx.execute("DELETE FROM holds WHERE attempt_id = ? RETURNING scope, key, amount", (attempt_id,)).fetchall()
-    for scope, key, amount in rows:
-        tx.execute(
-            "UPDATE budgets SET held = held - ?, spent = spent + ? WHERE scope = ? AND key = ?",
-            (amount, amount if cost is None else cost, scope, key),
-        )
-    return [Scope(scope, key) for scope, key, _ in rows]
-
-
-@dataclass(eq=False, slots=True)
-class _Place:
-    """One call's place in the line."""
-
-    scopes: frozenset[Scope]
-    turn: asyncio.Event = field(default_factory=asyncio.Event)
-    queued: bool = False  # it has to wait, so later calls of its scopes stand behind it
-    expired: bool = False
-
-
-class Line:
-    """Calls that wait for room in a budget, first come, first served. Lives on one event loop.
-
-    A place is taken before the first try, so that no release between the try and the wait is missed.
-    """
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._places: dict[_Place, None] = {}  # in the order they came
-
-    def __len__(self) -> int:
-        """How many calls wait for money."""
-        return sum(place.queued for place in self._places)
-
-    async def admit(self, scopes: Sequence[Scope], attempt: Callable[[], Awaitable[T]], deadline: Instant | None) -> T:
-        """Await `attempt()` at this call's turns until it is not refused, or the deadline passes.
-
-        Raises the BudgetRefused of the last try; one that is not waitable at once.
+        No grant, where no budget covers the call. Raises NoRoom, which rolls the transaction back.
         """
-        place = _Place(frozenset(scopes))
-        place.queued = any(other.queued and other.scopes & place.scopes for other in self._places)
-        if not place.queued:
-            place.turn.set()
-        self._places[place] = None
-        try:
-            return await self._take_turns(place, attempt, deadline)
-        finally:
-            del self._places[place]
-            self.wake(place.scopes)
+        rows = tx.execute(_FIND[len(names)], names).fetchall()
+        if not rows:
+            return None, ""
+        worst = ask.worst
+        if worst is None or not all(_fits(row, worst, now) for row in rows):
+            budgets = [self._current(tx, one, now) for one in map(_budget, rows)]
+            return self._hold(tx, budgets, judge(ask, budgets), now)
+        remember = []
+        for number, _, _, _, _, _, _, spent, held, begins, ends, _ in rows:
+            tx.execute("UPDATE budgets SET held = held + ? WHERE id = ?", (worst, number))
+            self.rooms.stands(number, spent, held + worst, ends)
+            remember.append(f"{number} {begins}")
+        return Grant(ask.tokens, worst), " ".join(remember)
 
-    def wake(self, scopes: Iterable[Scope]) -> None:
-        """Room came back in these scopes: give a turn to the first call in line of each."""
-        freed, taken = frozenset(scopes), set[Scope]()
-        for place in self._places:
-            if not place.scopes & taken:
-                if place.scopes & freed:
-                    place.turn.set()
-                if place.queued:
-                    taken |= place.scopes
+    def _hold(self, tx: Tx, budgets: Sequence[Budget], grant: Grant, now: Instant) -> tuple[Grant, str]:
+        for budget in budgets:
+            tx.execute("UPDATE budgets SET held = held + ? WHERE id = ?", (grant.worst, budget.id))
+            self.rooms.stands(budget.id, budget.spent, budget.held + grant.worst, budget.ends)
+        for budget in grant.used_up:
+            _warn(tx, budget, USED_UP, now)
+        return grant, " ".join(f"{budget.id} {budget.begins}" for budget in budgets)
 
-    async def _take_turns(self, place: _Place, attempt: Callable[[], Awaitable[T]], deadline: Instant | None) -> T:
-        name = ", ".join(f"{scope.kind}:{scope.key}" for scope in sorted(place.scopes))
-        refusal = BudgetRefused(name, "other calls already wait for this budget", waitable=True)
-        while True:
-            await self._turn(place, deadline)
-            if place.expired:
-                raise refusal
-            place.turn.clear()
-            try:
-                return await attempt()
-            except BudgetRefused as refused:
-                if not refused.waitable:
-                    raise
-                refusal = refused
-                place.queued = True
+    def release(self, tx: Tx, held: str, worst: NanoUSD | None, cost: NanoUSD | None, now: Instant) -> list[str]:
+        """Put the exact cost in the place of an attempt's holds; returns the scopes that have room again.
 
-    async def _turn(self, place: _Place, deadline: Instant | None) -> None:
-        if deadline is None or place.turn.is_set():
-            await place.turn.wait()
-            return
-        async with asyncio.TaskGroup() as group:
-            alarm = group.create_task(self._expire(place, deadline))
-            await place.turn.wait()
-            alarm.cancel()
+        A cost that is not known is charged as the hold: a budget never takes unpriced for zero.
+        """
+        amount = worst or 0
+        charged = amount if cost is None else cost
+        freed, parts = [], held.split(" ")
+        for at in range(0, len(parts), 2):
+            number, begins = int(parts[at]), int(parts[at + 1])
+            row = tx.execute(_SETTLE, (amount, charged, number, begins)).fetchone()
+            if row is None:  # its window is over, or the budget was taken away
+                tx.execute(_SETTLE_LATE, (amount, charged, number, begins))
+                continue
+            _, name, _, _, _, _, limit, spent, still_held, _, ends, warned = row
+            freed.append(name)
+            self.rooms.stands(number, spent, still_held, ends)
+            if warned < USED_UP and spent * 100 >= limit * THRESHOLDS[0]:
+                _warn(tx, _budget(row), max(step for step in THRESHOLDS if spent * 100 >= limit * step), now)
+        return freed
 
-    async def _expire(self, place: _Place, deadline: Instant) -> None:
-        await self._clock.sleep_until(deadline)
-        place.expired = True
-        place.turn.set()
+    def used_up(self, tx: Tx, budgets: Iterable[Budget], now: Instant) -> None:
+        """Tell that these had to act, once a window."""
+        for budget in budgets:
+            row = tx.execute(f"SELECT {_COLUMNS} FROM budgets WHERE id = ?", (budget.id,)).fetchone()
+            if row is not None and now < row["ends"]:
+                _warn(tx, _budget(row), USED_UP, now)
+
+    def _current(self, tx: Tx, budget: Budget, now: Instant) -> Budget:
+        """The budget in the window around now: a new one begins with nothing spent and nothing held."""
+        if now < budget.ends:
+            return budget
+        begins, ends = bounds(Window(budget.window), now, budget.zone or self.zone)
+        past = (budget.id, budget.begins, budget.ends, budget.limit, budget.spent, budget.held)
+        tx.execute("INSERT OR REPLACE INTO budget_windows VALUES (?, ?, ?, ?, ?, ?)", past)
+        tx.execute(
+            "DELETE FROM budget_windows WHERE budget = ? AND begins <= (SELECT begins FROM budget_windows"
+            " WHERE budget = ? ORDER BY begins DESC LIMIT 1 OFFSET ?)",
+            (budget.id, budget.id, _WINDOWS_KEPT),
+        )
+        row = tx.execute(
+            "UPDATE budgets SET spent = 0, held = 0, warned = 0, begins = ?, ends = ? WHERE id = ?"
+            f" RETURNING {_COLUMNS}",
+            (begins, ends, budget.id),
+        ).fetchone()
+        return _budget(row)
+
+    # ── owners ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def set(self, tx: Tx, rule: BudgetRule, origin: Origin, now: Instant) -> Budget:
+        """Give a budget, or change it. A lower limit stops nothing that is under way.
+
+        A new one, or one of another zone, begins with what its scope has already spent in the window, and holds what
+        its open attempts may yet cost. Raises CommandRefused for a rule that makes no sense.
+        """
+        checked(rule)
+        found = tx.execute(
+            f'SELECT {_COLUMNS} FROM budgets WHERE name = ? AND "window" = ?', (rule.name, rule.window)
+        ).fetchone()
+        if found is not None and (_budget(found).zone or self.zone) == (rule.zone or self.zone):
+            self._current(tx, _budget(found), now)
+            tx.execute(
+                'UPDATE budgets SET "limit" = ?1, zone = ?2, actions = ?3, origin = ?4,'
+                ' warned = iif("limit" = ?1, warned, 0) WHERE id = ?5',
+                (rule.limit, rule.zone, ",".join(rule.actions), origin, found["id"]),
+            )
+        else:
+            tx.execute('DELETE FROM budgets WHERE name = ? AND "window" = ?', (rule.name, rule.window))
+            self._begin(tx, rule, origin, now)
+        if origin is Origin.COMMAND:
+            tx.execute("INSERT OR IGNORE INTO budget_commands VALUES (?, ?)", (rule.name, rule.window))
+        self._follow(tx, rule.name)
+        row = tx.execute(f'SELECT {_COLUMNS} FROM budgets WHERE name = ? AND "window" = ?', (rule.name, rule.window))
+        return _budget(row.fetchone())
+
+    def remove(self, tx: Tx, name: str, window: str) -> None:
+        """Take a budget away, also one of the file's. What open attempts hold in it is nobody's concern any more.
+
+        Raises CommandRefused where there is none.
+        """
+        if not tx.execute('DELETE FROM budgets WHERE name = ? AND "window" = ?', (name, window)).rowcount:
+            raise CommandRefused(Refusal.NOT_FOUND, f"{name} has no budget by the {window}", field="key")
+        tx.execute("INSERT OR IGNORE INTO budget_commands VALUES (?, ?)", (name, window))
+        self._follow(tx, name)
+
+    def adopt(self, tx: Tx, rules: Sequence[BudgetRule], now: Instant) -> None:
+        """What the file says, where no command has spoken; budgets that it no longer has go."""
+        spoken = {(row[0], row[1]) for row in tx.execute('SELECT name, "window" FROM budget_commands')}
+        wanted = {(rule.name, str(rule.window)): rule for rule in rules}
+        for row in tx.execute(f"SELECT {_COLUMNS} FROM budgets WHERE origin = ?", (Origin.FILE,)).fetchall():
+            if (row["name"], row["window"]) not in wanted:
+                tx.execute("DELETE FROM budgets WHERE id = ?", (row["id"],))
+        for known, rule in wanted.items():
+            if known not in spoken:
+                self.set(tx, rule, Origin.FILE, now)
+        self.rooms.load(map(_budget, tx.execute(f"SELECT {_COLUMNS} FROM budgets").fetchall()))
+
+    def _follow(self, tx: Tx, name: str) -> None:
+        rows = tx.execute(f"SELECT {_COLUMNS} FROM budgets WHERE name = ?", (name,)).fetchall()
+        self.rooms.replace(name, map(_budget, rows))
+
+    def _begin(self, tx: Tx, rule: BudgetRule, origin: Origin, now: Instant) -> None:
+        begins, ends = bounds(Window(rule.window), now, rule.zone or self.zone)
+        members, key = _members(rule)
+        sums = (
+            "rollup_hours WHERE"
+            if rule.window == Window.TOTAL
+            else f"rollup_minutes WHERE minute >= {begins // MINUTE} AND"
+        )
+        if begins % HOUR == 0 and rule.window != Window.TOTAL:
+            sums = f"rollup_hours WHERE hour >= {begins // HOUR} AND"
+        number = tx.execute(
+            f"""INSERT INTO budgets (name, "window", zone, actions, origin, "limit", spent, held, begins, ends)
+                VALUES (?, ?, ?, ?, ?, ?,
+                    (SELECT ifnull(sum(cost), 0) FROM {sums} {members}),
+                    (SELECT ifnull(sum(worst_cost), 0) FROM attempts WHERE {members}), ?, ?)""",
+            (rule.name, rule.window, rule.zone, ",".join(rule.actions), origin, rule.limit, *key, *key, begins, ends),
+        ).lastrowid
+        pair = f"{number} {begins}"
+        tx.execute(f"UPDATE attempts SET held = ltrim(held || ' ' || ?) WHERE {members}", (pair, *key))
+
+
+def _members(rule: BudgetRule) -> tuple[str, tuple[str, ...]]:
+    if rule.kind == Kind.GLOBAL:
+        return "1", ()
+    column = _MEMBERS[Kind(rule.kind)]
+    return f"combination IN (SELECT id FROM combinations WHERE {column} = ?)", (rule.key,)
+
+
+def _fits(row: sqlite3.Row, worst: NanoUSD, now: Instant) -> bool:
+    _, _, _, _, _, _, limit, spent, held, _, ends, _ = row
+    return bool(worst <= limit - spent - held and now < ends)
+
+
+def _warn(tx: Tx, budget: Budget, percent: int, now: Instant) -> None:
+    if percent <= budget.warned:
+        return
+    tx.execute("UPDATE budgets SET warned = ? WHERE id = ?", (percent, budget.id))
+    tx.emit(
+        BudgetWarned(
+            at=now,
+            scope=budget.kind,
+            key=budget.key,
+            window=budget.window,
+            percent=percent,
+            limit=budget.limit,
+            spent=budget.spent,
+            held=budget.held,
+            resets_at=None if budget.ends == EVER else budget.ends,
+        )
+    )
+
+
+def _budget(row: sqlite3.Row) -> Budget:
+    number, name, window, zone, actions, origin, limit, spent, held, begins, ends, warned = row
+    return Budget(
+        id=number,
+        name=name,
+        window=window,
+        zone=zone,
+        actions=tuple(actions.split(",")),
+        origin=origin,
+        limit=limit,
+        spent=spent,
+        held=held,
+        begins=begins,
+        ends=ends,
+        warned=warned,
+    )
+
+
+# ── what is asked ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def find_budget(reader: Reader, scope: str, key: str, window: str = Window.TOTAL) -> Budget | None:
+    """The budget of a scope, or None when it has none."""
+    row = await reader.row(
+        f'SELECT {_COLUMNS} FROM budgets WHERE name = ? AND "window" = ?', (Scope(scope, key).name, window)
+    )
+    return _budget(row) if row else None
+
+
+async def list_budgets(reader: Reader, zone: str, now: Instant, *, campaigns: bool = False) -> list[Budget]:
+    """Every budget as it stands now, the campaigns' own if asked for. A window that is over shows as begun anew."""
+    where = "" if campaigns else " WHERE origin <> 'campaign'"
+    rows = await reader.rows(f"SELECT {_COLUMNS} FROM budgets{where} ORDER BY name, ends - begins")
+    return [_shown(_budget(row), zone, now) for row in rows]
+
+
+def _shown(budget: Budget, zone: str, now: Instant) -> Budget:
+    if now < budget.ends:
+        return budget
+    begins, ends = bounds(Window(budget.window), now, budget.zone or zone)
+    return Budget(
+        id=budget.id,
+        name=budget.name,
+        window=budget.window,
+        zone=budget.zone,
+        actions=budget.actions,
+        origin=budget.origin,
+        limit=budget.limit,
+        spent=NanoUSD(0),
+        held=NanoUSD(0),
+        begins=begins,
+        ends=ends,
+        warned=0,
+    )

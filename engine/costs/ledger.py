@@ -10,14 +10,16 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Container, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from engine.costs import budgets
-from engine.costs.budgets import Line, Scope
+from engine.costs.budgets import USED_UP, Budgets
+from engine.costs.line import Line
 from engine.costs.pricing import Priced, Pricer
-from engine.costs.settings import HOLD_LEASE
+from engine.costs.rules import Ask, Budget, BudgetRule, Kind, NoRoom, Origin
+from engine.costs.settings import HOLD_LEASE, LEAST_OUTPUT
+from engine.costs.windows import EVER, Window
 from engine.events import CallSettled
 from engine.kernel.clock import Clock
 from engine.kernel.errors import StorageError
@@ -31,7 +33,6 @@ INTERRUPTED = "interrupted"  # the outcome of an attempt whose end nobody saw
 SYNC_REACH = 30 * DAY  # nanoseconds; what DynamoDB keeps, and so what switching the sync on looks back
 _BATCH = 256  # attempts recovered in one transaction
 _COMBINATIONS_KEPT = 65_536
-_EVER = (1 << 63) - 1  # after every instant that the database can hold
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,13 +92,24 @@ class Entry:
     usage: Usage
 
 
-def campaign_scope(dimensions: Dimensions) -> Sequence[Scope]:
-    """The budgets a call falls under: its campaign's."""
-    return (Scope("campaign", dimensions.campaign_id),) if dimensions.campaign_id else ()
+def scopes_of(dimensions: Dimensions) -> tuple[str, ...]:
+    """The names of all scopes a call falls under, whether or not they have budgets."""
+    keys = (
+        (Kind.TENANT, dimensions.tenant_id),
+        (Kind.CAMPAIGN, dimensions.campaign_id),
+        (Kind.ACCOUNT, dimensions.account_id),
+        (Kind.USER, dimensions.user_id),
+        (Kind.PROVIDER, dimensions.provider),
+    )
+    return ("global:", *(f"{kind}:{key}" for kind, key in keys if key))
 
 
 class Ledger:
-    """Opens and settles attempts. `outbox` also queues each entry for the sync to DynamoDB."""
+    """Opens and settles attempts. `outbox` also queues each entry for the sync to DynamoDB.
+
+    `zone` is whose clock cuts the budgets' windows, `ladder` the models (`provider/model`) that have a cheaper one
+    below them, `least_output` the fewest output tokens a budget may leave a call.
+    """
 
     def __init__(
         self,
@@ -107,15 +119,21 @@ class Ledger:
         *,
         outbox: bool = False,
         lease: int = HOLD_LEASE,
-        scopes: Callable[[Dimensions], Sequence[Scope]] = campaign_scope,
+        zone: str = "UTC",
+        ladder: Container[str] = (),
+        least_output: int = LEAST_OUTPUT,
     ) -> None:
         self._database = database
         self._pricer = pricer
         self._outbox = outbox
         self._lease = lease
-        self._scopes = scopes
+        self._clock = clock
+        self._budgets = Budgets(zone)
+        self._ladder = ladder
+        self._least_output = least_output
         self._line = Line(clock)
         self._combinations: dict[Dimensions, int] = {}  # committed ones only
+        self._names: dict[Dimensions, tuple[str, ...]] = {}  # of their scopes
         self._second = 0, iso(0)[:-10]  # the newest second, and its timestamp up to the fraction
 
     @property
@@ -125,35 +143,60 @@ class Ledger:
 
     # ── opening ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    async def open(self, attempt: Attempt, *, deadline: Instant | None = None) -> None:
+    async def open(self, attempt: Attempt, *, deadline: Instant | None = None) -> Attempt:
         """Commit an attempt and the holds on its budgets. Only then may a byte leave. A repeat is harmless.
 
-        While nothing but other calls' holds stands in the way it waits its turn, until the deadline (None: as long as
-        it takes). Raises BudgetRefused: `waitable` past the deadline, else because the call does not fit what is left
-        or has no known price.
+        Returns the attempt as it may be made: a budget may have lowered its output. While nothing but time stands in
+        the way it waits its turn, until the deadline (None: as long as it takes). Raises BudgetRefused: `waitable`
+        past the deadline, else because the call does not fit what is left or has no known price.
         """
-        scopes = self._scopes(attempt.dimensions)
-        if scopes:
-            await self._line.admit(scopes, lambda: self._commit(attempt, scopes), deadline)
-        else:
-            await self._commit(attempt, ())
+        names = self._scopes(attempt.dimensions)
+        try:
+            return await self._line.admit(names, lambda: self._commit(attempt, names), deadline)
+        except NoRoom as refused:
+            acted = [budget for budget in refused.used_up if budget.warned < USED_UP]
+            if acted:
+                await self._database.write(lambda tx: self._budgets.used_up(tx, acted, self._clock.now()))
+            raise
+
+    def room(self, dimensions: Dimensions) -> NanoUSD | None:
+        """What is left in the tightest budget that covers such a call, None where none does. From memory."""
+        return self._budgets.rooms.tightest(self._scopes(dimensions), self._clock.now())
 
     async def withdraw(self, attempt: Attempt) -> None:
         """Take back an attempt of which no byte ever left, without an entry. Its holds are free again."""
         await self._database.write(lambda tx: self._withdraw(tx, attempt.id))
 
-    async def _commit(self, attempt: Attempt, scopes: Sequence[Scope]) -> None:
+    def _scopes(self, dimensions: Dimensions) -> tuple[str, ...]:
+        names = self._names.get(dimensions)
+        if names is None:
+            if len(self._names) >= _COMBINATIONS_KEPT:
+                self._names.clear()
+            names = self._names[dimensions] = scopes_of(dimensions)
+        return names
+
+    async def _commit(self, attempt: Attempt, names: Sequence[str]) -> Attempt:
         try:
-            combination = await self._database.write(lambda tx: self._insert(tx, attempt, scopes))
+            combination, opened = await self._database.write(lambda tx: self._insert(tx, attempt, names))
         except asyncio.CancelledError:  # the write goes on without us: take back what nobody will settle
             await asyncio.shield(self.withdraw(attempt))
             raise
         if len(self._combinations) >= _COMBINATIONS_KEPT:
             self._combinations.clear()
         self._combinations[attempt.dimensions] = combination
+        return opened
 
-    def _insert(self, tx: Tx, attempt: Attempt, scopes: Sequence[Scope]) -> int:
+    def _insert(self, tx: Tx, attempt: Attempt, names: Sequence[str]) -> tuple[int, Attempt]:
         combination = self._combinations.get(attempt.dimensions) or _intern(tx, attempt.dimensions)
+        try:
+            grant, held = self._budgets.hold(tx, names, self._ask(attempt), self._clock.now())
+        except NoRoom:
+            if tx.execute(_FIND_ATTEMPT, (attempt.id,)).fetchone() is not None:
+                return combination, attempt
+            raise
+        if grant is not None and grant.tokens != attempt.max_output_tokens:
+            worst_case = replace(attempt.worst_case, cost=grant.worst)
+            attempt = replace(attempt, max_output_tokens=grant.tokens, worst_case=worst_case)
         worst = attempt.worst_case
         inserted = tx.execute(
             _INSERT_ATTEMPT,
@@ -168,15 +211,39 @@ class Ledger:
                 worst.price_date,
                 attempt.input_tokens_bound,
                 attempt.max_output_tokens,
+                held,
             ),
         ).rowcount
-        if inserted and scopes and (held := budgets.hold(tx, attempt.id, scopes, worst.cost)):
-            tx.execute("UPDATE attempts SET holds = ? WHERE id = ?", (held, attempt.id))
-        return combination
+        if held and not inserted:  # a repeat: it holds already
+            self._budgets.release(tx, held, worst.cost, NanoUSD(0), self._clock.now())
+        return combination, attempt
+
+    def _ask(self, attempt: Attempt) -> Ask:
+        dimensions = attempt.dimensions
+
+        def price(tokens: int) -> NanoUSD | None:
+            return self._pricer.worst_case(
+                dimensions.provider,
+                dimensions.model,
+                input_tokens=attempt.input_tokens_bound,
+                max_output_tokens=tokens,
+                at=attempt.opened_at,
+            ).cost
+
+        return Ask(
+            worst=attempt.worst_case.cost,
+            tokens=attempt.max_output_tokens,
+            price=price,
+            least=self._least_output,
+            rung=f"{dimensions.provider}/{dimensions.model}" in self._ladder,
+        )
 
     def _withdraw(self, tx: Tx, attempt_id: AttemptId) -> None:
-        if tx.execute("DELETE FROM attempts WHERE id = ?", (attempt_id,)).rowcount:
-            self._release(tx, attempt_id, NanoUSD(0))
+        found = tx.execute(_FIND_ATTEMPT, (attempt_id,)).fetchone()
+        if found is not None:
+            tx.execute(_CLOSE_ATTEMPT, (attempt_id,))
+            _, held, worst = found
+            self._release(tx, held, worst, NanoUSD(0))
 
     # ── settling ────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -190,21 +257,43 @@ class Ledger:
         if found is None:
             return _booked_cost(tx, attempt.id)
         tx.execute(_CLOSE_ATTEMPT, (attempt.id,))
-        combination, held = found
+        combination, held, worst = found
         entry = self.appraise(attempt, settlement)
         cost = self._book(tx, attempt, settlement, entry, combination)
-        if held:
-            self._release(tx, attempt.id, cost)
+        self._release(tx, held, worst, cost)
         return cost
 
-    def set_limit(self, tx: Tx, scope: str, key: str, limit: NanoUSD | None) -> None:
-        """As `budgets.set_limit`, and calls that waited for more room try again."""
-        budgets.set_limit(tx, scope, key, limit)
-        tx.after_commit(lambda: self._line.wake((Scope(scope, key),)))
+    def _release(self, tx: Tx, held: str, worst: NanoUSD | None, cost: NanoUSD | None) -> None:
+        if held and (names := self._budgets.release(tx, held, worst, cost, self._clock.now())):
+            tx.after_commit(lambda: self._line.wake(names))
 
-    def _release(self, tx: Tx, attempt_id: AttemptId, cost: NanoUSD | None) -> None:
-        if scopes := budgets.release(tx, attempt_id, cost):
-            tx.after_commit(lambda: self._line.wake(scopes))
+    # ── budgets ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def set_budget(self, tx: Tx, rule: BudgetRule, origin: Origin = Origin.COMMAND) -> Budget:
+        """Give a budget or change it; calls that waited for more room try again. Raises CommandRefused."""
+        budget = self._budgets.set(tx, rule, origin, self._clock.now())
+        tx.after_commit(lambda: self._line.wake((rule.name,)))
+        return budget
+
+    def set_limit(self, tx: Tx, scope: str, key: str, limit: NanoUSD | None) -> None:
+        """As `set_budget` or, with None, `remove_budget`, of a total that stops at its limit."""
+        if limit is None:
+            self.remove_budget(tx, f"{scope}:{key}", Window.TOTAL)
+        else:
+            self.set_budget(tx, BudgetRule(kind=scope, key=key, limit=limit), Origin.CAMPAIGN)
+
+    def remove_budget(self, tx: Tx, name: str, window: str) -> None:
+        """Take a budget away; calls that it kept waiting try again. Raises CommandRefused where there is none."""
+        self._budgets.remove(tx, name, window)
+        tx.after_commit(lambda: self._line.wake((name,)))
+
+    async def adopt(self, rules: Sequence[BudgetRule], zone: str) -> None:
+        """Take over the budgets of the configuration; those that a command set or took away stay as they are."""
+        self._budgets.zone = zone
+        await self._database.write(lambda tx: self._budgets.adopt(tx, rules, self._clock.now()))
+        self._line.wake([rule.name for rule in rules])
+
+    # ── prices ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def appraise(self, attempt: Attempt, settlement: Settlement) -> Entry:
         """What settling the attempt so will book. Pure."""
@@ -286,7 +375,7 @@ class Ledger:
         Also brings the outbox in step with the sync being on or off.
         """
         await self._database.write(lambda tx: self._align_outbox(tx, now))
-        return await self._charge_lost(now, _EVER)
+        return await self._charge_lost(now, EVER)
 
     async def sweep(self, now: Instant) -> int:
         """While running: charge attempts older than the lease, whose tasks must have been lost; returns how many."""
@@ -317,10 +406,12 @@ class Ledger:
 
 _INSERT_ATTEMPT = """
 INSERT INTO attempts (id, combination, job_id, trace_id, opened_at, worst_cost, price_source, price_date,
-                      input_bound, max_output_tokens)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING
+                      input_bound, max_output_tokens, held)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING
 """
-_FIND_ATTEMPT = "SELECT combination, holds FROM attempts WHERE id = ?"  # with the DELETE still cheaper than RETURNING
+_FIND_ATTEMPT = (
+    "SELECT combination, held, worst_cost FROM attempts WHERE id = ?"  # with the DELETE still cheaper than RETURNING
+)
 _CLOSE_ATTEMPT = "DELETE FROM attempts WHERE id = ?"
 _INSERT_ENTRY = """
 INSERT INTO entries (id, at, timestamp, combination, trace_id, job_id, outcome, basis, cost,

@@ -8,9 +8,11 @@ from datetime import date
 from decimal import Decimal
 from types import MappingProxyType
 
+from engine.costs.rules import BudgetRule
 from engine.kernel.values import DAY, MINUTE, NANOS_PER_USD, SECOND, NanoUSD
 
 HOLD_LEASE = 15 * MINUTE
+LEAST_OUTPUT = 50  # tokens
 
 _FIFTY_USD = NanoUSD(50 * NANOS_PER_USD)
 _THOUSAND_USD = NanoUSD(1_000 * NANOS_PER_USD)
@@ -64,6 +66,15 @@ class CostSettings:
     # Providers whose calls cost nothing, such as an Ollama of one's own. Empty, because free must be said.
     hold_lease: int = HOLD_LEASE
     # Nanoseconds. An attempt still open after that was lost; it is charged at its worst. Far above any call's time-out.
+    budgets: tuple[BudgetRule, ...] = ()
+    # Hard limits. What a command set, changed or took away stays so, whatever stands here.
+    ladder: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    # `provider/model` -> the cheaper one that does its work where a budget asks for that. Empty: only you know which
+    # model is good enough.
+    least_output_tokens: int = LEAST_OUTPUT
+    # A budget never makes an answer shorter than that: fewer words are a wasted call.
+    count_tokens: bool = True
+    # Count input with OpenAI's own tokenizer. Off: a token a byte, four times as much held, and 40 MB less memory.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -133,12 +133,26 @@ class ProviderError(HuntazeError):
 
 
 class BudgetRefused(HuntazeError):
-    """No room for the worst case of a call. `waitable` when only other calls' holds stand in the way."""
+    """No room for the worst case of a call. `waitable` when time will help: other calls' holds stand in the way, or the
+    budget lets calls wait for its next window, which begins at `retry_at` (an instant; None where nobody can say).
 
-    def __init__(self, scope: str, message: str, *, waitable: bool = False) -> None:
+    `downgrade`: the budget asks for a cheaper model.
+    """
+
+    def __init__(
+        self,
+        scope: str,
+        message: str,
+        *,
+        waitable: bool = False,
+        downgrade: bool = False,
+        retry_at: int | None = None,
+    ) -> None:
         super().__init__(message)
         self.scope = scope
         self.waitable = waitable
+        self.downgrade = downgrade
+        self.retry_at = retry_at
 
 
 class PlatformError(HuntazeError):

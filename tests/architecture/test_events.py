@@ -7,8 +7,12 @@ from engine.surface import projection
 
 # Told by the recorder, the log and the event stream; no panel shows a figure made of them.
 NOT_SHOWN = {
+    "BudgetWarned",  # shown with its budget, which is asked for
+    "CallRated",  # the monitor counts it when it is asked
     "FallbackTaken",  # the calls before and after it are shown, each settled
     "JobDied",  # the queue's next sample counts it
+    "KeyCreated",  # shown with the list of keys, which is asked for
+    "KeyRevoked",  # likewise
     "NotificationSent",  # the alerts' history has it
     "NotificationFailed",  # likewise, and its alert stays open
 }

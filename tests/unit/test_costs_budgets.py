@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -17,10 +17,8 @@ from engine.costs import (
     Ledger,
     PriceOverride,
     Pricer,
-    Scope,
     Settlement,
     find_budget,
-    set_limit,
 )
 from engine.kernel.errors import BudgetRefused, CommandRefused
 from engine.kernel.values import SECOND, AttemptId, Instant, NanoUSD
@@ -67,8 +65,11 @@ def attempt(number: int, *, campaign: str = "cmp_1", model: str = "m", tokens: i
     )
 
 
-async def give(database: Database, limit: int | None, campaign: str = "cmp_1") -> None:
-    await database.write(lambda tx: set_limit(tx, "campaign", campaign, None if limit is None else NanoUSD(limit)))
+async def give(
+    database: Database, limit: int | None, key: str = "cmp_1", *, scope: str = "campaign", ledger: Ledger | None = None
+) -> None:
+    books = ledger or Ledger(database, PRICER, ManualClock())
+    await database.write(lambda tx: books.set_limit(tx, scope, key, None if limit is None else NanoUSD(limit)))
 
 
 async def end(database: Database, ledger: Ledger, call: Attempt, cost: int | None) -> None:
@@ -284,12 +285,9 @@ async def test_two_hundred_at_once_never_overspend_and_use_the_budget_up(
 async def test_every_budget_a_call_falls_under_has_room_or_none_is_touched(
     database: Database, clock: ManualClock
 ) -> None:
-    def scopes(dimensions: Dimensions) -> Sequence[Scope]:
-        return (Scope("campaign", dimensions.campaign_id), Scope("account", dimensions.account_id))
-
-    ledger = Ledger(database, PRICER, clock, scopes=scopes)
+    ledger = Ledger(database, PRICER, clock)
     await give(database, 1_000)
-    await database.write(lambda tx: set_limit(tx, "account", "acc_1", NanoUSD(WORST)))
+    await give(database, WORST, "acc_1", scope="account")
     first = attempt(1)
 
     await ledger.open(first)
@@ -328,7 +326,7 @@ async def test_a_budget_taken_away_leaves_no_holds(database: Database, ledger: L
 
     async with database.reader() as reader:
         assert await find_budget(reader, "campaign", "cmp_1") is None
-        assert await reader.rows("SELECT * FROM holds") == []
+        assert await reader.rows("SELECT * FROM budgets") == []
 
 
 async def test_holds_of_a_killed_process_are_charged(tmp_path: Path, clock: ManualClock) -> None:
@@ -355,4 +353,4 @@ async def test_an_attempt_taken_back_frees_its_hold(database: Database, ledger: 
 
 async def test_only_known_scopes_have_budgets(database: Database) -> None:
     with pytest.raises(CommandRefused, match="planet has no budgets"):
-        await database.write(lambda tx: set_limit(tx, "planet", "mars", NanoUSD(1)))
+        await give(database, 1, "mars", scope="planet")

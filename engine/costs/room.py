@@ -1,0 +1,63 @@
+"""What is left in every budget, in memory: for choices that must not wait for a disk, and to warn in time.
+
+The database decides; this follows it, and may be ahead of a commit that fails. It is written by the writer's thread and
+read by the loop's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from engine.costs.rules import Budget
+from engine.kernel.values import NanoUSD
+
+
+@dataclass(slots=True)
+class _Standing:
+    limit: int
+    spent: int
+    held: int
+    ends: int
+
+    def room(self, now: int) -> int:
+        return self.limit if now >= self.ends else self.limit - self.spent - self.held
+
+
+class Rooms:
+    """Every budget's standing, by the scope's name."""
+
+    def __init__(self) -> None:
+        self._standing: dict[int, _Standing] = {}
+        self._by_name: dict[str, tuple[_Standing, ...]] = {}
+
+    def load(self, budgets: Iterable[Budget]) -> None:
+        """Begin anew with these."""
+        by_name: dict[str, list[_Standing]] = {}
+        standing: dict[int, _Standing] = {}
+        for budget in budgets:
+            one = _Standing(budget.limit, budget.spent, budget.held, budget.ends)
+            standing[budget.id] = one
+            by_name.setdefault(budget.name, []).append(one)
+        self._standing = standing
+        self._by_name = {name: tuple(found) for name, found in by_name.items()}
+
+    def replace(self, name: str, budgets: Iterable[Budget]) -> None:
+        """All that one scope has, from now on."""
+        found = {budget.id: _Standing(budget.limit, budget.spent, budget.held, budget.ends) for budget in budgets}
+        self._standing.update(found)
+        if found:
+            self._by_name[name] = tuple(found.values())
+        else:
+            self._by_name.pop(name, None)
+
+    def stands(self, budget_id: int, spent: int, held: int, ends: int) -> None:
+        """A budget's new figures."""
+        one = self._standing.get(budget_id)
+        if one is not None:
+            one.spent, one.held, one.ends = spent, held, ends
+
+    def tightest(self, names: Sequence[str], now: int) -> NanoUSD | None:
+        """What is left in the tightest budget of these scopes; None where none has one."""
+        found = [one.room(now) for name in names if name in self._by_name for one in self._by_name[name]]
+        return NanoUSD(max(0, min(found))) if found else None
