@@ -145,6 +145,50 @@ class AcknowledgeAlert(Command):
     alert_id: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RateCall(Command):
+    """Say what an answer was worth. `call_id` is an attempt's id, or a trace's for the last answer of that trace."""
+
+    call_id: str
+    score: int  # 1 to 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartLoadTest(Command):
+    """Run a tool `count` times with real calls, `concurrency` at once. The answer's data holds the `test_id`."""
+
+    tool: str
+    count: int = 20
+    concurrency: int = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelLoadTest(Command):
+    test_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateKey(Command):
+    """Make a key for a client of the gateway. The answer's data holds its `secret`, which is never shown again.
+
+    `models` are names or patterns such as `huntaze/*`; none allows every model. `limit` is nano-dollars a `window`.
+    """
+
+    tenant_id: str = ""
+    name: str = ""
+    models: tuple[str, ...] = ()
+    limit: int | None = None
+    window: str = "total"  # hour, day, month, total
+    expires_at: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RevokeKey(Command):
+    """Take a key back: its id, or how its secret begins."""
+
+    key: str
+
+
 @dataclass(frozen=True, slots=True)
 class Done:
     """A command was carried out. `summary` is one line for the operator; `data` what a program wants of it."""

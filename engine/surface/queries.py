@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, Literal, TypeVar
 
 from engine.surface.commands import CampaignDraft
 from engine.surface.snapshot import CampaignView
@@ -171,6 +171,100 @@ class DependencyRow:
     checked_at: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MonitorRow:
+    """What passed through one endpoint, tool, provider or model. Latencies are nanoseconds, None of none.
+
+    `first_…` are to the first byte of what was streamed. `refused` are the asker's own doing and count as no errors.
+    """
+
+    kind: str
+    name: str
+    at: int  # where its time begins
+    calls: int
+    errors: int
+    refused: int
+    fallbacks: int
+    error_rate: float  # of the calls that were not refused
+    fallback_rate: float | None  # of a tool's answers, or of the times a model was wanted; None for endpoints
+    per_minute: float
+    p50: int | None
+    p95: int | None
+    p99: int | None
+    first_p50: int | None = None
+    first_p95: int | None = None
+    rating: float | None = None  # 1 to 5, of all time
+    ratings: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadTestCall:
+    """One task of a load test: `outcome` is ok, an error class or budget; `failed` names models that failed before."""
+
+    number: int
+    outcome: str
+    target: str
+    duration: int
+    failed: tuple[str, ...]
+    attempts: int
+    cost: int
+    unpriced: int
+    input_tokens: int
+    output_tokens: int
+    trace_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadTestRow:
+    """A load test under way or over, in single calls and in sum. Durations are nanoseconds, of answered calls."""
+
+    test_id: str
+    tool: str
+    state: str  # running, done, cancelled
+    count: int
+    concurrency: int
+    started_at: int
+    ended_at: int | None
+    answered: int
+    fallbacks: int  # answers that not the first choice gave
+    answered_by: Mapping[str, int]
+    errors: Mapping[str, int]
+    p50: int | None
+    p95: int | None
+    longest: int | None
+    cost: int
+    unpriced: int
+    input_tokens: int
+    output_tokens: int
+    calls: tuple[LoadTestCall, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadTestBound:
+    """What a load test may cost at most, all retries and fallbacks included; None where a price is unknown."""
+
+    tool: str
+    count: int
+    cost: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyRow:
+    """A key of the gateway, without its secret. `used_at` is to the minute."""
+
+    key_id: str
+    name: str
+    prefix: str
+    tenant_id: str
+    models: tuple[str, ...]
+    limit: int | None  # nano-dollars a window
+    window: str
+    state: str  # active, expired, revoked
+    created_at: int
+    expires_at: int | None
+    used_at: int | None
+
+
 # ── queries ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -280,6 +374,46 @@ class EstimateCampaign(Query):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckHealth(Query):
     row: ClassVar[type] = DependencyRow
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Monitor(Query):
+    """Rates, errors and latencies of [from_, to), by endpoint, tool, provider or model.
+
+    Without a step one row a name, most called first; with one a row for each name and bucket, oldest first.
+    """
+
+    row: ClassVar[type] = MonitorRow
+    kind: Literal["endpoint", "tool", "provider", "model"] = "tool"
+    from_: int | None = None  # None: an hour ago
+    to: int | None = None  # None: now
+    step: Literal["", "minute", "hour"] = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GetLoadTest(Query):
+    row: ClassVar[type] = LoadTestRow
+    test_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BoundLoadTest(Query):
+    """What a load test may cost, before it is started."""
+
+    row: ClassVar[type] = LoadTestBound
+    tool: str
+    count: int = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListKeys(Query):
+    """The gateway's keys, newest first; without `all` those that open something now."""
+
+    row: ClassVar[type] = KeyRow
+    tenant_id: str = ""
+    all: bool = False
+    limit: int = 100
+    cursor: str = ""
 
 
 QUERIES: Mapping[str, type[Query]] = {kind.__name__: kind for kind in Query.__subclasses__()}
