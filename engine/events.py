@@ -179,6 +179,28 @@ class CallRated(Event):
     actor: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RouteChanged(Event):
+    """An operator set a tool's route over the file's, or gave it back to the file."""
+
+    tool: str
+    strategy: str
+    chain: str  # provider/model, comma-separated
+    weights: str  # comma-separated; empty: all alike
+    actor: str
+    from_file: bool  # the file decides again
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConcurrencyChanged(Event):
+    """The load made a stage work on more or fewer tasks at once, by a step that matters."""
+
+    stage: str
+    concurrency: int
+    ceiling: int
+    reason: str
+
+
 # ── queues and limits ───────────────────────────────────────────────────────────────────────────────────────────────
 
 

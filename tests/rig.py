@@ -18,25 +18,33 @@ from engine.campaigns import QUEUE as WORKFLOW_QUEUE
 from engine.campaigns import Dispatch, Estimator, Progress, Writer
 from engine.content import ContentSettings
 from engine.costs import CostSettings, Ledger, PriceOverride, Pricer
+from engine.kernel.clock import Clock
 from engine.kernel.values import SECOND, usd
-from engine.limiter import LimiterSettings
+from engine.limiter import LimiterSettings, Quotas, QuotaSettings
 from engine.limiter.local import LocalLimiter
+from engine.limiter.local_quotas import LocalQuotas
 from engine.messaging import QUEUE as SENDING_QUEUE
 from engine.messaging import Fan, FanBook, Holds, Outgoing, Sender, SendingSettings, SlotSource
 from engine.messaging.platform import Outcome as SendOutcome
 from engine.messaging.platform import Sent, ThreadMessage
 from engine.orchestrator import (
+    Cached,
+    Coalescer,
     Degraded,
     Fallback,
     Gauged,
     Gauges,
     Guarded,
+    Limited,
+    Keeping,
     LoadTests,
     Metered,
     Orchestrator,
     OrchestratorSettings,
     Outlook,
     Router,
+    Throttles,
+    Shelf,
     ToolRoute,
 )
 from engine.providers import Chunk, Completion, Finish, ModelRequest, Usage
@@ -47,7 +55,7 @@ from engine.storage import Database, Tx
 from engine.surface.commands import Audience, CampaignDraft, CreateCampaign
 from engine.surface.snapshot import EngineView, Snapshot
 from engine.telemetry import Monitor
-from huntaze_console.joints import LedgerMeter, tool_bound, worst_cost
+from huntaze_console.joints import LedgerMeter, QuotaBook, note, spare, tool_bound, worst_cost
 from tests.fakes import ManualClock
 
 PRICES = CostSettings(
@@ -61,6 +69,7 @@ PRICES = CostSettings(
 SETTINGS = OrchestratorSettings(
     tools={"message": ToolRoute(chain=("one/m", "two/m"), max_output_tokens=100)}, total=180 * SECOND
 )
+LIMITS = QuotaSettings()  # the tests of the limits bring their own
 USAGE = Usage(input_tokens=10, output_tokens=5)
 COST = 10 * 1_000 + 5 * 2_000  # nano-dollars of one answer
 
@@ -153,6 +162,7 @@ class Rig:
     metered: Metered
     guarded: Guarded
     orchestrator: Orchestrator
+    shelf: Shelf
     platform: FakePlatform
     fans: FanBook
     progress: Progress
@@ -169,6 +179,8 @@ class Rig:
     chance: random.Random = field(default_factory=lambda: random.Random(7))
 
     async def rows(self, sql: str, *values: Any) -> list[dict[str, Any]]:
+        """What a table has once every call that ended is settled."""
+        await self.metered.drain()
         async with self.database.reader() as reader:
             return [dict(row) for row in await reader.rows(sql, values)]
 
@@ -238,27 +250,53 @@ class Rig:
 
 
 def join_orchestrator(
-    metered: Metered, database: Database, clock: ManualClock, chance: random.Random
+    metered: Metered,
+    database: Database,
+    clock: Clock,
+    chance: random.Random,
+    shelf: Shelf | None = None,
+    settings: OrchestratorSettings = SETTINGS,
+    pricer: Pricer | None = None,
 ) -> tuple[Guarded, Orchestrator]:
     """The way from a task to its answer, over a metered hop."""
-    gauges = Gauges(clock, SETTINGS.gauges)
-    guarded = Guarded(Gauged(metered, gauges, clock), database, clock, chance, SETTINGS.breaker)
+    gauges = Gauges(clock, settings.gauges)
+    guarded = Guarded(Gauged(metered, gauges, clock), database, clock, chance, settings.breaker)
+    quotas = Quotas(LocalQuotas(database, clock), clock, LIMITS, lambda event: note(database, event))
+    book = QuotaBook(quotas, clock, SETTINGS)
+    limited = Limited(
+        guarded, book, clock, SETTINGS, spare=lambda task, target: spare(router, limited, clock, task, target)
+    )
+    throttles = Throttles(chance, settings.retry.backoff)
     outlook = Outlook(
         admits_at=guarded.admits_at,
-        worst_cost=worst_cost(_pricer(), clock),
+        throttled_until=throttles.until,
+        opens_at=limited.opens_at,
+        worst_cost=worst_cost(pricer or _pricer(), clock),
         latency=gauges.latency,
         in_flight=gauges.in_flight,
         quality=gauges.quality,
     )
-    router = Router(SETTINGS, metered.serves, guarded.admits, clock, chance, outlook)
-    fallback = Fallback(router, guarded, guarded, database, clock, chance, SETTINGS)
-    degraded = Degraded(fallback, database, clock, chance, SETTINGS)
+    router = Router(settings, metered.serves, guarded.admits, clock, chance, outlook)
+    fallback = Fallback(router, limited, guarded, metered.trailing, clock, chance, settings, throttles)
+    shelf = shelf or Shelf()
+    keeping = Keeping(fallback, shelf, database, clock, settings)
+    coalescer = Coalescer(keeping, database, clock, settings)
+    cached = Cached(coalescer, shelf, database, clock, settings)
+    degraded = Degraded(cached, database, clock, chance, settings)
     return guarded, Orchestrator(
         degraded,
         router,
         metered.serves,
-        SETTINGS,
-        (metered.configure, guarded.configure, fallback.configure, degraded.configure),
+        settings,
+        (
+            metered.configure,
+            guarded.configure,
+            fallback.configure,
+            keeping.configure,
+            coalescer.configure,
+            cached.configure,
+            degraded.configure,
+        ),
     )
 
 
@@ -294,7 +332,9 @@ async def rig(folder: Path, *, clock: ManualClock | None = None, messages: int =
         bus.observe(projector.observe)
         providers = {name: FakeProvider(name) for name in ("one", "two")}
         metered = Metered(providers, LedgerMeter(ledger, pricer), database, clock, chance, SETTINGS)
-        guarded, orchestrator = join_orchestrator(metered, database, clock, chance)
+        shelf = Shelf()
+        await shelf.load(database, clock.now())
+        guarded, orchestrator = join_orchestrator(metered, database, clock, chance, shelf)
         progress = Progress()
         book = FanBook(platform, database, clock)
         estimator = Estimator(orchestrator, pricer, lambda: projector.snapshot, lambda name: name, clock)
@@ -322,7 +362,7 @@ async def rig(folder: Path, *, clock: ManualClock | None = None, messages: int =
         sender = Sender(database, jobs, limiter, source, platform, book, progress, screened, clock, chance, sending)
         health = Health(database, projector, clock, platform_url=lambda: "http://platform", idle_tools=tuple)
         desk = EngineDesk(database, bus, projector, jobs, dispatch, health, clock)
-        monitor = Monitor(database, clock, chance)
+        monitor = Monitor(database, clock, random.SystemRandom())
         bus.observe(monitor.observe)
         tests = LoadTests(orchestrator, tool_bound(orchestrator, pricer, clock), clock, chance)
         bus.observe(tests.observe)
@@ -339,6 +379,7 @@ async def rig(folder: Path, *, clock: ManualClock | None = None, messages: int =
             metered=metered,
             guarded=guarded,
             orchestrator=orchestrator,
+            shelf=shelf,
             platform=platform,
             fans=book,
             progress=progress,

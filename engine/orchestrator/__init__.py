@@ -4,13 +4,18 @@ task.py      what is asked and answered; the ports Stage (a task) and Hop (a tas
 pipeline.py  the way in       router.py, strategies.py, decision.py   who is asked, and why
 gauges.py    what is measured of each model            tuning.py   how much goes at once
 routes.py    routes that operators set while it runs
+cache.py, similarity.py, fingerprint.py   answers kept for the next one who asks the same     replay.py   as a stream
+coalescer.py one call for all who ask the same at once     savings.py   what both saved
 limited.py   keeps to the providers' limits
 fallback.py  one after the other until one answers     guard.py, breaker.py   leave a failing model alone
 meter.py     one attempt, on the books
 """
 
+from engine.orchestrator.cache import Cached, Keeping, Shelf
+from engine.orchestrator.coalescer import Coalescer
 from engine.orchestrator.decision import Candidate, Decision, Facts, Strategy, Verdict, Wish
 from engine.orchestrator.degradation import TEMPLATE_PROVIDER, Degraded
+from engine.orchestrator.downgrade import Downgrading
 from engine.orchestrator.fallback import Fallback
 from engine.orchestrator.gauges import Gauged, Gauges, Lesson
 from engine.orchestrator.guard import Guarded
@@ -19,9 +24,12 @@ from engine.orchestrator.loadtest import LoadTests, Report
 from engine.orchestrator.meter import Call, Meter, Metered, Result, input_bound, text_bound
 from engine.orchestrator.pipeline import Orchestrator
 from engine.orchestrator.router import Outlook, Router, chain_of, route_of, target_of
+from engine.orchestrator.savings import Reuse, reuse_between
 from engine.orchestrator.settings import (
     TOOLS,
     BreakerSettings,
+    CacheMode,
+    CacheSettings,
     DegradationSettings,
     GaugeSettings,
     OrchestratorSettings,
@@ -29,6 +37,8 @@ from engine.orchestrator.settings import (
     ToolRoute,
     TuningSettings,
 )
+from engine.orchestrator.throttles import Throttles
+from engine.orchestrator.trailing import Trailing
 from engine.orchestrator.task import Answer, Conclusion, Emit, Hit, Hop, Level, Need, Stage, Target, Task
 
 __all__ = [
@@ -36,12 +46,17 @@ __all__ = [
     "TOOLS",
     "Answer",
     "BreakerSettings",
+    "CacheMode",
+    "CacheSettings",
+    "Cached",
     "Call",
     "Candidate",
+    "Coalescer",
     "Conclusion",
     "Decision",
     "DegradationSettings",
     "Degraded",
+    "Downgrading",
     "Emit",
     "Facts",
     "Fallback",
@@ -51,6 +66,7 @@ __all__ = [
     "Guarded",
     "Hit",
     "Hop",
+    "Keeping",
     "Lesson",
     "Level",
     "Limited",
@@ -65,8 +81,10 @@ __all__ = [
     "Report",
     "Result",
     "RetrySettings",
+    "Reuse",
     "Router",
     "Seat",
+    "Shelf",
     "Shut",
     "Stage",
     "Strategy",
@@ -78,6 +96,7 @@ __all__ = [
     "Wish",
     "chain_of",
     "input_bound",
+    "reuse_between",
     "route_of",
     "target_of",
     "text_bound",

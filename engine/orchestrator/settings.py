@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from engine.kernel.backoff import Backoff
-from engine.kernel.values import MINUTE, SECOND
+from engine.kernel.values import HOUR, MINUTE, SECOND
 from engine.orchestrator.decision import Strategy
 from engine.providers import Correction, Timeouts
 
@@ -21,6 +22,17 @@ TOOLS = (
     "creator-pack",
     "lead-magnet",
 )
+
+
+class CacheMode(StrEnum):
+    """When a tool's answer serves more than the task that asked for it."""
+
+    OFF = "off"  # every task has a call of its own
+    EXACT = "exact"  # for the same question
+    NEAR = "near"  # also for one that says the same in other words' clothes
+
+GATEWAY = "gateway"
+"""What a gateway's client is booked under that names a model itself: a tool without an instruction of its own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +55,9 @@ class ToolRoute:
     temperature: float | None = None
     system: str = ""
     """The standing instruction put before every task of this tool."""
+
+    cache: CacheMode = CacheMode.OFF
+    """Whether an answer may serve again, and whether those who ask the same at once share one call."""
 
     hedge_after: int | None = None
     """Nanoseconds after which the next model is asked too while the first is still at it; None: never. About the
@@ -189,6 +204,23 @@ class DegradationSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CacheSettings:
+    """How long answers are kept, and how many."""
+
+    keep: int = 24 * HOUR
+    """Nanoseconds that an answer serves again."""
+
+    keep_old: int = 24 * HOUR
+    """Nanoseconds that it is kept beyond that, to serve only while models fail. Answers for one fan are not."""
+
+    most_bytes: int = 64 << 20
+    """Of all answers kept; the longest unused ones give way. About 30,000 messages."""
+
+    most_bytes_each: int = 256 << 10
+    """An answer larger than this is not kept: one batch of embeddings should not push hundreds of texts out."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OrchestratorSettings:
     tools: Mapping[str, ToolRoute] = field(default_factory=dict)
     aliases: Mapping[str, str] = field(default_factory=dict)
@@ -206,6 +238,7 @@ class OrchestratorSettings:
 
     retry: RetrySettings = field(default_factory=RetrySettings)
     breaker: BreakerSettings = field(default_factory=BreakerSettings)
+    cache: CacheSettings = field(default_factory=CacheSettings)
     hedge: HedgeSettings = field(default_factory=HedgeSettings)
     degradation: DegradationSettings = field(default_factory=DegradationSettings)
     gauges: GaugeSettings = field(default_factory=GaugeSettings)

@@ -13,6 +13,7 @@ from engine.kernel.periods import day_bounds, day_of, month_bounds
 from engine.kernel.values import Instant
 from engine.limiter import LimiterSettings
 from engine.messaging import switch
+from engine.orchestrator import reuse_between
 from engine.queue import JobStore
 from engine.storage import Database, Reader
 from engine.surface.snapshot import (
@@ -63,6 +64,7 @@ async def _money(reader: Reader, now: Instant, zone: ZoneInfo, thresholds: tuple
     month_start, month_end = month_bounds(now, zone)
     today = (await breakdown(reader, (), day_start, day_end, zone)).total
     month = (await breakdown(reader, (), month_start, day_end, zone)).total
+    reuse = await reuse_between(reader, day_start, day_end)
     history: dict[int, int] = {}
     for entries in (await minutes(reader, MINUTES_KEPT, now)).values():
         for start, cost in entries:
@@ -78,6 +80,10 @@ async def _money(reader: Reader, now: Instant, zone: ZoneInfo, thresholds: tuple
         today_estimated=today.estimated,
         today_unpriced=today.unpriced_calls,
         month_unpriced=month.unpriced_calls,
+        today_saved=reuse.saved,
+        today_hits=reuse.hits,
+        today_kept=reuse.kept,
+        today_shared=reuse.shared,
         day_threshold=thresholds[0],
         month_threshold=thresholds[1],
         minutes=tuple(sorted(history.items())),

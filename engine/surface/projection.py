@@ -58,6 +58,10 @@ def turned(money: MoneyView, at: int, time_zone: str) -> MoneyView:
         today_tokens=0,
         today_estimated=0,
         today_unpriced=0,
+        today_saved=0,
+        today_hits=0,
+        today_kept=0,
+        today_shared=0,
         month=0 if month_over else money.month,
         month_unpriced=0 if month_over else money.month_unpriced,
     )
@@ -172,6 +176,31 @@ def _add_to_money(money: MoneyView, event: events.CallSettled, cost: int, *, unp
         month_unpriced=money.month_unpriced + unpriced,
         minutes=add_minute(money.minutes, event.at, cost),
     )
+
+
+def _answer_kept(snapshot: Snapshot, event: events.AnswerKept) -> Snapshot:
+    snapshot = _in_period(snapshot, event.at)
+    return replace(snapshot, money=replace(snapshot.money, today_kept=snapshot.money.today_kept + 1))
+
+
+def _answer_reused(snapshot: Snapshot, event: events.AnswerReused) -> Snapshot:
+    return _saved(snapshot, event.at, event.saved, shared=1) if event.kind == "shared" else _hit(snapshot, event)
+
+
+def _hit(snapshot: Snapshot, event: events.AnswerReused) -> Snapshot:
+    after = _saved(snapshot, event.at, event.saved)
+    return replace(after, money=replace(after.money, today_hits=after.money.today_hits + 1))
+
+
+def _calls_shared(snapshot: Snapshot, event: events.CallsShared) -> Snapshot:
+    return _saved(snapshot, event.at, event.saved, shared=event.callers - 1)
+
+
+def _saved(snapshot: Snapshot, at: int, saved: int | None, *, shared: int = 0) -> Snapshot:
+    snapshot = _in_period(snapshot, at)
+    money = snapshot.money
+    added = replace(money, today_saved=money.today_saved + (saved or 0), today_shared=money.today_shared + shared)
+    return replace(snapshot, money=added)
 
 
 def _add_to_model(model: ModelView, event: events.CallSettled, cost: int, *, unpriced: bool) -> ModelView:
@@ -352,6 +381,9 @@ _HANDLERS: Mapping[type[Event], Callable[[Snapshot, Any], Snapshot]] = {
     events.SettingsRejected: _settings_rejected,
     events.PeriodTurned: _period_turned,
     events.CallSettled: _call_settled,
+    events.AnswerKept: _answer_kept,
+    events.AnswerReused: _answer_reused,
+    events.CallsShared: _calls_shared,
     events.BreakerChanged: _breaker_changed,
     events.QueueSampled: _queue_sampled,
     events.AccountSeen: _account_seen,

@@ -42,6 +42,10 @@ class MoneyView:
     today_estimated: int = 0  # the part of today's sum that is estimated
     today_unpriced: int = 0  # calls
     month_unpriced: int = 0  # calls
+    today_saved: int = 0  # by kept answers and shared calls
+    today_hits: int = 0  # tasks that a kept answer served
+    today_kept: int = 0  # answers kept: tasks that nothing kept could serve
+    today_shared: int = 0  # tasks that another's call served
     day_threshold: int | None = None
     month_threshold: int | None = None
     minutes: tuple[tuple[int, int], ...] = ()  # (start of a UTC minute, nano-dollars), ascending; idle ones left out
