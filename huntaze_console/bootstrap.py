@@ -27,25 +27,32 @@ from engine.bus import Bus
 from engine.campaigns import QUEUE as WORKFLOW_QUEUE
 from engine.campaigns import Dispatch, Estimator, Progress, Writer, run_schedule
 from engine.content import screen
-from engine.costs import Ledger, Pricer
+from engine.costs import Ledger, Pricer, TokenCounter
 from engine.kernel.clock import Clock, ClockPage, StoppedClock, SystemClock, VirtualClock
 from engine.kernel.errors import EngineUnavailable
 from engine.kernel.values import Instant, Random, from_datetime, new_id
+from engine.limiter import Quotas
 from engine.limiter.local import LocalLimiter
+from engine.limiter.local_quotas import LocalQuotas
 from engine.messaging import QUEUE as SENDING_QUEUE
 from engine.messaging import FanBook, Holds, Sender, SlotSource, recover
 from engine.messaging.platforms.onlyfans import OnlyFans
 from engine.orchestrator import (
     Degraded,
+    Downgrading,
     Fallback,
     Gauged,
     Gauges,
     Guarded,
+    Limited,
     LoadTests,
     Metered,
     Orchestrator,
     Outlook,
     Router,
+    Throttles,
+    Routes,
+    Tuner,
 )
 from engine.providers import Models, Provider, ProviderSettings, open_provider
 from engine.queue import Lease, Outcome, Worker
@@ -65,11 +72,23 @@ from engine.runtime import (
     first_snapshot,
 )
 from engine.storage import Database, Mode, StateDirectory, Tx, connect, migrate
+from engine.surface.commands import ResetRoute, SetRoute
 from engine.surface.desk import Desk
+from engine.surface.queries import ExplainRoute, ListGauges, ListRoutes
 from engine.surface.snapshot import EngineView
 from engine.telemetry import Monitor
 from huntaze_console.config import Settings
-from huntaze_console.joints import LedgerMeter, route_jobs, tool_bound, worst_cost
+from huntaze_console.joints import (
+    LedgerMeter,
+    QuotaBook,
+    lessons,
+    note,
+    ready_in,
+    route_jobs,
+    spare,
+    tool_bound,
+    worst_cost,
+)
 from huntaze_console.options import SimulationOptions
 
 if TYPE_CHECKING:  # what a simulation needs is loaded when there is one
@@ -78,7 +97,7 @@ if TYPE_CHECKING:  # what a simulation needs is loaded when there is one
 
 VERSION = version_of("huntaze-console")
 
-TAKEN_WHILE_RUNNING = frozenset({"orchestrator", "tools", "limiter", "accounts", "alerts", "campaigns"})
+TAKEN_WHILE_RUNNING = frozenset({"orchestrator", "tools", "limiter", "limits", "accounts", "alerts", "campaigns"})
 """Sections of the configuration that a reload takes over; the others wait for a restart."""
 
 _SENDS_AT_ONCE = 64  # over all accounts; each has its own limit far below
@@ -157,11 +176,22 @@ async def open_engine(
         epoch = await database.write(lambda tx: _epoch(tx, new_id("ep", clock.now(), random.SystemRandom())))
         jobs = SqliteJobStore(database, clock)
         pricer = await asyncio.to_thread(Pricer, settings.costs)
+        ladder = {rung: below for rung, below in settings.costs.ladder.items() if _reachable(settings, below)}
         ledger = Ledger(
-            database, pricer, clock, outbox=settings.backends.ledger_sync == "dynamodb", lease=settings.costs.hold_lease
+            database,
+            pricer,
+            clock,
+            outbox=settings.backends.ledger_sync == "dynamodb",
+            lease=settings.costs.hold_lease,
+            zone=settings.costs.time_zone,
+            ladder=ladder,
+            least_output=settings.costs.least_output_tokens,
         )
         limiter = LocalLimiter(database, clock, settings.limiter, names)
         await limiter.load()
+        counters = LocalQuotas(database, clock)
+        await counters.load()
+        quotas = Quotas(counters, clock, settings.quotas, lambda event: note(database, event))
         platform = OnlyFans(settings.platform, clock)
         stack.push_async_callback(platform.close)
 
@@ -169,6 +199,7 @@ async def open_engine(
         if not idle:
             await jobs.recover(clock.now())
             await ledger.recover(clock.now())
+            await ledger.adopt(settings.costs.budgets)
             await database.write(lambda tx: recover(tx, clock.now(), idempotent=platform.idempotent))
 
         # the snapshot
@@ -198,29 +229,59 @@ async def open_engine(
         providers = {} if idle else await _open_providers(settings.ready_providers(), clock, stack)
         unopened = cast(Provider, None)  # an idle engine prices drafts by its providers' names and never calls one
         serving = dict.fromkeys(settings.ready_providers(), unopened) if idle else providers
-        metered = Metered(serving, LedgerMeter(ledger, pricer), database, clock, chance, settings.orchestrator)
+        counting = settings.costs.count_tokens and not idle and world is None  # a world's models count as they like
+        meter = LedgerMeter(ledger, pricer, TokenCounter(counting=counting, models=settings.costs.azure_deployments))
+        metered = Metered(serving, meter, database, clock, chance, settings.orchestrator)
+        stack.push_async_callback(metered.drain)
         gauges = Gauges(clock, settings.orchestrator.gauges)
         gauged = Gauged(metered, gauges, clock)
         guarded = Guarded(gauged, database, clock, chance, settings.orchestrator.breaker)
+        await guarded.load()
+        book = QuotaBook(quotas, clock, settings.orchestrator)
+        limited = Limited(
+            guarded,
+            book,
+            clock,
+            settings.orchestrator,
+            spare=lambda task, target: spare(router, limited, clock, task, target),
+        )
         models = Models(settings.orchestrator.models, settings.costs.azure_deployments)
+        throttles = Throttles(chance, settings.orchestrator.retry.backoff)
         outlook = Outlook(
             admits_at=guarded.admits_at,
+            throttled_until=throttles.until,
+            opens_at=limited.opens_at,
             worst_cost=worst_cost(pricer, clock),
             latency=gauges.latency,
             in_flight=gauges.in_flight,
             quality=gauges.quality,
+            room=meter.room,
             model=lambda target: models.of(target.provider, target.model),
         )
         router = Router(settings.orchestrator, metered.serves, guarded.admits, clock, chance, outlook)
-        fallback = Fallback(router, guarded, guarded, database, clock, chance, settings.orchestrator)
+        downgrading = Downgrading(limited, ladder, guarded.admits)
+        fallback = Fallback(
+            router, downgrading, guarded, metered.trailing, clock, chance, settings.orchestrator, throttles
+        )
         degraded = Degraded(fallback, database, clock, chance, settings.orchestrator)
         orchestrator = Orchestrator(
             degraded,
             router,
             metered.serves,
             settings.orchestrator,
-            (metered.configure, guarded.configure, fallback.configure, degraded.configure),
+            (
+                gauges.configure,
+                metered.configure,
+                guarded.configure,
+                book.configure,
+                limited.configure,
+                fallback.configure,
+                degraded.configure,
+            ),
         )
+        gauges.recall(await lessons(database))
+        routes = Routes(database, orchestrator, gauges, clock, frozenset(settings.providers))
+        await routes.load()
 
         # from a campaign to its messages
         progress = Progress()
@@ -260,7 +321,11 @@ async def open_engine(
             idle_tools=lambda: [tool for tool in orchestrator.settings.tools if not orchestrator.targets(tool)],
         )
         desk = EngineDesk(database, bus, projector, jobs, dispatch, health, clock)
-        monitor = Monitor(database, clock, chance)
+        desk.extend(
+            {SetRoute: routes.change, ResetRoute: routes.reset},
+            {ListRoutes: routes.listing, ExplainRoute: routes.explain, ListGauges: routes.gauges},
+        )
+        monitor = Monitor(database, clock, random.SystemRandom())
         bus.observe(monitor.observe)
         tests = LoadTests(orchestrator, tool_bound(orchestrator, pricer, clock), clock, chance)
         bus.observe(tests.observe)
@@ -315,6 +380,16 @@ async def open_engine(
             lease_for=clock.allowance(settings.sending.lease),
             source=source,
         )
+        tuner = Tuner(
+            "writing",
+            database,
+            clock,
+            gauges.load,
+            running=lambda: workflow.running,
+            waiting=lambda: ready_in(projector.snapshot, WORKFLOW_QUEUE),
+            apply=lambda tasks: setattr(workflow, "concurrency", tasks),
+            settings=settings.orchestrator,
+        )
         sampler = Sampler(database, jobs, projector, clock, (WORKFLOW_QUEUE, SENDING_QUEUE))
         housekeeper = Housekeeper(database, jobs, ledger, clock)
         services += [
@@ -324,6 +399,7 @@ async def open_engine(
             Service("schedule", lambda stop: run_schedule(dispatch, clock, stop)),
             Service("sampling", lambda stop: every(SAMPLE_EVERY, stop, sampler.sample)),
             Service("housekeeping", lambda stop: every(HOUSEKEEP_EVERY, stop, housekeeper.tidy)),
+            Service("balancing", lambda stop: every(tuner.every, stop, tuner.look)),
             Service("alerts", alerts.run),
             Service("monitoring", monitor.run),
             Service("load tests", tests.run),
@@ -346,16 +422,25 @@ async def open_engine(
 
         async def reload(fresh: Settings) -> Sequence[str]:
             """Take over what can change while running; names the sections that differ. The rest waits for a restart."""
-            orchestrator.configure(fresh.orchestrator)
+            routes.configure(fresh.orchestrator)
+            quotas.configure(fresh.quotas)
             limiter.configure(fresh.limiter, {key: account.name or key for key, account in fresh.accounts.items()})
             await limiter.announce()
             sender.settings = fresh.sending
             writer.content = fresh.content
-            workflow.concurrency = fresh.orchestrator.concurrency
+            tuner.configure(fresh.orchestrator)
             alerts.configure(fresh.alert_rules)
             return _changed(settings, fresh)
 
-        yield Built(engine=engine, desk=desk, orchestrator=orchestrator, monitor=monitor, clock=clock, settings=settings, reload=reload)
+        yield Built(
+            engine=engine,
+            desk=desk,
+            orchestrator=orchestrator,
+            monitor=monitor,
+            clock=clock,
+            settings=settings,
+            reload=reload,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -386,6 +471,10 @@ async def open_offline(settings: Settings, path: Path) -> AsyncIterator[Desk]:
 
 
 # ── what the straight line leaves to functions ──────────────────────────────────────────────────────────────────────
+
+
+def _reachable(settings: Settings, reference: str) -> bool:
+    return reference.partition("/")[0] in settings.ready_providers()
 
 
 async def _open_providers(

@@ -2,30 +2,75 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 
-from engine.costs import Attempt, Dimensions, Ledger, Pricer, Settlement
+from engine.costs import Attempt, Dimensions, Ledger, Pricer, Settlement, TokenCounter
+from engine.costs.breakdown import CallFilter, calls
+from engine.events import Event
 from engine.kernel.clock import Clock
 from engine.kernel.values import Instant, NanoUSD
-from engine.orchestrator import Call, Orchestrator, Result, Target, route_of, text_bound
+from engine.limiter import Claim, Grant
+from engine.limiter import Quotas as Windows
+from engine.orchestrator import (
+    Call,
+    Lesson,
+    Limited,
+    Orchestrator,
+    OrchestratorSettings,
+    Result,
+    Router,
+    Seat,
+    Shut,
+    Target,
+    Task,
+    route_of,
+    text_bound,
+)
 from engine.providers import Message, Role
 from engine.queue import Bury, Lease, Outcome
-from engine.storage import Tx
+from engine.storage import Database, Tx
+from engine.surface.snapshot import Snapshot
 
-__all__ = ["LedgerMeter", "route_jobs", "tool_bound", "worst_cost"]
+__all__ = [
+    "LedgerMeter",
+    "QuotaBook",
+    "lessons",
+    "note",
+    "ready_in",
+    "route_jobs",
+    "spare",
+    "tool_bound",
+    "worst_cost",
+]
+
+_log = logging.getLogger(__name__)
 
 
 class LedgerMeter:
     """The orchestrator's Meter, kept by the costs' Ledger."""
 
-    def __init__(self, ledger: Ledger, pricer: Pricer) -> None:
+    def __init__(self, ledger: Ledger, pricer: Pricer, counter: TokenCounter | None = None) -> None:
         self._ledger = ledger
         self._pricer = pricer
+        self._counter = counter or TokenCounter(counting=False)
 
     async def open(self, call: Call) -> Call:
         deadline = Instant(call.task.deadline) if call.task.deadline is not None else None
-        await self._ledger.open(self._attempt(call), deadline=deadline)
+        if self._counter is not None:
+            call = replace(
+                call, input_bound=await self._counter.bound(call.target.model, call.request, call.input_bound)
+            )
+        opened = await self._ledger.open(self._attempt(call), deadline=deadline)
+        if opened.max_output_tokens != call.request.max_output_tokens:
+            call = replace(call, request=replace(call.request, max_output_tokens=opened.max_output_tokens))
         return call
+
+    def room(self, task: Task, target: Target) -> NanoUSD | None:
+        """What is left in the tightest budget that covers such a call; None without one."""
+        return self._ledger.room(_dimensions(task, target))
 
     def cost(self, call: Call, result: Result) -> NanoUSD | None:
         return self._ledger.appraise(self._attempt(call), _settlement(result)).priced.cost
@@ -37,15 +82,7 @@ class LedgerMeter:
         task, target, opened_at = call.task, call.target, Instant(call.opened_at)
         return Attempt(
             id=call.attempt_id,
-            dimensions=Dimensions(
-                provider=target.provider,
-                model=target.model,
-                tool=task.tool,
-                campaign_id=task.campaign_id,
-                account_id=task.account_id,
-                tenant_id=task.tenant_id,
-                user_id=task.user_id,
-            ),
+            dimensions=_dimensions(task, target),
             opened_at=opened_at,
             worst_case=self._pricer.worst_case(
                 target.provider,
@@ -61,12 +98,25 @@ class LedgerMeter:
         )
 
 
+def _dimensions(task: Task, target: Target) -> Dimensions:
+    return Dimensions(
+        provider=target.provider,
+        model=target.model,
+        tool=task.tool,
+        campaign_id=task.campaign_id,
+        account_id=task.account_id,
+        tenant_id=task.tenant_id,
+        user_id=task.user_id,
+    )
+
+
 def _settlement(result: Result) -> Settlement:
     return Settlement(
         outcome=result.outcome,
         usage=result.usage,
         billed=result.billed,
         ended_at=Instant(result.ended_at),
+        duration=result.duration,
         received=result.received,
     )
 
@@ -105,6 +155,86 @@ def worst_cost(pricer: Pricer, clock: Clock) -> Callable[[Target, int, int], Nan
         return None if isinstance(card, str) else card.worst(input_tokens, output_tokens)
 
     return worst
+
+
+async def lessons(database: Database, limit: int = 1_000) -> Sequence[Lesson]:
+    """The ledger's newest calls as the Gauges learn from them, oldest first."""
+    async with database.view() as reader:
+        found = await calls(reader, CallFilter(), limit=limit)
+    return [
+        Lesson(Target(call.provider, call.model), call.tool, call.outcome, call.at, call.duration)
+        for call in reversed(found.rows)
+    ]
+
+
+def ready_in(snapshot: Snapshot, queue: str) -> int:
+    """Jobs of a queue that wait for nothing but a hand."""
+    view = snapshot.queues.get(queue)
+    return view.ready if view else 0
+
+
+class QuotaBook:
+    """The orchestrator's Quotas, kept by the limiter's."""
+
+    def __init__(self, windows: Windows, clock: Clock, settings: OrchestratorSettings) -> None:
+        self._windows = windows
+        self._clock = clock
+        self._settings = settings
+
+    def configure(self, settings: OrchestratorSettings) -> None:
+        self._settings = settings
+
+    def lines(self, task: Task, target: Target) -> Sequence[str]:
+        return [bound.name for bound in self._windows.bounds(target.provider, task.user_id, task.account_id)]
+
+    async def reserve(self, task: Task, target: Target) -> Seat | Shut:
+        decision = await self._windows.reserve(target.provider, self._claim(task, target))
+        if isinstance(decision, Grant):
+            return decision
+        return Shut(decision.bound.name if decision.bound else "", str(decision), decision.opens_at)
+
+    async def settle(self, seat: Seat, tokens: int) -> None:
+        if isinstance(seat, Grant) and seat.claim.tokens:
+            await self._windows.settle(seat, tokens)
+
+    async def release(self, seat: Seat) -> None:
+        if isinstance(seat, Grant):
+            await self._windows.release(seat)
+
+    def throttled(self, target: Target) -> None:
+        self._windows.throttled(target.provider)
+
+    def opens_at(self, task: Task, target: Target) -> int:
+        return self._windows.opens_at(self._claim(task, target))
+
+    def _claim(self, task: Task, target: Target) -> Claim:
+        return self._windows.claim(target.provider, task.user_id, task.account_id, lambda: self._tokens_at_most(task))
+
+    def _tokens_at_most(self, task: Task) -> int:
+        route = route_of(self._settings, task.tool)
+        if task.body is not None:
+            read = len(repr(task.body).encode())
+        else:
+            standing = (Message(Role.SYSTEM, route.system),) if route.system and not task.bare else ()
+            read = text_bound((*standing, *task.messages))
+        return read + (task.max_output_tokens or route.max_output_tokens)
+
+
+def spare(router: Router, limited: Limited, clock: Clock, task: Task, target: Target) -> bool:
+    """Whether a model that the router would try after this one could take the task now, by its limits."""
+    order, now = router.decide(task).order, clock.now()
+    later = order[order.index(target) + 1 :] if target in order else order
+    return any(limited.opens_at(task, other) <= now for other in later)
+
+
+def note(database: Database, event: Event) -> None:
+    """Record an event that nobody waits for. Lost with the database, it is missed on a screen and nowhere else."""
+
+    def noted(done: asyncio.Future[None]) -> None:
+        if not done.cancelled() and (error := done.exception()) is not None:
+            _log.warning("%s could not be recorded: %s", type(event).__name__, error)
+
+    database.submit(lambda tx: tx.emit(event)).add_done_callback(noted)
 
 
 def route_jobs(handlers: Mapping[str, Callable[[Lease], Awaitable[Outcome]]]) -> Callable[[Lease], Awaitable[Outcome]]:

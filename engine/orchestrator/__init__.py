@@ -24,6 +24,7 @@ from engine.orchestrator.loadtest import LoadTests, Report
 from engine.orchestrator.meter import Call, Meter, Metered, Result, input_bound, text_bound
 from engine.orchestrator.pipeline import Orchestrator
 from engine.orchestrator.router import Outlook, Router, chain_of, route_of, target_of
+from engine.orchestrator.routes import Routes
 from engine.orchestrator.savings import Reuse, reuse_between
 from engine.orchestrator.settings import (
     TOOLS,
@@ -37,9 +38,11 @@ from engine.orchestrator.settings import (
     ToolRoute,
     TuningSettings,
 )
+from engine.orchestrator.task import Answer, Conclusion, Emit, Hit, Hop, Level, Need, Stage, Target, Task
 from engine.orchestrator.throttles import Throttles
 from engine.orchestrator.trailing import Trailing
-from engine.orchestrator.task import Answer, Conclusion, Emit, Hit, Hop, Level, Need, Stage, Target, Task
+from engine.orchestrator.tuner import Tuner
+from engine.orchestrator.tuning import Load, Tuning
 
 __all__ = [
     "TEMPLATE_PROVIDER",
@@ -70,6 +73,7 @@ __all__ = [
     "Lesson",
     "Level",
     "Limited",
+    "Load",
     "LoadTests",
     "Meter",
     "Metered",
@@ -83,6 +87,7 @@ __all__ = [
     "RetrySettings",
     "Reuse",
     "Router",
+    "Routes",
     "Seat",
     "Shelf",
     "Shut",
@@ -91,6 +96,8 @@ __all__ = [
     "Target",
     "Task",
     "ToolRoute",
+    "Tuner",
+    "Tuning",
     "TuningSettings",
     "Verdict",
     "Wish",

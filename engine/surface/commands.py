@@ -189,6 +189,28 @@ class RevokeKey(Command):
     key: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetRoute(Command):
+    """Change how a tool's models are chosen, from now on and across restarts, over what the file says.
+
+    What is None or empty stays as it is. `chain` names models as provider/model, first choice first; `weights` are one
+    number for each of them, for the strategy `weighted`; `too_slow` is nanoseconds, 0 for no bound.
+    """
+
+    tool: str
+    strategy: str = ""
+    chain: tuple[str, ...] | None = None
+    weights: tuple[int, ...] | None = None
+    too_slow: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResetRoute(Command):
+    """Let the configuration file decide over a tool again."""
+
+    tool: str
+
+
 @dataclass(frozen=True, slots=True)
 class Done:
     """A command was carried out. `summary` is one line for the operator; `data` what a program wants of it."""

@@ -265,6 +265,52 @@ class KeyRow:
     used_at: int | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RouteRow:
+    """How a tool's models are chosen. What the file says stands beside it; the same, where nobody set the route."""
+
+    tool: str
+    strategy: str
+    chain: tuple[str, ...]
+    weights: tuple[int, ...]
+    too_slow: int | None  # nanoseconds
+    set_by: str  # who set it over the file; empty: it is the file's
+    set_at: int | None
+    file_strategy: str
+    file_chain: tuple[str, ...]
+    file_weights: tuple[int, ...]
+    file_too_slow: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CandidateRow:
+    """One model of a decision, in the order they would be tried; those passed over come last."""
+
+    position: int  # from 1, in that order; 0 for one passed over
+    provider: str
+    model: str
+    verdict: str
+    flaw: str  # the reason against one that is in line all the same; empty for none
+    why: str
+    worst_cost: int | None  # nano-dollars of such a task; None where no price is known
+    latency: int | None  # nanoseconds expected
+    in_flight: int
+    quality: float  # 0 to 1
+    room: int | None  # nano-dollars in the tightest budget that covers it; None without one
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GaugeRow:
+    """What is measured of one model now."""
+
+    provider: str
+    model: str
+    latency: int | None  # nanoseconds expected; None when not measured lately
+    in_flight: int
+    quality: float  # 0 to 1, over all tools
+    tools: tuple[str, ...]  # whose chains it stands in
+
+
 # ── queries ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -385,8 +431,9 @@ class Monitor(Query):
 
     row: ClassVar[type] = MonitorRow
     kind: Literal["endpoint", "tool", "provider", "model"] = "tool"
-    from_: int | None = None  # None: an hour ago
+    from_: int | None = None  # None: `last` before the end
     to: int | None = None  # None: now
+    last: int = 3_600_000_000_000  # nanoseconds
     step: Literal["", "minute", "hour"] = ""
 
 
@@ -414,6 +461,36 @@ class ListKeys(Query):
     all: bool = False
     limit: int = 100
     cursor: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListRoutes(Query):
+    """The route of each tool, or of one."""
+
+    row: ClassVar[type] = RouteRow
+    tool: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExplainRoute(Query):
+    """Whom a task of a tool would be given to now, and why nobody else. Nothing is asked and nothing held."""
+
+    row: ClassVar[type] = CandidateRow
+    tool: str
+    needs: tuple[str, ...] = ()  # schema, tools, images
+    strategy: str = ""  # instead of the tool's own
+    characters: int = 1_000  # of the prompt
+    campaign_id: str = ""
+    account_id: str = ""
+    tenant_id: str = ""
+    user_id: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListGauges(Query):
+    """Every model that a chain names or that was called lately."""
+
+    row: ClassVar[type] = GaugeRow
 
 
 QUERIES: Mapping[str, type[Query]] = {kind.__name__: kind for kind in Query.__subclasses__()}

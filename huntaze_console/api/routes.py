@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from engine.surface.snapshot import Snapshot
-from huntaze_console.api import campaigns, costs, operations, shapes, sse
+from huntaze_console.api import campaigns, costs, monitoring, operations, routing, shapes, sse
 from huntaze_console.api.call import Answer, Route
 
 _CAMPAIGNS = "/api/v2/campaigns"
 _CAMPAIGN = "/api/v2/campaigns/{campaign_id}"
+_ROUTE = "/api/v2/routes/{tool}"
 
 
 def _ok(what: str, shape: object) -> Mapping[int, Answer]:
@@ -194,6 +195,70 @@ ROUTES: tuple[Route, ...] = (
         summary="Let messages go out again",
         body=shapes.Nothing,
         answers=_OUTCOME,
+    ),
+    # ── monitoring ──
+    Route(
+        method="GET",
+        path="/api/v2/monitoring",
+        handler=monitoring.monitoring,
+        summary="Rates, errors, fallbacks and latencies by endpoint, tool, provider or model",
+        query=monitoring.MonitoringRequest,
+        answers=_ok("The figures, most called first.", monitoring.Monitoring),
+    ),
+    Route(
+        method="POST",
+        path="/api/v2/calls/{attempt_id}/rating",
+        handler=monitoring.rate,
+        summary="Say what an answer was worth, by its attempt or its trace",
+        body=monitoring.RatingRequest,
+        answers=_ok("It is kept; another rating takes its place.", monitoring.Rating),
+    ),
+    Route(
+        method="POST",
+        path="/api/admin/test-tools",
+        handler=monitoring.test_tools,
+        summary="Run a tool many times at once with real calls, and report; hanging up cancels it",
+        body=monitoring.TestToolsRequest,
+        answers=_ok("What came of it, in single calls and in sum.", monitoring.ToolTest),
+    ),
+    # ── routes ──
+    Route(
+        method="GET",
+        path="/api/v2/routes",
+        handler=routing.listing,
+        summary="How each tool's models are chosen",
+        answers=_ok("The routes.", routing.ToolRoutes),
+    ),
+    Route(
+        method="GET",
+        path=_ROUTE,
+        handler=routing.find,
+        summary="How one tool's models are chosen",
+        answers=_ok("The route.", routing.ToolRoute),
+    ),
+    Route(
+        method="PUT",
+        path=_ROUTE,
+        handler=routing.change,
+        summary="Change a tool's route, over the file and across restarts",
+        body=routing.RouteRequest,
+        answers=_ok("The route after the change.", routing.RouteChanged),
+    ),
+    Route(
+        method="DELETE",
+        path=_ROUTE,
+        handler=routing.reset,
+        summary="Let the configuration file decide over a tool again",
+        body=shapes.Nothing,
+        answers=_ok("The route after the change.", routing.RouteChanged),
+    ),
+    Route(
+        method="GET",
+        path=f"{_ROUTE}/explain",
+        handler=routing.explain,
+        summary="Whom a task of a tool would be given to now, and why nobody else",
+        query=routing.ExplainRequest,
+        answers=_ok("The candidates, in the order they would be asked.", routing.Explanation),
     ),
     # ── the surface itself ──
     Route(

@@ -9,7 +9,7 @@ import click
 
 from engine.kernel.errors import HuntazeError
 from engine.kernel.text import clean
-from huntaze_console.cli import campaign, exits, reading, run, sending, settings
+from huntaze_console.cli import campaign, exits, loadtest, monitor, reading, route, run, sending, settings
 from huntaze_console.cli.flags import Ordered, alone, running
 
 _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
@@ -45,10 +45,14 @@ for command in (
     run.doctor,
     reading.costs,
     reading.providers,
+    route.route,
     campaign.campaign,
     reading.queue,
     reading.limits,
     reading.alerts,
+    monitor.monitor,
+    monitor.rate,
+    loadtest.loadtest,
     sending.stop,
     sending.resume,
     sending.suppress,

@@ -10,6 +10,8 @@ NOT_SHOWN = {
     "BudgetWarned",  # shown with its budget, which is asked for
     "CallRated",  # the monitor counts it when it is asked
     "FallbackTaken",  # the calls before and after it are shown, each settled
+    "RouteChanged",  # whoever shows routes asks for them
+    "ConcurrencyChanged",  # the queue's samples show what it does
     "JobDied",  # the queue's next sample counts it
     "KeyCreated",  # shown with the list of keys, which is asked for
     "KeyRevoked",  # likewise
