@@ -1,4 +1,4 @@
-"""The figures of the compliance limiter."""
+"""The figures of the compliance limiter and of the quotas."""
 
 from __future__ import annotations
 
@@ -17,6 +17,45 @@ class AccountLimit:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AdaptiveSettings:
+    """How far a throttle slows, and how fast the old pace comes back."""
+
+    floor: float = 0.1
+    """The share of a limit that stays, however often it is halved: with less, nothing could find out that it may."""
+
+    recovery: float = 0.05
+    """The share of a limit regained in each of its windows: from one half to the whole in ten minutes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rates:
+    """The most in any minute, hour and day. None is no limit."""
+
+    requests_minute: int | None = None
+    requests_hour: int | None = None
+    requests_day: int | None = None
+    tokens_minute: int | None = None
+    tokens_hour: int | None = None
+    tokens_day: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuotaSettings:
+    """What may be asked of the models: by everybody, by each user, for each account, and of each provider."""
+
+    everybody: Rates = Rates()
+    user: Rates = Rates()
+    account: Rates = Rates()
+    providers: Mapping[str, Rates] = field(default_factory=dict)
+    """Of all callers together, at a provider."""
+
+    users_at: Mapping[str, Rates] = field(default_factory=dict)
+    """Of each user at a provider. Work without a user, such as a campaign's own, does not count here."""
+
+    adaptive: AdaptiveSettings = field(default_factory=AdaptiveSettings)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LimiterSettings:
     """At most `messages` sends an account in any `width` nanoseconds."""
 
@@ -31,6 +70,9 @@ class LimiterSettings:
 
     accounts: Mapping[str, AccountLimit] = field(default_factory=dict)
     """Windows of single accounts."""
+
+    adaptive: AdaptiveSettings = field(default_factory=AdaptiveSettings)
+    """How an account slows down when its platform throttles it."""
 
     def of(self, account_id: str) -> AccountLimit:
         """The window of an account."""

@@ -1,0 +1,246 @@
+"""Quotas by property: in any window no more than the limit, however calls come, end, fail and crash."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine.kernel.values import DAY, HOUR, MINUTE, SECOND
+from engine.limiter import (
+    NEVER,
+    AdaptiveSettings,
+    Claim,
+    Counter,
+    Grant,
+    Layer,
+    Measure,
+    Pace,
+    QuotaRefusal,
+    Quotas,
+    QuotaSettings,
+    Rates,
+)
+from engine.limiter.local_quotas import LocalQuotas
+from engine.limiter.quota import Bound
+from engine.limiter.sliding import grain_of
+from engine.storage import Database
+from tests.fakes import MORNING, ManualClock
+
+WIDTHS = st.sampled_from([MINUTE, HOUR, DAY])
+
+
+def most_in_any_window(arrivals: Sequence[tuple[int, int]], width: int) -> int:
+    """The greatest sum of amounts in any closed span of a width; it is enough to look at spans that end at one."""
+    return max((sum(amount for at, amount in arrivals if end - width <= at <= end) for end, _ in arrivals), default=0)
+
+
+@given(
+    width=WIDTHS,
+    limit=st.integers(1, 12),
+    steps=st.lists(st.tuples(st.integers(0, 1_100), st.integers(1, 5), st.integers(0, 5)), max_size=120),
+)
+def test_in_any_window_no_more_than_the_limit_is_let_through(
+    width: int, limit: int, steps: list[tuple[int, int, int]]
+) -> None:
+    """Steps in thousandths of the window; each amount is corrected afterwards to no more than was asked for."""
+    counter, now, let_through = Counter.of(width), int(MORNING), []
+    for wait, amount, really in steps:
+        now += wait * width // 1_000
+        if counter.opens_at(now, amount, limit, limit) <= now:
+            stamp = counter.take(now, amount)
+            used = min(really, amount)
+            counter.adjust(stamp, used - amount)
+            let_through.append((now, used))
+
+    assert most_in_any_window(let_through, width) <= limit
+
+
+@given(width=WIDTHS, amounts=st.lists(st.tuples(st.integers(0, 900), st.integers(1, 5)), min_size=1, max_size=60))
+def test_what_is_refused_fits_at_the_instant_named_and_not_before(width: int, amounts: list[tuple[int, int]]) -> None:
+    counter, now, limit = Counter.of(width), int(MORNING), 10
+    for wait, amount in amounts:
+        now += wait * width // 1_000
+        opens = counter.opens_at(now, amount, limit, limit)
+        if opens > now:
+            assert counter.opens_at(opens - 1, amount, limit, limit) > opens - 1
+            assert counter.opens_at(opens, amount, limit, limit) == opens
+            assert opens <= now + width + grain_of(width)
+            now = opens
+        counter.take(now, amount)
+
+
+@given(width=st.sampled_from([HOUR, DAY]), waits=st.lists(st.integers(1, 10**12), max_size=2_000))
+@settings(max_examples=20)
+def test_a_counters_memory_is_bounded_whatever_is_counted(width: int, waits: list[int]) -> None:
+    """Of a minute there are as many entries as calls, and so as its limit allows."""
+    counter, now = Counter.of(width), int(MORNING)
+    for wait in waits:
+        now += wait
+        counter.count(now)
+        counter.take(now, 1)
+
+        assert len(counter) <= 362
+
+
+@given(steps=st.lists(st.tuples(st.integers(-5_000, 70_000), st.integers(1, 3)), max_size=80))
+def test_a_clock_that_steps_back_frees_nothing(steps: list[tuple[int, int]]) -> None:
+    """Instants by a clock that errs; the limit holds by the order in which they came, at one instant for each."""
+    counter, clock, newest, let_through = Counter.of(MINUTE), int(MORNING), 0, []
+    for step, amount in steps:
+        clock += step * SECOND // 1_000
+        if counter.opens_at(clock, amount, 5, 5) <= clock:
+            counter.take(clock, amount)
+            newest = max(newest, clock)
+            let_through.append((newest, amount))
+
+    assert most_in_any_window(let_through, MINUTE) <= 5
+
+
+def test_more_than_the_whole_limit_never_fits_and_says_so() -> None:
+    assert Counter.of(MINUTE).opens_at(0, 11, 10, 10) == NEVER
+
+
+def test_under_a_lowered_limit_a_large_amount_still_fits_into_an_empty_window() -> None:
+    counter = Counter.of(MINUTE)
+
+    assert counter.opens_at(5, 8, 4, 10) == 5
+    counter.take(5, 8)
+    assert counter.opens_at(6, 8, 4, 10) == 5 + MINUTE + 1
+
+
+@given(
+    floor=st.floats(0.01, 1),
+    recovery=st.floats(0.001, 1),
+    limit=st.integers(1, 10_000),
+    waits=st.lists(st.tuples(st.integers(0, 40), st.booleans()), max_size=60),
+)
+def test_the_pace_is_never_above_the_limit_nor_below_its_floor(
+    floor: float, recovery: float, limit: int, waits: list[tuple[int, bool]]
+) -> None:
+    pace, now = Pace(AdaptiveSettings(floor=floor, recovery=recovery), MINUTE), int(MORNING)
+    for wait, throttled in waits:
+        now += wait * 10 * SECOND
+        before = pace.share(now)
+        if throttled and pace.cut(now):
+            assert pace.share(now) <= max(before // 2, round(floor * 1_000_000))
+        assert max(1, int(limit * floor) - 1) <= pace.allowed(limit, now) <= limit
+
+
+def test_throttles_of_one_window_halve_the_pace_once_and_it_recovers_slowly() -> None:
+    pace = Pace(AdaptiveSettings(floor=0.1, recovery=0.05), MINUTE)
+
+    cuts = [pace.cut(MORNING + second * SECOND) for second in (0, 1, 30, 59)]
+
+    assert cuts == [True, False, False, False]
+    assert pace.allowed(60, MORNING) == 30
+    assert pace.allowed(60, MORNING + MINUTE) == 33
+    assert pace.allowed(60, MORNING + 9 * MINUTE) == 57
+    assert pace.whole_at() == MORNING + 10 * MINUTE
+    assert pace.allowed(60, MORNING + 10 * MINUTE) == 60
+    assert pace.cut(MORNING + 11 * MINUTE)
+
+
+def bound(measure: Measure, width: int, limit: int, key: str = "k") -> Bound:
+    return Bound.of(Layer.GLOBAL, key, measure, width, limit)
+
+
+@given(
+    plan=st.lists(
+        st.tuples(
+            st.sampled_from(["wait", "call", "large", "lost", "refused", "crash"]),
+            st.integers(0, 90),
+            st.integers(1, 9),
+        ),
+        min_size=1,
+        max_size=30,
+    )
+)
+@settings(max_examples=25, deadline=None)
+def test_after_any_crash_the_windows_are_as_full_as_before(plan: list[tuple[str, int, int]]) -> None:
+    """Every claim is followed by a durable write, as the books make one before a request leaves; then it may die."""
+    bounds = (bound(Measure.REQUESTS, MINUTE, 4), bound(Measure.REQUESTS, HOUR, 9), bound(Measure.TOKENS, HOUR, 40))
+    made: list[tuple[int, int]] = []
+
+    async def run(folder: Path) -> None:
+        clock, todo = ManualClock(), list(plan)
+        while todo:
+            async with Database.open(folder / "q.db", readers=1, synchronous="OFF") as database:
+                store = LocalQuotas(database, clock)
+                await store.load()
+                while todo:
+                    step, wait, amount = todo.pop(0)
+                    clock.jump(wait * SECOND * (60 if step == "wait" else 1))
+                    if step == "crash":
+                        break
+                    grant = await store.reserve(Claim(bounds, amount))
+                    await database.write(lambda tx: None)
+                    if not isinstance(grant, Grant):
+                        continue
+                    if step == "refused":
+                        await store.release(grant)
+                        continue
+                    made.append((clock.now(), 1 if step == "call" else amount))
+                    if step == "call":
+                        await store.settle(grant, 1)
+
+    with tempfile.TemporaryDirectory() as folder:
+        asyncio.run(run(Path(folder)))
+    assert most_in_any_window([(at, 1) for at, _ in made], MINUTE) <= 4
+    assert most_in_any_window([(at, 1) for at, _ in made], HOUR) <= 9
+    assert most_in_any_window(made, HOUR) <= 40
+
+
+async def test_a_provider_without_a_limit_is_held_to_what_it_took_before_it_throttled(tmp_path: Path) -> None:
+    clock, told = ManualClock(), []
+    async with Database.open(tmp_path / "q.db", readers=1, synchronous="OFF") as database:
+        quotas = Quotas(LocalQuotas(database, clock), clock, QuotaSettings(), told.append)
+
+        async def calls(count: int) -> int:
+            asked = [await quotas.reserve("one", quotas.claim("one", "", "", lambda: 0)) for _ in range(count)]
+            return sum(isinstance(each, Grant) for each in asked)
+
+        assert await calls(40) == 40
+        for _ in range(5):
+            quotas.throttled("one")
+
+        assert await calls(40) == 20
+        assert [(event.key, event.limit, event.allowed) for event in told] == [("one", 40, 20)]
+        clock.jump(11 * MINUTE)
+        assert await calls(200) == 200
+
+
+async def test_a_throttle_halves_a_users_minute_there_and_leaves_the_hour_alone(tmp_path: Path) -> None:
+    clock = ManualClock()
+    settings_ = QuotaSettings(users_at={"one": Rates(requests_minute=10, requests_hour=7)})
+    async with Database.open(tmp_path / "q.db", readers=1, synchronous="OFF") as database:
+        quotas = Quotas(LocalQuotas(database, clock), clock, settings_, lambda event: None)
+        await quotas.reserve("one", quotas.claim("one", "ann", "", lambda: 0))
+        quotas.throttled("one")
+        found = {(use.bound.layer, use.bound.window): use.allowed for use in await quotas.usage()}
+
+        assert found[(Layer.USER_AT, "minute")] == 5
+        assert found[(Layer.USER_AT, "hour")] == 7
+
+
+async def test_a_refusal_names_the_window_that_frees_last_and_counts_nowhere(tmp_path: Path) -> None:
+    clock = ManualClock()
+    settings_ = QuotaSettings(
+        everybody=Rates(requests_minute=1), users_at={"one": Rates(requests_hour=1)}, account=Rates(tokens_day=1_000)
+    )
+    async with Database.open(tmp_path / "q.db", readers=1, synchronous="OFF") as database:
+        quotas = Quotas(LocalQuotas(database, clock), clock, settings_, lambda event: None)
+        await quotas.reserve("one", quotas.claim("one", "ann", "acc", lambda: 400))
+
+        refusal = await quotas.reserve("one", quotas.claim("one", "ann", "acc", lambda: 400))
+
+        assert isinstance(refusal, QuotaRefusal)
+        assert refusal.bound is not None
+        assert (refusal.bound.layer, refusal.bound.key, refusal.bound.window) == (Layer.USER_AT, "one/ann", "hour")
+        assert refusal.opens_at is not None
+        assert refusal.opens_at > clock.now() + HOUR
+        assert {use.bound.name: use.used for use in await quotas.usage()}["account:tokens:86400:acc"] == 400
