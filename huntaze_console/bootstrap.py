@@ -50,8 +50,8 @@ from engine.orchestrator import (
     Orchestrator,
     Outlook,
     Router,
-    Throttles,
     Routes,
+    Throttles,
     Tuner,
 )
 from engine.providers import Models, Provider, ProviderSettings, open_provider
@@ -327,7 +327,7 @@ async def open_engine(
         )
         monitor = Monitor(database, clock, random.SystemRandom())
         bus.observe(monitor.observe)
-        tests = LoadTests(orchestrator, tool_bound(orchestrator, pricer, clock), clock, chance)
+        tests = LoadTests(orchestrator, tool_bound(orchestrator, pricer, clock), metered.drain, clock, chance)
         bus.observe(tests.observe)
         watch = Watch(database, monitor, tests, clock)
         desk.extend(watch.commands, watch.queries)

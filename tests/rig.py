@@ -35,16 +35,16 @@ from engine.orchestrator import (
     Gauged,
     Gauges,
     Guarded,
-    Limited,
     Keeping,
+    Limited,
     LoadTests,
     Metered,
     Orchestrator,
     OrchestratorSettings,
     Outlook,
     Router,
-    Throttles,
     Shelf,
+    Throttles,
     ToolRoute,
 )
 from engine.providers import Chunk, Completion, Finish, ModelRequest, Usage
@@ -364,7 +364,7 @@ async def rig(folder: Path, *, clock: ManualClock | None = None, messages: int =
         desk = EngineDesk(database, bus, projector, jobs, dispatch, health, clock)
         monitor = Monitor(database, clock, random.SystemRandom())
         bus.observe(monitor.observe)
-        tests = LoadTests(orchestrator, tool_bound(orchestrator, pricer, clock), clock, chance)
+        tests = LoadTests(orchestrator, tool_bound(orchestrator, pricer, clock), metered.drain, clock, chance)
         bus.observe(tests.observe)
         watch = Watch(database, monitor, tests, clock)
         desk.extend(watch.commands, watch.queries)

@@ -7,10 +7,12 @@ routes.py    routes that operators set while it runs
 cache.py, similarity.py, fingerprint.py   answers kept for the next one who asks the same     replay.py   as a stream
 coalescer.py one call for all who ask the same at once     savings.py   what both saved
 limited.py   keeps to the providers' limits
-fallback.py  one after the other until one answers     guard.py, breaker.py   leave a failing model alone
-meter.py     one attempt, on the books
+fallback.py  one after the other until one answers     retries.py, throttles.py, hedge.py   what a failure calls for
+guard.py, breaker.py   leave a failing model alone     drill.py   an outage, rehearsed
+meter.py     one attempt, on the books                 trailing.py   writes that nobody waits for
 """
 
+from engine.orchestrator.breaker import BreakerState
 from engine.orchestrator.cache import Cached, Keeping, Shelf
 from engine.orchestrator.coalescer import Coalescer
 from engine.orchestrator.decision import Candidate, Decision, Facts, Strategy, Verdict, Wish
@@ -18,7 +20,7 @@ from engine.orchestrator.degradation import TEMPLATE_PROVIDER, Degraded
 from engine.orchestrator.downgrade import Downgrading
 from engine.orchestrator.fallback import Fallback
 from engine.orchestrator.gauges import Gauged, Gauges, Lesson
-from engine.orchestrator.guard import Guarded
+from engine.orchestrator.guard import Guarded, Standing
 from engine.orchestrator.limited import Limited, Quotas, Seat, Shut
 from engine.orchestrator.loadtest import LoadTests, Report
 from engine.orchestrator.meter import Call, Meter, Metered, Result, input_bound, text_bound
@@ -27,12 +29,14 @@ from engine.orchestrator.router import Outlook, Router, chain_of, route_of, targ
 from engine.orchestrator.routes import Routes
 from engine.orchestrator.savings import Reuse, reuse_between
 from engine.orchestrator.settings import (
+    GATEWAY,
     TOOLS,
     BreakerSettings,
     CacheMode,
     CacheSettings,
     DegradationSettings,
     GaugeSettings,
+    HedgeSettings,
     OrchestratorSettings,
     RetrySettings,
     ToolRoute,
@@ -45,10 +49,12 @@ from engine.orchestrator.tuner import Tuner
 from engine.orchestrator.tuning import Load, Tuning
 
 __all__ = [
+    "GATEWAY",
     "TEMPLATE_PROVIDER",
     "TOOLS",
     "Answer",
     "BreakerSettings",
+    "BreakerState",
     "CacheMode",
     "CacheSettings",
     "Cached",
@@ -67,6 +73,7 @@ __all__ = [
     "Gauged",
     "Gauges",
     "Guarded",
+    "HedgeSettings",
     "Hit",
     "Hop",
     "Keeping",
@@ -92,10 +99,13 @@ __all__ = [
     "Shelf",
     "Shut",
     "Stage",
+    "Standing",
     "Strategy",
     "Target",
     "Task",
+    "Throttles",
     "ToolRoute",
+    "Trailing",
     "Tuner",
     "Tuning",
     "TuningSettings",

@@ -1,127 +1,250 @@
-"""Tries the models that the router chose, in order, until one answers."""
+"""Tries the models that the router chose, in order, until one answers.
+
+What each failure calls for is decided in retries.py; here it is done: waiting, repeating, going on, giving up, and all within
+the task's time. A throttled model is passed over while another can be asked, and waited for when none can.
+"""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 from engine.events import FallbackTaken
-from engine.kernel.clock import Clock, sleep
-from engine.kernel.errors import ErrorClass, ProviderError
+from engine.kernel.clock import Clock
+from engine.kernel.errors import BudgetRefused, ErrorClass, HuntazeError, ProviderError
 from engine.kernel.values import Random, nanos, seconds
-from engine.orchestrator.decision import Verdict
-from engine.orchestrator.guard import Guarded
-from engine.orchestrator.router import Router
+from engine.orchestrator.breaker import NEVER
+from engine.orchestrator.decision import Candidate, Verdict
+from engine.orchestrator.hedge import Hedges, may_hedge, race
+from engine.orchestrator.retries import Course, RetryBudgets, course_of
+from engine.orchestrator.router import Router, route_of
 from engine.orchestrator.settings import OrchestratorSettings
 from engine.orchestrator.task import Answer, Hop, Target, Task
-from engine.storage import Database
-
-RETRIED = frozenset(
-    {ErrorClass.RATE_LIMIT, ErrorClass.SERVER_ERROR, ErrorClass.NETWORK_ERROR, ErrorClass.TIMEOUT, ErrorClass.UNKNOWN}
-)
-"""Classes worth another try on the same model."""
+from engine.orchestrator.throttles import Throttles
+from engine.orchestrator.trailing import Trailing
 
 _BREAKER_OPEN = "breaker_open"
+_THROTTLED = "throttled"
+_PROVIDERS_BUDGET = "provider:"
+
+
+class Admission(Protocol):
+    """Whether a model may be asked at all: the breakers."""
+
+    def admits(self, target: Target) -> bool: ...
+    def admits_at(self, target: Target) -> int: ...
+
+
+@dataclass(slots=True)
+class _Walk:
+    """How far a task has come along its models. The two tries of a hedged task share one."""
+
+    left: list[Target]  # not given up yet, in order
+    places: dict[Target, int]  # of every model of the decision in its chain
+    failure: tuple[Target, str, int] | None = None  # the first one: of whom, why, when
+    refusal: HuntazeError | None = None  # the last one
+    busy: set[Target] = field(default_factory=set)  # asked just now
+    tries: dict[Target, int] = field(default_factory=dict)
+    failed: list[str] = field(default_factory=list)
+
+    def give_up(self, targets: Iterable[Target]) -> None:
+        for target in targets:
+            if target in self.left:
+                self.left.remove(target)
 
 
 class Fallback:
-    """See Stage. `hop` leads to one model; `guarded` is its breakers' step, asked whether a model may be tried."""
+    """See Stage. `hop` leads to one model; `admission` is asked whether it may be tried."""
 
     def __init__(
         self,
         router: Router,
         hop: Hop,
-        guarded: Guarded,
-        database: Database,
+        admission: Admission,
+        trailing: Trailing,
         clock: Clock,
         chance: Random,
         settings: OrchestratorSettings,
+        throttles: Throttles,
     ) -> None:
+        retry = settings.retry
         self._router = router
         self._hop = hop
-        self._guarded = guarded
-        self._database = database
+        self._admission = admission
+        self._trailing = trailing
         self._clock = clock
         self._chance = chance
         self._settings = settings
+        self._throttles = throttles
+        self._budgets = RetryBudgets(retry.budget_share, retry.budget_floor, retry.budget_window)
+        self.hedges = Hedges(settings.hedge)
 
     def configure(self, settings: OrchestratorSettings) -> None:
+        retry = settings.retry
         self._settings = settings
+        self._budgets.configure(retry.budget_share, retry.budget_floor, retry.budget_window)
+        self._throttles.backoff = retry.backoff
+        self.hedges.configure(settings.hedge)
 
     async def complete(self, task: Task) -> Answer:
         """The first usable answer. Raises the last ProviderError when nobody answered."""
-        started = self._clock.now()
-        task = task if task.deadline is not None else replace(task, deadline=started + self._settings.total)
+        now = self._clock.now()
+        if task.deadline is None:
+            task = replace(task, deadline=now + self._settings.total)
         decision = self._router.decide(task)
-        targets = tuple(
-            candidate.target
-            for candidate in decision.candidates
-            if candidate.verdict.usable or candidate.verdict is Verdict.BREAKER_OPEN
-        )
-        if not targets:
-            raise _nobody(self._settings, task)
+        walk = _begin(decision.candidates, now)
+        if not walk.places:
+            raise decision.refusal()
         if self._late(task):
-            raise _too_late(targets[0])
-        opened = [one.target for one in decision.candidates if one.verdict is Verdict.BREAKER_OPEN]
-        failure: tuple[Target, str, int] | None = (opened[0], _BREAKER_OPEN, started) if opened else None
-        refusal: ProviderError | None = None
-        failed: list[str] = []
-        for position, target in enumerate(decision.order):
-            if not self._guarded.admits(target):
-                failure = failure or (target, _BREAKER_OPEN, self._clock.now())
-                continue
-            try:
-                answer = await self._persist(task, target, alone=position == len(decision.order) - 1)
-            except ProviderError as error:
-                failure = failure or (target, error.error_class, self._clock.now())
-                refusal = error
-                failed.append(str(target))
-                if error.begun or error.error_class is ErrorClass.INVALID_REQUEST or self._late(task):
-                    raise
-                continue
-            if failure is not None and targets.index(failure[0]) != targets.index(target):
-                await self._tell(task, failure, target)
-            return replace(answer, failed=tuple(failed))
-        raise refusal or self._all_open(targets)
+            raise _too_late(next(iter(walk.places)))
+        hedge_after = route_of(self._settings, task.tool).hedge_after
+        if hedge_after is None or len(walk.left) < 2 or not may_hedge(task):
+            return await self._along(task, walk)
+        self.hedges.asked(task.tool, now)
+        return await race(
+            lambda one: self._along(one, walk),
+            lambda one: self._beside(one, walk),
+            task,
+            after=hedge_after,
+            clock=self._clock,
+            go=lambda: self._can_hedge(task, walk),
+        )
 
-    async def _persist(self, task: Task, target: Target, *, alone: bool) -> Answer:
-        """Try one model, and again where that can help. A throttled one is waited for only if no other is left."""
-        retry = self._settings.retry
-        tried = 0
+    # ── along the models ────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _along(self, task: Task, walk: _Walk) -> Answer:
         while True:
-            tried += 1
-            try:
-                return await self._hop.complete(task, target)
-            except ProviderError as error:
-                throttled = error.error_class is ErrorClass.RATE_LIMIT and not alone
-                if error.begun or tried >= retry.attempts or error.error_class not in RETRIED or throttled:
-                    raise
-                asked = nanos(error.retry_after or 0)
-                wait = retry.backoff.wait(tried, self._chance, at_least=asked)
-                beyond = self._clock.now() + wait >= (task.deadline or 0)
-                if asked > retry.patience or beyond or not self._guarded.admits(target):
-                    raise
-                await sleep(self._clock, wait)
-                if not self._guarded.admits(target):  # others failed meanwhile: this call would pass for a probe
-                    raise
+            target = self._choose(walk)
+            if target is None:
+                await self._wait(task, walk)
+                continue
+            answer = await self._ask(task, target, walk)
+            if answer is None:
+                continue
+            self._throttles.answered(target)
+            if walk.failure is not None and walk.failure[0] != target and not task.rehearsal:
+                self._tell(task, walk.failure, target)
+            return replace(answer, failed=tuple(walk.failed)) if walk.failed else answer
+
+    def _choose(self, walk: _Walk) -> Target | None:
+        """The next model that may be asked now; those whose breaker is open are given up."""
+        now = self._clock.now()
+        for target in tuple(walk.left):
+            if target in walk.busy:
+                continue
+            if not self._admission.admits(target):
+                walk.failure = walk.failure or (target, _BREAKER_OPEN, now)
+                walk.left.remove(target)
+            elif self._throttles.until(target) > now:
+                walk.failure = walk.failure or (target, _THROTTLED, now)
+            else:
+                return target
+        return None
+
+    async def _wait(self, task: Task, walk: _Walk) -> None:
+        """Wait for the throttled model that may be asked soonest. Raises where that helps nobody."""
+        waiting = [target for target in walk.left if target not in walk.busy]
+        if not waiting:
+            raise walk.refusal or self._all_open(tuple(walk.places))
+        target = min(waiting, key=self._throttles.until)
+        now, until = self._clock.now(), self._throttles.until(target)
+        too_long = until - now > self._settings.retry.patience or until >= (task.deadline or 0)
+        if too_long or (walk.tries.get(target) and not self._budgets.take(target.provider, now)):
+            raise walk.refusal or _throttled(target, until - now)
+        walk.busy.add(target)  # nobody else waits for the same
+        try:
+            await self._clock.sleep_until(until)
+        finally:
+            walk.busy.discard(target)
+
+    async def _ask(self, task: Task, target: Target, walk: _Walk) -> Answer | None:
+        """Ask one model, and again where that can help; None when the next is to be asked. Raises what ends it all."""
+        walk.busy.add(target)
+        try:
+            while True:
+                if not walk.tries.get(target):
+                    self._budgets.asked(target.provider, self._clock.now())
+                walk.tries[target] = walk.tries.get(target, 0) + 1
+                try:
+                    return await self._hop.complete(task, target)
+                except ProviderError as error:
+                    again_at = self._learn(task, target, walk, error)
+                except BudgetRefused as error:
+                    if not error.scope.startswith(_PROVIDERS_BUDGET):
+                        raise
+                    walk.refusal = error  # that provider's money is spent; another's may not be
+                    walk.give_up((target,))
+                    return None
+                if again_at is None:
+                    return None
+                await self._clock.sleep_until(again_at)
+                if not self._admission.admits(target):  # others failed meanwhile: this call would pass for a probe
+                    walk.give_up((target,))
+                    return None
+        finally:
+            walk.busy.discard(target)
+
+    def _learn(self, task: Task, target: Target, walk: _Walk, error: ProviderError) -> int | None:
+        """Note a failure; when to ask the same model again, None for not now. Raises it when it ends the task."""
+        now = self._clock.now()
+        walk.failure = walk.failure or (target, error.error_class, now)
+        walk.refusal = error
+        if str(target) not in walk.failed:
+            walk.failed.append(str(target))
+        self._throttles.note(target, error, now)
+        others = any(one != target and one not in walk.busy for one in walk.left)
+        course = course_of(error, alone=not others)
+        if course is Course.NOWHERE or self._late(task):
+            raise error
+        worn_out = walk.tries[target] >= self._settings.retry.attempts
+        if course is Course.LATER:
+            if worn_out:
+                walk.give_up((target,))
+            return None
+        if course is Course.AGAIN and not worn_out:
+            wait = self._settings.retry.backoff.wait(walk.tries[target], self._chance)
+            asked = nanos(error.retry_after or 0)
+            patient = asked <= self._settings.retry.patience and not (others and asked > wait)
+            again_at = now + max(wait, asked)
+            fits = patient and again_at < (task.deadline or 0) and self._admission.admits(target)
+            if fits and self._budgets.take(target.provider, now):
+                return again_at
+        same = [one for one in walk.left if one.provider == target.provider]
+        walk.give_up(same if course is Course.OTHERS else (target,))
+        return None
+
+    # ── a second try beside the first ───────────────────────────────────────────────────────────────────────────────
+
+    def _can_hedge(self, task: Task, walk: _Walk) -> bool:
+        return self._choose(walk) is not None and self.hedges.take(task.tool, self._clock.now())
+
+    async def _beside(self, task: Task, walk: _Walk) -> Answer:
+        answer = await self._along(task, walk)
+        self.hedges.won += 1
+        return answer
+
+    # ── what is said of it ──────────────────────────────────────────────────────────────────────────────────────────
 
     def _all_open(self, targets: tuple[Target, ...]) -> ProviderError:
         """Nobody may be asked; `retry_after` is when the first breaker lets somebody through."""
         first = targets[0]
-        left = min(self._guarded.admits_at(target) for target in targets) - self._clock.now()
-        message = "every model of the chain is left alone for now, after failures"
+        opens_at = min(self._admission.admits_at(target) for target in targets)
+        held = opens_at >= NEVER
+        why = "by an operator" if held else "for now, after failures"
         return ProviderError(
             first.provider,
             first.model,
             ErrorClass.SERVER_ERROR,
-            message,
-            retry_after=seconds(max(0, left)),
+            f"every model of the chain is left alone {why}",
+            retry_after=None if held else seconds(max(0, opens_at - self._clock.now())),
             reached=False,
         )
 
     def _late(self, task: Task) -> bool:
         return task.deadline is not None and self._clock.now() >= task.deadline
 
-    async def _tell(self, task: Task, failure: tuple[Target, str, int], target: Target) -> None:
+    def _tell(self, task: Task, failure: tuple[Target, str, int], target: Target) -> None:
         failed, reason, since = failure
         now = self._clock.now()
         event = FallbackTaken(
@@ -134,16 +257,49 @@ class Fallback:
             reason=str(reason),
             recovery=now - since,
         )
-        await self._database.write(lambda tx: tx.emit(event))
+        if not self._trailing.full:
+            self._trailing.put(lambda tx: tx.emit(event), f"the fallback of {task.trace_id}")
 
 
-def _nobody(settings: OrchestratorSettings, task: Task) -> ProviderError:
-    chain = ", ".join(settings.tools[task.tool].chain) if task.pinned is None else str(task.pinned)
-    return ProviderError(
-        "none", task.tool, ErrorClass.AUTHENTICATION, f"no provider of its chain ({chain}) has a key", reached=False
-    )
+def _begin(candidates: tuple[Candidate, ...], now: int) -> _Walk:
+    """A walk along the usable models and, behind them, those that only time keeps away.
+
+    A model that stands before the first usable one in its chain and may not be asked now is the task's first failure.
+    """
+    left: list[Target] = []
+    places: dict[Target, int] = {}
+    away: list[tuple[int, Target, str]] = []
+    for candidate in candidates:
+        target, position = candidate.target, candidate.facts.position
+        if candidate.verdict.usable:
+            left.append(target)
+        elif candidate.verdict is Verdict.BREAKER_OPEN:
+            away.append((position, target, _BREAKER_OPEN))
+        elif candidate.verdict is Verdict.THROTTLED:
+            away.append((position, target, _THROTTLED))
+        else:
+            continue
+        places[target] = position
+    walk = _Walk(left, places)
+    if away:
+        position, target, reason = min(away)
+        if not left or position < places[left[0]]:
+            walk.failure = target, reason, now
+        left += [target for _, target, reason in away if reason == _THROTTLED]
+    return walk
 
 
 def _too_late(target: Target) -> ProviderError:
     message = "its time was over before it was asked"
     return ProviderError(target.provider, target.model, ErrorClass.TIMEOUT, message, reached=False)
+
+
+def _throttled(target: Target, left: int) -> ProviderError:
+    return ProviderError(
+        target.provider,
+        target.model,
+        ErrorClass.RATE_LIMIT,
+        "every model of the chain asked for patience",
+        retry_after=seconds(max(0, left)),
+        reached=False,
+    )

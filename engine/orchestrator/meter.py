@@ -1,7 +1,8 @@
 """The innermost step: one attempt at one model, on the books before its first byte and after its last.
 
 The attempt's row, with the most it can cost, is durable before the request leaves. Whatever then happens (an answer, an
-error, a cancellation) it is settled; only a killed process leaves it open, and the ledger's recovery charges it.
+error, a cancellation) it is settled; only a killed process leaves it open, and the ledger's recovery charges it. So the
+settlement of a call that nothing is written with need not stand before its answer is handed back: it trails.
 """
 
 from __future__ import annotations
@@ -10,14 +11,18 @@ import asyncio
 from collections.abc import Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Any, Protocol
+
+import orjson
 
 from engine.kernel.clock import Clock
 from engine.kernel.errors import ErrorClass, ProviderError
 from engine.kernel.values import AttemptId, NanoUSD, Random, new_id
+from engine.orchestrator.retries import CUT_SHORT
 from engine.orchestrator.router import route_of
 from engine.orchestrator.settings import OrchestratorSettings, ToolRoute
 from engine.orchestrator.task import Answer, Conclusion, Target, Task
+from engine.orchestrator.trailing import Trailing
 from engine.providers import (
     Chunk,
     Completion,
@@ -33,6 +38,12 @@ from engine.providers import (
 from engine.storage import Database, Tx
 
 _MESSAGE_OVERHEAD = 16  # tokens a message that the dialects add around its text, at most
+_PART_OVERHEAD = 50_000  # tokens of one picture or recording, at most: gpt-4o-mini counts up to 48,169 for a picture
+_PARTS = (b'"image_url"', b'"input_audio"', b'"file"')  # what a body holds that its bytes do not bound
+_THINK_UNSEEN = ("o1", "o3", "o4", "gpt-5", "gemini-2.5", "gemini-3", "grok-4")
+"""Models that bill reasoning which no piece of a stream shows: what came of a broken one bounds nothing."""
+
+_HELD_BACK = 256  # pieces without content that a stream may open with before they are handed on all the same
 _OK = "ok"
 _CANCELLED = "cancelled"
 
@@ -57,12 +68,14 @@ class Result:
     """How an attempt ended: `ok` or an error class; `billed` False when it certainly cost nothing.
 
     `received` is the text of an answer that broke off: what it cost is then estimated from that, not from the cap.
+    `duration` is nanoseconds since the request was sent: the wait for a budget is no time of the model's.
     """
 
     outcome: str
     usage: Usage | None
     billed: bool
     ended_at: int
+    duration: int = 0
     received: str = ""
 
 
@@ -103,6 +116,7 @@ class Metered:
         self._clock = clock
         self._chance = chance
         self._settings = settings
+        self.trailing = Trailing(database)
 
     def configure(self, settings: OrchestratorSettings) -> None:
         self._settings = settings
@@ -111,110 +125,134 @@ class Metered:
         """Whether the target's provider is configured here."""
         return target.provider in self._providers
 
+    async def drain(self) -> None:
+        """Return when every call that has ended is settled. Before the database is closed, and before it is read."""
+        await self.trailing.drain()
+
     async def complete(self, task: Task, target: Target) -> Answer:
+        if target.provider == task.outage:
+            raise _taken_down(target)
         call = await self._meter.open(self._call(task, target))
-        received: list[str] = []
+        flow = _Flow(self._clock.now())  # the budget may have let it wait
         try:
-            completion = await self._ask(call, received)
+            completion = await self._ask(call, flow)
         except ProviderError as error:
-            await self._settle(call, error.error_class, error.usage, billed=error.reached, received=received)
+            error.begun = flow.begun
+            await self._settle(call, flow, error.error_class, error.usage or flow.usage, billed=error.reached)
             raise
         except asyncio.CancelledError:
-            await self._settle(call, _CANCELLED, None, billed=True, received=received)
+            await self._settle(call, flow, _CANCELLED, flow.usage)
             raise
         except Exception:  # an adapter's defect, or the reader of a stream's: it may have been billed all the same
-            await self._settle(call, ErrorClass.UNKNOWN, None, billed=True, received=received)
+            await self._settle(call, flow, ErrorClass.UNKNOWN, flow.usage)
             raise
         if completion.finish is Finish.LENGTH and task.body is None:
-            await self._settle(call, ErrorClass.UNKNOWN, completion.usage, billed=True)
-            raise _cut_short(target, call.request.max_output_tokens, begun=bool(received))
-        return await self._conclude(call, completion)
+            await self._settle(call, flow, ErrorClass.UNKNOWN, completion.usage)
+            raise _cut_short(target, call.request.max_output_tokens, begun=flow.begun)
+        return await self._conclude(call, flow, completion)
 
-    async def _ask(self, call: Call, received: list[str]) -> Completion:
-        """The call itself. The budget may have let it wait: what is left of its time counts from here."""
-        timeouts = self._timeouts(call.task, self._clock.now())
-        if timeouts.total <= 0:
-            message = "its time was over before it was asked"
-            raise ProviderError(call.target.provider, call.target.model, ErrorClass.TIMEOUT, message, reached=False)
-        request = replace(call.request, timeouts=timeouts)
+    async def _ask(self, call: Call, flow: _Flow) -> Completion:
+        """The call itself. What is left of its time counts from here."""
+        request = call.request
+        timeouts = self._timeouts(call.task, flow.sent_at)
+        if timeouts is not request.timeouts:
+            if timeouts.total <= 0:
+                raise _too_late(call.target)
+            request = replace(request, timeouts=timeouts)
         if call.task.emit is not None:
-            return await self._stream(call, request, received)
+            return await self._stream(call, request, flow)
         return await self._providers[call.target.provider].complete(call.target.model, request)
 
-    async def _stream(self, call: Call, request: ModelRequest, received: list[str]) -> Completion:
-        """Hand the pieces on as they come and put the whole together. A failure after the first piece has `begun`."""
-        emit, begun, last = call.task.emit, False, Chunk()
+    async def _stream(self, call: Call, request: ModelRequest, flow: _Flow) -> Completion:
+        """Hand the pieces on as they come and put the whole together.
+
+        Pieces without content (a role, an empty delta) are held back until the first with some, so that another model
+        can still take over from one that fails before.
+        """
+        emit, held, last = call.task.emit, list[Chunk](), Chunk()
         assert emit is not None  # noqa: S101 - asked by the only caller
-        try:
-            async with aclosing(self._providers[call.target.provider].stream(call.target.model, request)) as chunks:  # type: ignore[type-var]  # every adapter's iterator is a generator
-                async for chunk in chunks:
-                    last = chunk
-                    received.append(chunk.text)
-                    begun = True
-                    await emit(chunk)
-        except ProviderError as error:
-            error.begun = begun
-            raise
+        async with aclosing(self._providers[call.target.provider].stream(call.target.model, request)) as chunks:  # type: ignore[type-var]  # every adapter's iterator is a generator
+            async for chunk in chunks:
+                last = chunk
+                held.append(chunk)
+                carries = flow.take(chunk)
+                if carries or flow.began_at or chunk.finish is not None or len(held) > _HELD_BACK:
+                    flow.began_at = flow.began_at or self._clock.now()
+                    for piece in held:
+                        flow.begun = True
+                        await emit(piece)
+                    held.clear()
+        if last.finish is None:
+            message = "the stream ended without saying why"
+            raise ProviderError(call.target.provider, call.target.model, ErrorClass.NETWORK_ERROR, message)
         return Completion(
-            text="".join(received),
-            finish=last.finish or Finish.STOP,
-            usage=last.usage,
+            text="".join(flow.received),
+            finish=last.finish,
+            usage=flow.usage,
             model=call.target.model,
             payload=last.payload,
         )
 
-    async def _conclude(self, call: Call, completion: Completion) -> Answer:
+    async def _conclude(self, call: Call, flow: _Flow, completion: Completion) -> Answer:
+        ended_at = self._clock.now()
         answer = Answer(
             text=completion.text,
             target=call.target,
             finish=completion.finish,
             usage=completion.usage,
             attempt_id=call.attempt_id,
-            duration=self._clock.now() - call.opened_at,
+            duration=ended_at - flow.sent_at,
+            began=flow.began_at - flow.sent_at if flow.began_at else None,
             payload=completion.payload,
         )
         try:
             write = call.task.conclude(answer) if call.task.conclude else None
         except BaseException:
-            await self._settle(call, _OK, completion.usage, billed=True)
+            await self._settle(call, flow, _OK, completion.usage)
             raise
-        cost = await self._settle(call, _OK, completion.usage, billed=True, also=write)
+        cost = await self._settle(call, flow, _OK, completion.usage, also=write)
         return replace(answer, cost=cost)
 
     async def _settle(
         self,
         call: Call,
+        flow: _Flow,
         outcome: str,
         usage: Usage | None,
         *,
-        billed: bool,
+        billed: bool = True,
         also: Conclusion | None = None,
-        received: list[str] | None = None,
     ) -> NanoUSD | None:
         """Settle the call, together with what is to be written with it; if that fails, alone."""
+        ended_at = self._clock.now()
         result = Result(
             outcome=str(outcome),
             usage=usage,
             billed=billed,
-            ended_at=self._clock.now(),
-            received="".join(received or ()),
+            ended_at=ended_at,
+            duration=ended_at - flow.sent_at,
+            received=flow.bound(call.target.model) if usage is None else "",
         )
 
         def settle(tx: Tx) -> NanoUSD | None:
             return self._meter.settle(tx, call, result)
 
+        if also is None:
+            if self.trailing.full:
+                return await self._database.write(settle)
+            self.trailing.put(settle, f"the settlement of {call.attempt_id}")
+            return self._meter.cost(call, result)
+        write = also
+
         def settle_both(tx: Tx) -> NanoUSD | None:
             cost = settle(tx)
-            if also is not None:
-                also(tx, cost)
+            write(tx, cost)
             return cost
 
         try:
             return await self._database.write(settle_both)
         except Exception:
-            if also is None:
-                raise
-            await self._database.write(settle)
+            self.trailing.put(settle, f"the settlement of {call.attempt_id}")
             raise
 
     def _call(self, task: Task, target: Target) -> Call:
@@ -245,16 +283,59 @@ class Metered:
         )
 
     def _timeouts(self, task: Task, now: int) -> Timeouts:
+        """The configured ones themselves, where the task has time enough left."""
         timeouts = self._settings.timeouts
-        left = timeouts.total if task.deadline is None else max(0, task.deadline - now)
-        return replace(timeouts, total=min(timeouts.total, left))
+        if task.deadline is None or task.deadline - now >= timeouts.total:
+            return timeouts
+        return replace(timeouts, total=max(0, task.deadline - now))
+
+
+class _Flow:
+    """What has come of one call so far."""
+
+    __slots__ = ("began_at", "begun", "beside", "received", "sent_at", "usage")
+
+    def __init__(self, sent_at: int) -> None:
+        self.sent_at = sent_at
+        self.began_at = 0  # the first piece with content
+        self.begun = False  # whether pieces were handed on
+        self.received: list[str] = []  # text
+        self.beside: list[str] = []  # calls of tools, and reasoning that is shown
+        self.usage: Usage | None = None
+
+    def take(self, chunk: Chunk) -> bool:
+        """Count a piece in; whether it has content: text, or anything beside the role in the delta of its event."""
+        self.usage = chunk.usage or self.usage
+        said = _said(chunk.event) if chunk.event is not None else {}
+        if chunk.text:
+            self.received.append(chunk.text)
+        self.beside.extend(repr(value) for name, value in said.items() if name != "content")
+        return bool(chunk.text) or bool(said)
+
+    def bound(self, model: str) -> str:
+        """Text no shorter than what the call will be billed for writing; empty where what came bounds nothing."""
+        return "" if model.startswith(_THINK_UNSEEN) else "".join((*self.received, *self.beside))
+
+
+def _said(event: Mapping[str, Any]) -> dict[str, Any]:
+    """What the deltas of a body's event hold beside the role."""
+    choices = event.get("choices")
+    deltas = (one.get("delta") for one in choices if isinstance(one, dict)) if isinstance(choices, list) else ()
+    return {
+        name: value
+        for delta in deltas
+        if isinstance(delta, dict)
+        for name, value in delta.items()
+        if value and name != "role"
+    }
 
 
 def input_bound(request: ModelRequest) -> int:
     """The most tokens that any tokenizer can make of a request: one a byte, and what goes around each message."""
-    if request.body is not None:
-        return len(repr(request.body).encode())  # longer than its JSON or its text in any tokenizer's eyes
-    return text_bound(request.messages)
+    if request.body is None:
+        return text_bound(request.messages)
+    written = orjson.dumps(request.body, default=str)
+    return len(written) + sum(written.count(part) for part in _PARTS) * _PART_OVERHEAD
 
 
 def text_bound(messages: tuple[Message, ...]) -> int:
@@ -264,4 +345,14 @@ def text_bound(messages: tuple[Message, ...]) -> int:
 
 def _cut_short(target: Target, cap: int, *, begun: bool) -> ProviderError:
     message = f"the answer was cut at {cap} tokens"
-    return ProviderError(target.provider, target.model, ErrorClass.UNKNOWN, message, begun=begun)
+    return ProviderError(target.provider, target.model, ErrorClass.UNKNOWN, message, begun=begun, code=CUT_SHORT)
+
+
+def _too_late(target: Target) -> ProviderError:
+    message = "its time was over before it was asked"
+    return ProviderError(target.provider, target.model, ErrorClass.TIMEOUT, message, reached=False)
+
+
+def _taken_down(target: Target) -> ProviderError:
+    message = "taken down for this drill; nothing was sent"
+    return ProviderError(target.provider, target.model, ErrorClass.NETWORK_ERROR, message, reached=False)

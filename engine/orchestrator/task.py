@@ -79,6 +79,7 @@ class Task:
     bare: bool = False  # send the messages as they are, without the tool's standing instruction
     fresh: bool = False  # never answered from the cache
     idempotent: bool = True  # asking twice does no harm, so a slow first try may be hedged with a second
+    outage: str = ""  # a drill's: the provider that counts as down for this task
     rehearsal: bool = False  # a drill, a load test or a shadow: booked like any call, but nothing learns from it
     needs: frozenset[Need] = frozenset()
     pinned: Target | None = None  # the one model wanted; None: the tool's chain
@@ -105,7 +106,8 @@ class Answer:
     usage: Usage | None
     attempt_id: str
     cost: NanoUSD | None = None
-    duration: int = 0  # nanoseconds of that attempt
+    duration: int = 0  # nanoseconds of that attempt, from its request
+    began: int | None = None  # nanoseconds until its first piece, where it was streamed
     hit: Hit = Hit.MISS
     saved: NanoUSD | None = None
     level: Level = Level.FULL

@@ -11,9 +11,16 @@ from engine.costs.settings import CostSettings, PriceOverride, SyncSettings
 from engine.kernel.backoff import Backoff
 from engine.kernel.secret import Secret
 from engine.kernel.values import DAY, decimal_usd, nanos
-from engine.limiter.settings import AccountLimit, LimiterSettings
+from engine.limiter.settings import AccountLimit, AdaptiveSettings, LimiterSettings, QuotaSettings, Rates
 from engine.messaging.settings import PlatformSettings, SendingSettings
-from engine.orchestrator.settings import BreakerSettings, DegradationSettings, OrchestratorSettings, RetrySettings
+from engine.orchestrator.settings import (
+    GATEWAY,
+    BreakerSettings,
+    DegradationSettings,
+    HedgeSettings,
+    OrchestratorSettings,
+    RetrySettings,
+)
 from engine.providers import Timeouts
 from huntaze_console.configuration.layers import Layer
 from huntaze_console.configuration.problems import dotted
@@ -22,12 +29,13 @@ from huntaze_console.configuration.sections import (
     PlatformSection,
     PriceSection,
     ProviderSection,
+    RatesSection,
     Section,
     Sections,
 )
 from huntaze_console.configuration.settings import ProviderRow, Settings, Shown
 from huntaze_console.configuration.shape import Path
-from huntaze_console.configuration.tools import Preferences, aliases, routes
+from huntaze_console.configuration.tools import Preferences, aliases, gateway_route, ladder, routes
 
 DEFAULT = "default"
 
@@ -46,6 +54,7 @@ def build(sections: Sections, layer: Layer, preferences: Preferences, *, simulat
         sync=_sync(sections),
         dynamodb=sections.dynamodb,
         limiter=_limiter(sections),
+        quotas=_quotas(sections),
         accounts=dict(sections.accounts),
         platform=_platform(sections),
         sending=_sending(sections.platform),
@@ -56,6 +65,8 @@ def build(sections: Sections, layer: Layer, preferences: Preferences, *, simulat
         smtp=sections.smtp,
         mail=_mail(sections),
         queue=sections.queue,
+        gateway=sections.gateway,
+        model_aliases=dict(sections.orchestrator.model_aliases),
         simulation=sections.simulation,
         logging=sections.logging,
         shown=tuple(_shown(sections, layer)),
@@ -82,7 +93,7 @@ def _orchestrator(sections: Sections, preferences: Preferences) -> OrchestratorS
     section = sections.orchestrator
     retry, breaker = section.retry, section.breaker
     return OrchestratorSettings(
-        tools=routes(sections, preferences),
+        tools={**routes(sections, preferences), GATEWAY: gateway_route(sections)},
         aliases=aliases(sections.tools),
         timeouts=Timeouts(
             connect=nanos(section.connect_seconds),
@@ -92,19 +103,27 @@ def _orchestrator(sections: Sections, preferences: Preferences) -> OrchestratorS
         ),
         total=nanos(section.task_seconds),
         concurrency=section.concurrency,
+        waiting=sections.limits.waiting,
         retry=RetrySettings(
             attempts=retry.attempts,
             backoff=_backoff(retry.base_seconds, retry.ceiling_seconds, retry.floor_seconds),
             patience=nanos(retry.patience_seconds),
+            budget_share=retry.budget_share,
+            budget_floor=retry.budget_floor,
+            budget_window=nanos(retry.budget_window_seconds),
         ),
         breaker=BreakerSettings(
             failure_rate=breaker.failure_rate,
+            slow_call=nanos(breaker.slow_call_seconds),
+            slow_rate=breaker.slow_rate,
             window=nanos(breaker.window_seconds),
             least_calls=breaker.least_calls,
             open_for=nanos(breaker.open_seconds),
             open_at_most=nanos(breaker.open_at_most_seconds),
+            probes=breaker.probes,
             probe_lease=nanos(breaker.probe_lease_seconds),
         ),
+        hedge=HedgeSettings(share=section.hedge.share, floor=section.hedge.floor),
         degradation=_degradation(section.degradation),
     )
 
@@ -141,6 +160,10 @@ def _costs(sections: Sections) -> CostSettings:
         price_as={name: row.priced_as for name, row in providers.items() if row.priced_as},
         local_providers=tuple(name for name, row in providers.items() if row.free),
         hold_lease=nanos(section.hold_lease_seconds),
+        budgets=tuple(budget.rule() for budget in section.budgets),
+        ladder=ladder(sections),
+        least_output_tokens=section.least_output_tokens,
+        count_tokens=section.count_tokens,
     )
 
 
@@ -185,6 +208,34 @@ def _limiter(sections: Sections) -> LimiterSettings:
         width=nanos(section.window_seconds),
         send_timeout=nanos(section.send_timeout_seconds),
         accounts=own,
+        adaptive=_adaptive(sections),
+    )
+
+
+def _adaptive(sections: Sections) -> AdaptiveSettings:
+    return AdaptiveSettings(floor=sections.limits.adaptive.floor, recovery=sections.limits.adaptive.recovery)
+
+
+def _quotas(sections: Sections) -> QuotaSettings:
+    section = sections.limits
+    return QuotaSettings(
+        everybody=_rates(section.global_),
+        user=_rates(section.users),
+        account=_rates(section.accounts),
+        providers={name: _rates(row) for name, row in section.providers.items()},
+        users_at={name: _rates(row.per_user) for name, row in section.providers.items()},
+        adaptive=_adaptive(sections),
+    )
+
+
+def _rates(section: RatesSection) -> Rates:
+    return Rates(
+        requests_minute=section.requests_minute or None,
+        requests_hour=section.requests_hour or None,
+        requests_day=section.requests_day or None,
+        tokens_minute=section.tokens_minute or None,
+        tokens_hour=section.tokens_hour or None,
+        tokens_day=section.tokens_day or None,
     )
 
 

@@ -10,21 +10,38 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal, InvalidOperation
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, InstanceOf, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    InstanceOf,
+    StringConstraints,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from engine.alerts.settings import AlertSettings
 from engine.content.settings import ContentSettings
+from engine.costs.rules import BudgetRule, checked
 from engine.costs.settings import CostSettings, SyncSettings
+from engine.kernel.errors import CommandRefused
 from engine.kernel.secret import Secret
 from engine.kernel.text import clean
 from engine.kernel.values import DAY, NanoUSD, seconds, usd
-from engine.limiter.settings import LimiterSettings
+from engine.limiter.settings import AdaptiveSettings, LimiterSettings
 from engine.messaging.settings import PlatformSettings, SendingSettings
-from engine.orchestrator.settings import BreakerSettings, DegradationSettings, OrchestratorSettings, RetrySettings
+from engine.orchestrator.settings import (
+    BreakerSettings,
+    DegradationSettings,
+    HedgeSettings,
+    OrchestratorSettings,
+    RetrySettings,
+)
 from engine.providers import Timeouts
 from huntaze_console.configuration import shipped
 
@@ -113,6 +130,7 @@ def _temperature(value: object) -> object:
 Seconds = Annotated[float, Field(gt=0, le=400 * _DAY_SECONDS)]
 Wait = Annotated[float, Field(ge=0, le=400 * _DAY_SECONDS)]
 Count = Annotated[int, Field(ge=1, le=1_000_000_000)]
+Rated = Annotated[int, Field(ge=0, le=10**15)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Temperature = Annotated[Annotated[float, Field(ge=0, le=2)] | None, BeforeValidator(_temperature)]
 Rate = Annotated[float, Field(gt=0, le=1)]
@@ -131,10 +149,12 @@ _CALL = Timeouts()
 _ORCHESTRATOR = OrchestratorSettings()
 _RETRY = RetrySettings()
 _BREAKER = BreakerSettings()
+_HEDGE = HedgeSettings()
 _DEGRADATION = DegradationSettings()
 _COSTS = CostSettings()
 _SYNC = SyncSettings()
 _LIMITER = LimiterSettings()
+_ADAPTIVE = AdaptiveSettings()
 _ALERTS = AlertSettings()
 _CONTENT = ContentSettings()
 _PLATFORM = PlatformSettings()
@@ -163,10 +183,11 @@ class BackendsSection(Section):
     """Which adapter stands behind which port."""
 
     ledger_sync: Literal["off", "dynamodb"] = "off"
-    limiter: Literal["local"] = "local"
+    limiter: Literal["local", "redis"] = "local"
     queue: Literal["sqlite"] = "sqlite"
     redis_url: Key = Secret()
     redis_url_file: str = ""
+    redis_timeout_seconds: Seconds = 1.0
 
 
 class ProviderSection(Section):
@@ -193,15 +214,26 @@ class RetrySection(Section):
     ceiling_seconds: Seconds = seconds(_RETRY.backoff.ceiling)
     floor_seconds: Seconds = seconds(_RETRY.backoff.floor)
     patience_seconds: Wait = seconds(_RETRY.patience)
+    budget_share: Annotated[float, Field(ge=0, le=10)] = _RETRY.budget_share
+    budget_floor: Annotated[int, Field(ge=0, le=100_000)] = _RETRY.budget_floor
+    budget_window_seconds: Seconds = seconds(_RETRY.budget_window)
 
 
 class BreakerSection(Section):
     failure_rate: Share = _BREAKER.failure_rate
+    slow_call_seconds: Seconds = seconds(_BREAKER.slow_call)
+    slow_rate: Share = _BREAKER.slow_rate
     window_seconds: Seconds = seconds(_BREAKER.window)
     least_calls: Count = _BREAKER.least_calls
     open_seconds: Seconds = seconds(_BREAKER.open_for)
     open_at_most_seconds: Seconds = seconds(_BREAKER.open_at_most)
+    probes: Annotated[int, Field(ge=1, le=100)] = _BREAKER.probes
     probe_lease_seconds: Seconds = seconds(_BREAKER.probe_lease)
+
+
+class HedgeSection(Section):
+    share: Share = _HEDGE.share
+    floor: Annotated[int, Field(ge=0, le=1_000)] = _HEDGE.floor
 
 
 class DegradationSection(Section):
@@ -225,6 +257,7 @@ class OrchestratorSection(Section):
     concurrency: Annotated[int, Field(ge=1, le=1_000)] = _ORCHESTRATOR.concurrency
     retry: RetrySection = Field(default_factory=RetrySection)
     breaker: BreakerSection = Field(default_factory=BreakerSection)
+    hedge: HedgeSection = Field(default_factory=HedgeSection)
     degradation: DegradationSection = Field(default_factory=DegradationSection)
     model_aliases: Mapping[Name, Name] = Field(default_factory=lambda: dict(shipped.MODEL_ALIASES))
 
@@ -239,6 +272,7 @@ class ToolSection(Section):
     temperature: Temperature = None
     system: str = ""
     template: str = ""
+    hedge_after_seconds: Wait = 0.0
     aliases: Words = ()
 
 
@@ -256,12 +290,45 @@ class PriceSection(Section):
     reasoning: Price | None = None
 
 
+class BudgetSection(Section):
+    """A hard limit. What makes no sense together is told by the rule itself."""
+
+    scope: Literal["global", "tenant", "campaign", "account", "user", "provider"]
+    key: str = ""
+    window: Literal["hour", "day", "month", "total"] = "total"
+    limit_usd: Money
+    actions: Words = ("stop",)
+    time_zone: Zone | None = None
+
+    @model_validator(mode="after")
+    def _sound(self) -> Self:
+        try:
+            checked(self.rule())
+        except CommandRefused as refused:
+            raise PydanticCustomError("budget", "{why}", {"why": str(refused)}) from refused
+        return self
+
+    def rule(self) -> BudgetRule:
+        return BudgetRule(
+            kind=self.scope,
+            key=self.key,
+            window=self.window,
+            limit=self.limit_usd,
+            actions=self.actions,
+            zone=self.time_zone or "",
+        )
+
+
 class CostsSection(Section):
     time_zone: Zone = _COSTS.time_zone
     day_threshold_usd: Money = _COSTS.day_threshold
     month_threshold_usd: Money = _COSTS.month_threshold
     hold_lease_seconds: Seconds = seconds(_COSTS.hold_lease)
     prices: Annotated[tuple[PriceSection, ...], Field(strict=False)] = ()
+    least_output_tokens: Count = _COSTS.least_output_tokens
+    count_tokens: bool = _COSTS.count_tokens
+    budgets: Annotated[tuple[BudgetSection, ...], Field(strict=False)] = ()
+    ladder: Mapping[Name, Name] = Field(default_factory=dict)
 
 
 class DynamoSection(Section):
@@ -282,6 +349,45 @@ class LimiterSection(Section):
     messages: Annotated[int, Field(ge=1, le=10_000)] = _LIMITER.messages
     window_seconds: Seconds = seconds(_LIMITER.width)
     send_timeout_seconds: Seconds = seconds(_LIMITER.send_timeout)
+
+
+class RatesSection(Section):
+    """The most in any minute, hour and day; 0 is no limit."""
+
+    requests_minute: Rated = 0
+    requests_hour: Rated = 0
+    requests_day: Rated = 0
+    tokens_minute: Rated = 0
+    tokens_hour: Rated = 0
+    tokens_day: Rated = 0
+
+
+class ProviderRatesSection(RatesSection):
+    """Of a provider as a whole, and of each user at it."""
+
+    per_user: RatesSection = Field(default_factory=RatesSection)
+
+
+class AdaptiveSection(Section):
+    floor: Rate = _ADAPTIVE.floor
+    recovery: Rate = _ADAPTIVE.recovery
+
+
+def _limits_of_providers() -> dict[str, ProviderRatesSection]:
+    return {
+        name: ProviderRatesSection(per_user=RatesSection(**rates)) for name, rates in shipped.RATES_OF_A_USER.items()
+    }
+
+
+class LimitsSection(Section):
+    """What may be asked of the models."""
+
+    waiting: Annotated[int, Field(ge=0, le=100_000)] = _ORCHESTRATOR.waiting
+    global_: Annotated[RatesSection, Field(alias="global")] = Field(default_factory=RatesSection)
+    users: RatesSection = Field(default_factory=RatesSection)
+    accounts: RatesSection = Field(default_factory=RatesSection)
+    providers: Mapping[Name, ProviderRatesSection] = Field(default_factory=_limits_of_providers)
+    adaptive: AdaptiveSection = Field(default_factory=AdaptiveSection)
 
 
 class AccountSection(Section):
@@ -384,6 +490,15 @@ class LoggingSection(Section):
     format: Literal["text", "json"] = "text"
 
 
+class GatewaySection(Section):
+    """Models served under /v1 to clients that speak OpenAI's interface."""
+
+    body_bytes: Annotated[int, Field(ge=1_024, le=1 << 30)] = 32 << 20
+    max_output_tokens: Annotated[int, Field(ge=1, le=1_000_000)] = 4_096
+    largest_output_tokens: Annotated[int, Field(ge=1, le=1_000_000)] = 131_072
+    models: Words = ()
+
+
 def _providers() -> dict[str, ProviderSection]:
     return {name: ProviderSection.model_validate(dict(row)) for name, row in shipped.PROVIDERS.items()}
 
@@ -404,11 +519,13 @@ class Sections(Section):
     costs: CostsSection = Field(default_factory=CostsSection)
     dynamodb: DynamoSection = Field(default_factory=DynamoSection)
     limiter: LimiterSection = Field(default_factory=LimiterSection)
+    limits: LimitsSection = Field(default_factory=LimitsSection)
     accounts: Mapping[Name, AccountSection] = Field(default_factory=dict)
     platform: PlatformSection = Field(default_factory=PlatformSection)
     campaigns: CampaignsSection = Field(default_factory=CampaignsSection)
     alerts: AlertsSection = Field(default_factory=AlertsSection)
     smtp: SmtpSection = Field(default_factory=SmtpSection)
     queue: QueueSection = Field(default_factory=QueueSection)
+    gateway: GatewaySection = Field(default_factory=GatewaySection)
     simulation: SimulationSection = Field(default_factory=SimulationSection)
     logging: LoggingSection = Field(default_factory=LoggingSection)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine.kernel.errors import CommandRefused, ConfigError
+from engine.kernel.values import nanos
 from engine.orchestrator.settings import TOOLS, ToolRoute
 from huntaze_console.configuration import shipped
 from huntaze_console.configuration.layers import Layer
@@ -69,6 +70,16 @@ def unsound(layer: Layer, sections: Sections, preferences: Preferences) -> Itera
                 if key == "model" and "provider" in message:
                     place = ("tools", name, "provider")
                 yield problem(layer, place, message, remedy=remedy)
+    for rung, below in sections.costs.ladder.items():
+        for reference in (rung, below):
+            if wrong := _wrong(sections, reference):
+                message, remedy = wrong
+                yield problem(layer, ("costs", "ladder", rung), message, remedy=remedy)
+
+
+def ladder(sections: Sections) -> Mapping[str, str]:
+    """The models that a budget may exchange for cheaper ones, by their full names."""
+    return {_resolved(sections, rung): _resolved(sections, below) for rung, below in sections.costs.ladder.items()}
 
 
 def _template_at_fault(template: str) -> str:
@@ -128,8 +139,18 @@ def _route(sections: Sections, tool: ToolSection, preferences: Preferences) -> T
         max_output_tokens=tool.max_output_tokens,
         temperature=tool.temperature,
         system=tool.system,
+        hedge_after=nanos(tool.hedge_after_seconds) or None,
         template=tool.template,
     )
+
+
+def gateway_route(sections: Sections) -> ToolRoute:
+    """All that a gateway's client may leave to the engine: the tools' models, each provider's first, those added."""
+    tools = sections.tools.values()
+    named = [reference for tool in tools for reference in (f"{tool.provider}/{tool.model}", *tool.fallback)]
+    first = [f"{name}/{row.default_model}" for name, row in sections.providers.items() if row.default_model]
+    chain = [_resolved(sections, each) for each in (*named, *first, *sections.gateway.models)]
+    return ToolRoute(chain=tuple(dict.fromkeys(chain)), max_output_tokens=sections.gateway.max_output_tokens)
 
 
 def _in_front(chain: list[str], preferences: Preferences, row: ProviderSection) -> list[str]:
