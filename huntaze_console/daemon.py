@@ -57,6 +57,8 @@ async def _run(options: DaemonOptions) -> int:
                 clock=built.clock,
                 stop=stop,
                 chance=random.SystemRandom(),
+                measure=built.monitor.endpoint,
+                gateway=built.gateway,
             ) as endpoint,
             asyncio.TaskGroup() as group,
         ):

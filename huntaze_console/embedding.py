@@ -74,6 +74,8 @@ class EmbeddedEngine:
                 clock=built.clock,
                 stop=self._stop,
                 chance=random.SystemRandom(),
+                measure=built.monitor.endpoint,
+                gateway=built.gateway,
             )
         )
         source = EmbeddedSource(built.desk, self._loop, built.clock.now)

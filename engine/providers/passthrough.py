@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any, Protocol, TypeVar
 from urllib.parse import quote, urlsplit
 
@@ -128,12 +129,12 @@ class Passthrough:
                 yield chunk
             return
         limits = _Limits(request.timeouts, self._clock)
-        reader = self._dialogue.reader(model, request)
+        reader, origin = self._dialogue.reader(model, request), f"{self.name}/{model}"
         try:
             async with self._sent(model, request, limits, stream=True) as response:
                 async for event in self._events(model, response, limits):
                     for chunk in self._usable(model, reader.feed(event), reader.usage):
-                        yield chunk
+                        yield replace(chunk, origin=origin)
         except FAILURES as error:
             if not reader.finished:  # after the model's finish a failure costs the usage only, not the answer
                 raise self._lost(model, error, reader.usage) from error

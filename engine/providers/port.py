@@ -114,6 +114,7 @@ class Chunk:
     usage: Usage | None = None
     event: Mapping[str, Any] | None = None
     payload: Mapping[str, Any] | None = None
+    origin: str = ""  # provider/model that this piece of a body's answer comes from; empty once it was kept
 
 
 class Provider(Protocol):

@@ -22,6 +22,9 @@ from huntaze_console.api import openapi, problems
 from huntaze_console.api.auth import Gate, open_token
 from huntaze_console.api.call import Call, Office, Route
 from huntaze_console.api.feed import Seats
+from huntaze_console.api.gateway import Gateway
+from huntaze_console.api.gateway.handlers import Endpoints
+from huntaze_console.api.measuring import Measure, mark_first, measured
 from huntaze_console.api.routes import ROUTES
 from huntaze_console.api.settings import ApiSettings
 from huntaze_console.api.sockets import listen_tcp, listen_unix, tls_context, url_of
@@ -47,8 +50,12 @@ async def serve(
     clock: Clock,
     stop: asyncio.Event,
     chance: Random,
+    measure: Measure | None = None,
+    gateway: Gateway | None = None,
 ) -> AsyncIterator[Endpoint]:
     """Serve a desk for the length of the block. The caller owns the directory's lock.
+
+    `measure` is told how long each answer took. With a `gateway` models are served under /v1 too.
 
     `stop`, or leaving the block, ends the event streams at once; other requests are answered until it is left. Raises
     ConfigError for an address that must not or cannot be served, StorageError for a token file that cannot be used.
@@ -61,7 +68,10 @@ async def serve(
         away = stack.enter_context(listen_tcp(settings)) if tcp else None
         local = stack.enter_context(listen_unix(directory.socket_path))
         stack.callback(directory.socket_path.unlink, missing_ok=True)
-        runner = await _run(_app(office, chance), settings)
+        endpoints = Endpoints(gateway, office.gate, settings, office.ends) if gateway else None
+        if endpoints:
+            await stack.enter_async_context(endpoints.watched())
+        runner = await _run(_app(office, chance, measure, endpoints), settings)
         stack.push_async_callback(runner.cleanup)
         stack.callback(leaving.set)
         await web.SockSite(runner, local).start()
@@ -101,11 +111,19 @@ def _office(
     )
 
 
-def _app(office: Office, chance: Random) -> web.Application:
+def _app(
+    office: Office, chance: Random, measure: Measure | None, endpoints: Endpoints | None = None
+) -> web.Application:
+    watching = (measured(measure),) if measure else ()
+    models = (endpoints.middleware,) if endpoints else ()
     app = web.Application(
         client_max_size=office.settings.body_limit,
-        middlewares=[problems.guard(chance), office.gate.middleware],
+        middlewares=(*watching, *models, problems.guard(chance), office.gate.middleware),
     )
+    if endpoints:
+        endpoints.mount(app)
+    if measure:
+        app.on_response_prepare.append(mark_first)
     app.on_response_prepare.append(_mark)
     for route in ROUTES:
         app.router.add_route(route.method, route.path, _handler(route, office))

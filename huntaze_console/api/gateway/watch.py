@@ -1,0 +1,40 @@
+"""Clients that leave before their answer is there: their requests are cancelled, and so the calls made for them.
+
+aiohttp could cancel every handler whose client leaves, but a command to the engine must not be cut off in the middle.
+So requests under /v1 are looked at, all together, a few times a second.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from aiohttp import web
+
+_EVERY = 0.05  # real seconds
+
+
+class Watch:
+    """The requests under way. `run` it beside them."""
+
+    def __init__(self) -> None:
+        self._under_way: set[web.Request] = set()
+
+    @contextmanager
+    def over(self, request: web.Request) -> Iterator[None]:
+        """Cancel this request's handler when its client leaves within the block."""
+        self._under_way.add(request)
+        try:
+            yield
+        finally:
+            self._under_way.discard(request)
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while True:
+            await asyncio.sleep(_EVERY)
+            for request in [one for one in self._under_way if one.transport is None]:
+                self._under_way.discard(request)  # once: the handler may take its time to settle
+                if request.task is not None:
+                    request.task.cancel()
