@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import aiohttp
 
+from engine.accounts import Keyring
 from engine.alerts import AlertService, Channel
 from engine.alerts.channels.smtp import SmtpChannel
 from engine.bus import Bus
@@ -65,6 +66,7 @@ from engine.runtime import (
     Health,
     Housekeeper,
     Projector,
+    Purse,
     Sampler,
     Service,
     Watch,
@@ -72,24 +74,30 @@ from engine.runtime import (
     first_snapshot,
 )
 from engine.storage import Database, Mode, StateDirectory, Tx, connect, migrate
-from engine.surface.commands import ResetRoute, SetRoute
+from engine.surface.commands import CreateKey, ResetRoute, RevokeKey, SetRoute
 from engine.surface.desk import Desk
-from engine.surface.queries import ExplainRoute, ListGauges, ListRoutes
+from engine.surface.queries import ExplainRoute, ListGauges, ListKeys, ListRoutes
 from engine.surface.snapshot import EngineView
 from engine.telemetry import Monitor
+from huntaze_console.api.gateway import Catalogue, Gateway
 from huntaze_console.config import Settings
 from huntaze_console.joints import (
     LedgerMeter,
     QuotaBook,
+    key_budget,
     lessons,
     note,
+    priced,
     ready_in,
+    recall_ratings,
     route_jobs,
     spare,
+    teach,
     tool_bound,
     worst_cost,
 )
 from huntaze_console.options import SimulationOptions
+from huntaze_console.serving import gateway_settings
 
 if TYPE_CHECKING:  # what a simulation needs is loaded when there is one
     from engine.simulation import Demand
@@ -280,6 +288,7 @@ async def open_engine(
             ),
         )
         gauges.recall(await lessons(database))
+        await recall_ratings(database, gauges)
         routes = Routes(database, orchestrator, gauges, clock, frozenset(settings.providers))
         await routes.load()
 
@@ -329,8 +338,15 @@ async def open_engine(
         bus.observe(monitor.observe)
         tests = LoadTests(orchestrator, tool_bound(orchestrator, pricer, clock), metered.drain, clock, chance)
         bus.observe(tests.observe)
-        watch = Watch(database, monitor, tests, clock)
+        watch = Watch(database, monitor, tests, clock, teach(gauges))
         desk.extend(watch.commands, watch.queries)
+        purse = Purse(database, ledger, clock, settings.costs.time_zone)
+        desk.extend(purse.commands, purse.queries)
+        keyring = Keyring(database, clock, chance, key_budget(ledger))
+        await keyring.load()
+        desk.extend({CreateKey: keyring.create, RevokeKey: keyring.revoke}, {ListKeys: keyring.listing})
+        catalogue = Catalogue(orchestrator, tuple(serving), priced(pricer, clock), settings.model_aliases)
+        gateway = Gateway(orchestrator, keyring, catalogue, gateway_settings(settings), clock, random.SystemRandom())
         alerts = AlertService(
             database, bus, lambda: projector.snapshot, clock, chance, settings.alert_rules, _channels(settings)
         )
@@ -437,6 +453,7 @@ async def open_engine(
             desk=desk,
             orchestrator=orchestrator,
             monitor=monitor,
+            gateway=gateway,
             clock=clock,
             settings=settings,
             reload=reload,
@@ -451,6 +468,7 @@ class Built:
     desk: EngineDesk
     orchestrator: Orchestrator
     monitor: Monitor
+    gateway: Gateway
     clock: Clock
     settings: Settings
     reload: Callable[[Settings], Awaitable[Sequence[str]]]

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 
-from engine.costs import Attempt, Dimensions, Ledger, Pricer, Settlement, TokenCounter
+from engine.costs import Attempt, BudgetRule, Dimensions, Ledger, Pricer, Settlement, TokenCounter
 from engine.costs.breakdown import CallFilter, calls
 from engine.events import Event
 from engine.kernel.clock import Clock
@@ -16,6 +16,7 @@ from engine.limiter import Claim, Grant
 from engine.limiter import Quotas as Windows
 from engine.orchestrator import (
     Call,
+    Gauges,
     Lesson,
     Limited,
     Orchestrator,
@@ -33,20 +34,27 @@ from engine.providers import Message, Role
 from engine.queue import Bury, Lease, Outcome
 from engine.storage import Database, Tx
 from engine.surface.snapshot import Snapshot
+from engine.telemetry import HIGHEST, LOWEST, Rated, recent
 
 __all__ = [
     "LedgerMeter",
     "QuotaBook",
+    "key_budget",
     "lessons",
     "note",
+    "priced",
     "ready_in",
+    "recall_ratings",
     "route_jobs",
     "spare",
+    "teach",
     "tool_bound",
     "worst_cost",
 ]
 
 _log = logging.getLogger(__name__)
+
+_RATINGS_RECALLED = 500  # at a start; older ones have faded by then
 
 
 class LedgerMeter:
@@ -119,6 +127,23 @@ def _settlement(result: Result) -> Settlement:
         duration=result.duration,
         received=result.received,
     )
+
+
+def teach(gauges: Gauges) -> Callable[[Rated], None]:
+    """An operator's rating speaks for or against a model as an answer and a failure do: 1 is useless, 5 is right."""
+    best, worst = HIGHEST, LOWEST
+
+    def learn(rated: Rated) -> None:
+        gauges.rate(rated.tool, Target(rated.provider, rated.model), (rated.score - worst) / (best - worst))
+
+    return learn
+
+
+async def recall_ratings(database: Database, gauges: Gauges) -> None:
+    """What operators said before this start counts on."""
+    async with database.reader() as reader:
+        for rated in await recent(reader, _RATINGS_RECALLED):
+            teach(gauges)(rated)
 
 
 def tool_bound(
@@ -247,3 +272,20 @@ def route_jobs(handlers: Mapping[str, Callable[[Lease], Awaitable[Outcome]]]) ->
         return await handler(lease)
 
     return handle
+
+
+def key_budget(ledger: Ledger) -> Callable[[Tx, str, NanoUSD | None, str], None]:
+    """A gateway key's budget: what is booked for a key is booked for it as a user."""
+
+    def give(tx: Tx, key_id: str, limit: NanoUSD | None, window: str) -> None:
+        if limit is None:
+            ledger.remove_budget(tx, f"user:{key_id}", window)
+        else:
+            ledger.set_budget(tx, BudgetRule(kind="user", key=key_id, window=window, limit=limit))
+
+    return give
+
+
+def priced(pricer: Pricer, clock: Clock) -> Callable[[Target], bool]:
+    """Whether a model has a price now."""
+    return lambda target: not isinstance(pricer.card(target.provider, target.model, clock.now()), str)

@@ -50,11 +50,11 @@ from engine.orchestrator import (
 from engine.providers import Chunk, Completion, Finish, ModelRequest, Usage
 from engine.queue import Bury, Defer, Done, Lease, Outcome, Retry, Settled
 from engine.queue.sqlite import SqliteJobStore
-from engine.runtime import EngineDesk, Health, Projector, Watch, first_snapshot
+from engine.runtime import EngineDesk, Health, Projector, Purse, Watch, first_snapshot
 from engine.storage import Database, Tx
 from engine.surface.commands import Audience, CampaignDraft, CreateCampaign
 from engine.surface.snapshot import EngineView, Snapshot
-from engine.telemetry import Monitor
+from engine.telemetry import Monitor, Rated
 from huntaze_console.joints import LedgerMeter, QuotaBook, note, spare, tool_bound, worst_cost
 from tests.fakes import ManualClock
 
@@ -71,6 +71,7 @@ SETTINGS = OrchestratorSettings(
 )
 LIMITS = QuotaSettings()  # the tests of the limits bring their own
 USAGE = Usage(input_tokens=10, output_tokens=5)
+LADDER = {"one/m": "two/m"}  # alike in price, so that only a budget of one provider asks for it
 COST = 10 * 1_000 + 5 * 2_000  # nano-dollars of one answer
 
 
@@ -175,6 +176,7 @@ class Rig:
     desk: EngineDesk
     monitor: Monitor
     tests: LoadTests
+    ratings: list[Rated]
     first: Callable[[], Awaitable[Snapshot]]
     chance: random.Random = field(default_factory=lambda: random.Random(7))
 
@@ -310,7 +312,7 @@ async def rig(folder: Path, *, clock: ManualClock | None = None, messages: int =
         database.on_commit(bus.publish)
         jobs = SqliteJobStore(database, clock)
         pricer = _pricer()
-        ledger = Ledger(database, pricer, clock)
+        ledger = Ledger(database, pricer, clock, ladder=LADDER)
         limits = LimiterSettings(messages=messages)
         limiter = LocalLimiter(database, clock, limits, {})
         await limiter.load()
@@ -364,10 +366,13 @@ async def rig(folder: Path, *, clock: ManualClock | None = None, messages: int =
         desk = EngineDesk(database, bus, projector, jobs, dispatch, health, clock)
         monitor = Monitor(database, clock, random.SystemRandom())
         bus.observe(monitor.observe)
+        ratings: list[Rated] = []
         tests = LoadTests(orchestrator, tool_bound(orchestrator, pricer, clock), metered.drain, clock, chance)
         bus.observe(tests.observe)
-        watch = Watch(database, monitor, tests, clock)
+        watch = Watch(database, monitor, tests, clock, ratings.append)
         desk.extend(watch.commands, watch.queries)
+        purse = Purse(database, ledger, clock, "UTC")
+        desk.extend(purse.commands, purse.queries)
         yield Rig(
             database=database,
             clock=clock,
@@ -392,5 +397,6 @@ async def rig(folder: Path, *, clock: ManualClock | None = None, messages: int =
             desk=desk,
             monitor=monitor,
             tests=tests,
+            ratings=ratings,
             first=first,
         )

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
@@ -87,11 +87,19 @@ class Report:
 
 
 class LoadTests:
-    """See the module. `run` is a service; tests begin only while it runs."""
+    """`run` is a service; tests begin only while it runs. `drain` returns when all calls are settled."""
 
-    def __init__(self, orchestrator: Orchestrator, bound: Bound, clock: Clock, chance: Random) -> None:
+    def __init__(
+        self,
+        orchestrator: Orchestrator,
+        bound: Bound,
+        drain: Callable[[], Awaitable[None]],
+        clock: Clock,
+        chance: Random,
+    ) -> None:
         self._orchestrator = orchestrator
         self._bound = bound
+        self._drain = drain
         self._clock = clock
         self._chance = chance
         self._tests: dict[str, LoadTest] = {}
@@ -191,12 +199,13 @@ class LoadTests:
             async with asyncio.TaskGroup() as group:
                 for _ in range(min(test.at_once, test.count)):
                     group.create_task(one_after_the_other())
+            test.ended_at = self._clock.now()
+            await self._drain()
             test.state = TestState.DONE
         except asyncio.CancelledError:
+            test.ended_at = self._clock.now()
             test.state = TestState.CANCELLED
             raise
-        finally:
-            test.ended_at = self._clock.now()
 
     async def _call(self, test: LoadTest, number: int) -> Call:
         started = self._clock.now()

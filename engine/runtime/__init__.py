@@ -1,8 +1,10 @@
 """The running engine: its desk, its services, and the snapshot they keep."""
 
+from engine.runtime.budgeting import Purse
 from engine.runtime.desk import EngineDesk
 from engine.runtime.engine import Engine
 from engine.runtime.health import Health
+from engine.runtime.monitoring import Watch
 from engine.runtime.opening import first_snapshot
 from engine.runtime.projector import Projector
 from engine.runtime.sampling import HOUSEKEEP_EVERY, SAMPLE_EVERY, Housekeeper, Sampler
@@ -16,8 +18,10 @@ __all__ = [
     "Health",
     "Housekeeper",
     "Projector",
+    "Purse",
     "Sampler",
     "Service",
+    "Watch",
     "every",
     "first_snapshot",
 ]

@@ -57,7 +57,7 @@ class EngineDesk:
         self._dispatch = dispatch
         self._health = health
         self._clock = clock
-        self._commands: Mapping[type[Command], Callable[[Any], Awaitable[Done]]] = {
+        self._commands: dict[type[Command], Callable[[Any], Awaitable[Done]]] = {
             commands.CreateCampaign: dispatch.create,
             commands.StartCampaign: dispatch.start,
             commands.PauseCampaign: dispatch.pause,
@@ -75,7 +75,7 @@ class EngineDesk:
             commands.PurgeJobs: self._purge,
             commands.AcknowledgeAlert: self._acknowledge,
         }
-        self._queries: Mapping[type[Query], Callable[[Any], Awaitable[Page[Any]]]] = {
+        self._queries: dict[type[Query], Callable[[Any], Awaitable[Page[Any]]]] = {
             queries.CostBreakdown: self._breakdown,
             queries.ListCalls: self._calls,
             queries.ListJobs: self._list_jobs,
@@ -90,6 +90,15 @@ class EngineDesk:
             queries.EstimateCampaign: self._estimate,
             queries.CheckHealth: self._check_health,
         }
+
+    def extend(
+        self,
+        commands: Mapping[type[Command], Callable[[Any], Awaitable[Done]]],
+        queries: Mapping[type[Query], Callable[[Any], Awaitable[Page[Any]]]],
+    ) -> None:
+        """Take on what another part of the engine carries out."""
+        self._commands.update(commands)
+        self._queries.update(queries)
 
     def snapshot(self) -> Snapshot:
         return self._projector.snapshot

@@ -13,14 +13,14 @@ from engine.storage import Database
 from engine.surface import commands, queries
 from engine.surface.commands import Command, Done
 from engine.surface.queries import Page, Query
-from engine.telemetry import Figures, Kind, Mean, Monitor, Series, find, means, rate
+from engine.telemetry import Figures, Kind, Mean, Monitor, Rated, Series, find, means, rate
 
 _STEPS = {"minute": MINUTE, "hour": HOUR}
 _LONGEST = {"": 0, "minute": 6 * HOUR, "hour": 31 * 24 * HOUR}  # nanoseconds; a bucket and name each is a row
 
 
 class Watch:
-    """Commands and queries for `EngineDesk.extend`. `rated` is told of a rating: tool, provider, model, score."""
+    """Commands and queries for `EngineDesk.extend`. `rated` is told of each rating."""
 
     def __init__(
         self,
@@ -28,7 +28,7 @@ class Watch:
         monitor: Monitor,
         tests: LoadTests,
         clock: Clock,
-        rated: Callable[[str, str, str, int], None] = lambda tool, provider, model, score: None,
+        rated: Callable[[Rated], None],
     ) -> None:
         self._database = database
         self._monitor = monitor
@@ -50,14 +50,14 @@ class Watch:
         async with self._database.reader() as reader:
             found = await find(reader, command.call_id, command.score)
         await self._database.write(lambda tx: rate(tx, found, command.actor, self._clock.now()))
-        self._rated(found.tool, found.provider, found.model, found.score)
+        self._rated(found)
         data = {"attempt_id": found.attempt_id, "score": found.score}
         return Done(f"The answer of {found.provider}/{found.model} for {found.tool} is rated {found.score} of 5", data)
 
     async def _look(self, query: queries.Monitor) -> Page[queries.MonitorRow]:
         now = self._clock.now()
         end = query.to if query.to is not None else now
-        start = query.from_ if query.from_ is not None else end - HOUR
+        start = query.from_ if query.from_ is not None else end - query.last
         step = _STEPS.get(query.step)
         if start >= end:
             raise CommandRefused(Refusal.INVALID, "the period ends before it begins", field="from")

@@ -211,6 +211,27 @@ class ResetRoute(Command):
     tool: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetBudget(Command):
+    """Give a hard limit, or change it: at once, over the file's and across restarts."""
+
+    scope: str  # global, tenant, campaign, account, user, provider
+    key: str = ""  # the id within the scope; none for global
+    window: str = "total"  # hour, day, month, total
+    limit: int  # nano-dollars
+    actions: tuple[str, ...] = ("stop",)  # for a call that does not fit, in this order: clamp, downgrade, throttle, stop
+    time_zone: str = ""  # cuts the windows; empty: the costs' own
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoveBudget(Command):
+    """Take a hard limit away, also one of the file's, until SetBudget gives one again."""
+
+    scope: str
+    key: str = ""
+    window: str = "total"
+
+
 @dataclass(frozen=True, slots=True)
 class Done:
     """A command was carried out. `summary` is one line for the operator; `data` what a program wants of it."""

@@ -311,6 +311,24 @@ class GaugeRow:
     tools: tuple[str, ...]  # whose chains it stands in
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BudgetRow:
+    """A hard limit and where it stands in its window; amounts are nano-dollars."""
+
+    scope: str
+    key: str
+    window: str
+    limit: int
+    spent: int
+    held: int  # what calls under way may yet cost
+    percent: int  # the highest threshold told in this window, 0 before the first
+    began_at: int | None  # None for a total
+    resets_at: int | None
+    actions: tuple[str, ...]
+    time_zone: str
+    origin: str  # campaign, command, file
+
+
 # ── queries ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -322,6 +340,14 @@ class CostBreakdown(Query):
     by: tuple[str, ...] = ("provider", "model")
     from_: int | None = None  # None: the start of this month
     to: int | None = None  # None: now
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListBudgets(Query):
+    """Every hard limit, by scope; `campaigns` adds those that campaigns brought along."""
+
+    row: ClassVar[type] = BudgetRow
+    campaigns: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

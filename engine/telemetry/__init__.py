@@ -2,11 +2,13 @@
 
 from engine.telemetry.histogram import RELATIVE_ERROR, Histogram, merged
 from engine.telemetry.monitor import HOURS_KEPT, MINUTES_KEPT, Figures, Monitor
-from engine.telemetry.ratings import Mean, Rated, find, means, rate
+from engine.telemetry.ratings import HIGHEST, LOWEST, Mean, Rated, find, means, rate, recent
 from engine.telemetry.series import Kind, Recorder, Series
 
 __all__ = [
+    "HIGHEST",
     "HOURS_KEPT",
+    "LOWEST",
     "MINUTES_KEPT",
     "RELATIVE_ERROR",
     "Figures",
@@ -21,4 +23,5 @@ __all__ = [
     "means",
     "merged",
     "rate",
+    "recent",
 ]

@@ -67,6 +67,14 @@ def rate(tx: Tx, rated: Rated, actor: str, now: int) -> None:
     )
 
 
+async def recent(reader: Reader, limit: int) -> list[Rated]:
+    """The newest ratings, oldest first."""
+    rows = await reader.rows(
+        "SELECT attempt_id, tool, provider, model, score FROM ratings ORDER BY at DESC LIMIT ?", (limit,)
+    )
+    return [Rated(**dict(row)) for row in reversed(rows)]
+
+
 @dataclass(frozen=True, slots=True)
 class Mean:
     """How often something was rated, and the sum of its scores."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from engine.surface.snapshot import Snapshot
-from huntaze_console.api import campaigns, costs, monitoring, operations, routing, shapes, sse
+from huntaze_console.api import budgets, campaigns, costs, monitoring, operations, routing, shapes, sse
 from huntaze_console.api.call import Answer, Route
 
+_BUDGETS = "/api/v2/budgets"
 _CAMPAIGNS = "/api/v2/campaigns"
 _CAMPAIGN = "/api/v2/campaigns/{campaign_id}"
 _ROUTE = "/api/v2/routes/{tool}"
@@ -148,6 +149,30 @@ ROUTES: tuple[Route, ...] = (
         summary="Sums by any dimensions over any time",
         query=shapes.BreakdownRequest,
         answers=_ok("The sums.", shapes.Breakdown),
+    ),
+    Route(
+        method="GET",
+        path=_BUDGETS,
+        handler=budgets.listing,
+        summary="Every hard limit: spent, held, left, and when it begins anew",
+        query=budgets.BudgetListing,
+        answers=_ok("The budgets.", budgets.BudgetList),
+    ),
+    Route(
+        method="PUT",
+        path=_BUDGETS,
+        handler=budgets.change,
+        summary="Give a hard limit or change it, at once and over the file's",
+        body=budgets.BudgetRequest,
+        answers=_OUTCOME,
+    ),
+    Route(
+        method="DELETE",
+        path=_BUDGETS,
+        handler=budgets.remove,
+        summary="Take a hard limit away, also one of the file's",
+        query=budgets.BudgetNamed,
+        answers=_OUTCOME,
     ),
     # ── the engine ──
     Route(

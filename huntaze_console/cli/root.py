@@ -9,7 +9,7 @@ import click
 
 from engine.kernel.errors import HuntazeError
 from engine.kernel.text import clean
-from huntaze_console.cli import campaign, exits, loadtest, monitor, reading, route, run, sending, settings
+from huntaze_console.cli import budget, campaign, exits, loadtest, monitor, reading, route, run, sending, settings
 from huntaze_console.cli.flags import Ordered, alone, running
 
 _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
@@ -44,6 +44,7 @@ for command in (
     run.world,
     run.doctor,
     reading.costs,
+    budget.budget,
     reading.providers,
     route.route,
     campaign.campaign,

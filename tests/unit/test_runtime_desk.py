@@ -46,6 +46,10 @@ REQUIRED: dict[str, Any] = {
     "job_id": "job_nobody",
     "queue": SENDING,
     "outcome": "sent",
+    "call_id": "att_nobody",
+    "score": 3,
+    "tool": "message",
+    "test_id": "tst_nobody",
     "draft": {"name": "x", "account_id": "anna", "audience": {"all": True}, "template": "Hello"},
 }
 HUGE = [2**63, -(2**63) - 1, 2**64, 10**30]
