@@ -31,6 +31,7 @@ from engine.orchestrator import (
     Cached,
     Coalescer,
     Degraded,
+    Downgrading,
     Fallback,
     Gauged,
     Gauges,
@@ -279,7 +280,8 @@ def join_orchestrator(
         quality=gauges.quality,
     )
     router = Router(settings, metered.serves, guarded.admits, clock, chance, outlook)
-    fallback = Fallback(router, limited, guarded, metered.trailing, clock, chance, settings, throttles)
+    downgrading = Downgrading(limited, LADDER, guarded.admits)
+    fallback = Fallback(router, downgrading, guarded, metered.trailing, clock, chance, settings, throttles)
     shelf = shelf or Shelf()
     keeping = Keeping(fallback, shelf, database, clock, settings)
     coalescer = Coalescer(keeping, database, clock, settings)

@@ -27,6 +27,7 @@ from engine.costs.ledger import (
 from engine.costs.pricing import Priced, Pricer
 from engine.costs.rules import Action, Budget, BudgetRule, Kind, Origin, Scope
 from engine.costs.settings import CostSettings, PriceOverride, SyncSettings
+from engine.costs.tokens import TokenCounter
 from engine.costs.windows import EVER, Window
 
 __all__ = [
@@ -56,6 +57,7 @@ __all__ = [
     "Settlement",
     "Stats",
     "SyncSettings",
+    "TokenCounter",
     "Window",
     "breakdown",
     "calls",

@@ -287,9 +287,8 @@ class Ledger:
         self._budgets.remove(tx, name, window)
         tx.after_commit(lambda: self._line.wake((name,)))
 
-    async def adopt(self, rules: Sequence[BudgetRule], zone: str) -> None:
-        """Take over the budgets of the configuration; those that a command set or took away stay as they are."""
-        self._budgets.zone = zone
+    async def adopt(self, rules: Sequence[BudgetRule]) -> None:
+        """Take over the budgets of the configuration, and know what is left in all; what a command said stands."""
         await self._database.write(lambda tx: self._budgets.adopt(tx, rules, self._clock.now()))
         self._line.wake([rule.name for rule in rules])
 

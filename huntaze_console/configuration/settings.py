@@ -15,9 +15,9 @@ from engine.alerts.settings import AlertSettings, SmtpSettings
 from engine.content.settings import ContentSettings
 from engine.costs.settings import CostSettings, SyncSettings
 from engine.kernel.secret import Secret
-from engine.limiter.settings import LimiterSettings
+from engine.limiter.settings import LimiterSettings, QuotaSettings
 from engine.messaging.settings import PlatformSettings, SendingSettings
-from engine.orchestrator.settings import OrchestratorSettings
+from engine.orchestrator.settings import GATEWAY, OrchestratorSettings
 from engine.providers import ENDPOINTS, Dialect, ProviderSettings, Timeouts
 from engine.providers.settings import AZURE_API_VERSION
 from huntaze_console.configuration.sections import (
@@ -28,6 +28,7 @@ from huntaze_console.configuration.sections import (
     ConsoleSection,
     DaemonSection,
     DynamoSection,
+    GatewaySection,
     LoggingSection,
     QueueSection,
     SimulationSection,
@@ -124,6 +125,7 @@ class Settings:
     sync: SyncSettings
     dynamodb: DynamoSection
     limiter: LimiterSettings
+    quotas: QuotaSettings
     accounts: Mapping[str, AccountSection]
     platform: PlatformSettings
     sending: SendingSettings
@@ -134,6 +136,8 @@ class Settings:
     smtp: SmtpSection
     mail: SmtpSettings | None  # None while no mail server, sender or recipient is named
     queue: QueueSection
+    gateway: GatewaySection
+    model_aliases: Mapping[str, str]
     simulation: SimulationSection
     logging: LoggingSection
     shown: tuple[Shown, ...] = field(default=(), compare=False, repr=False)
@@ -144,12 +148,12 @@ class Settings:
         return {name: row.opened_with(timeouts) for name, row in self.providers.items() if not row.missing}
 
     def idle_tools(self) -> tuple[str, ...]:
-        """Tools none of whose models can be called."""
+        """Tools none of whose models can be called; what the gateway books under is none."""
         ready = {name for name, row in self.providers.items() if not row.missing}
         return tuple(
             name
             for name, route in self.orchestrator.tools.items()
-            if not any(reference.split("/", 1)[0] in ready for reference in route.chain)
+            if name != GATEWAY and not any(reference.split("/", 1)[0] in ready for reference in route.chain)
         )
 
     def for_world(self, url: str) -> Settings:

@@ -49,6 +49,14 @@ PROVIDERS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     }
 )
 
+RATES_OF_A_USER: Mapping[str, Mapping[str, int]] = MappingProxyType(
+    {
+        "openai": {"requests_minute": 60, "requests_hour": 3_000, "requests_day": 10_000},
+        "anthropic": {"requests_minute": 50, "requests_hour": 1_000, "requests_day": 5_000},
+    }
+)
+"""What one user may ask of a provider."""
+
 TOOLS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
         "content-plan": {

@@ -70,6 +70,9 @@ def unsound(layer: Layer, sections: Sections, preferences: Preferences) -> Itera
                 if key == "model" and "provider" in message:
                     place = ("tools", name, "provider")
                 yield problem(layer, place, message, remedy=remedy)
+    for reference in sections.gateway.models:
+        if wrong := _wrong(sections, reference):
+            yield problem(layer, ("gateway", "models"), wrong[0], remedy=wrong[1])
     for rung, below in sections.costs.ladder.items():
         for reference in (rung, below):
             if wrong := _wrong(sections, reference):

@@ -1,0 +1,77 @@
+"""The desk's part about hard limits: listing, setting and removing budgets."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from engine.costs import EVER, Budget, BudgetRule, Ledger, Window, list_budgets
+from engine.kernel.clock import Clock
+from engine.kernel.values import NanoUSD, decimal_usd
+from engine.storage import Database
+from engine.surface import commands, queries
+from engine.surface.commands import Command, Done
+from engine.surface.queries import Page, Query
+
+_SPANS = {Window.HOUR: "an hour", Window.DAY: "a day", Window.MONTH: "a month", Window.TOTAL: "in total"}
+
+
+class Purse:
+    """Commands and queries for `EngineDesk.extend`. `zone` is whose clock cuts the windows of most budgets."""
+
+    def __init__(self, database: Database, ledger: Ledger, clock: Clock, zone: str) -> None:
+        self._database = database
+        self._ledger = ledger
+        self._clock = clock
+        self._zone = zone
+        self.commands: Mapping[type[Command], Callable[[Any], Awaitable[Done]]] = {
+            commands.SetBudget: self._set,
+            commands.RemoveBudget: self._remove,
+        }
+        self.queries: Mapping[type[Query], Callable[[Any], Awaitable[Page[Any]]]] = {
+            queries.ListBudgets: self._list,
+        }
+
+    async def _set(self, command: commands.SetBudget) -> Done:
+        rule = BudgetRule(
+            kind=command.scope,
+            key=command.key,
+            window=command.window,
+            limit=NanoUSD(command.limit),
+            actions=command.actions,
+            zone=command.time_zone,
+        )
+        budget = await self._database.write(lambda tx: self._ledger.set_budget(tx, rule))
+        what = f"{_whose(command.scope, command.key)} may spend {decimal_usd(budget.limit)} USD"
+        return Done(f"{what} {_SPANS[Window(budget.window)]}")
+
+    async def _remove(self, command: commands.RemoveBudget) -> Done:
+        name = f"{command.scope}:{command.key}"
+        await self._database.write(lambda tx: self._ledger.remove_budget(tx, name, command.window))
+        return Done(f"{_whose(command.scope, command.key)} has no limit by the {command.window} any more")
+
+    async def _list(self, query: queries.ListBudgets) -> Page[queries.BudgetRow]:
+        async with self._database.reader() as reader:
+            found = await list_budgets(reader, self._zone, self._clock.now(), campaigns=query.campaigns)
+        return Page(tuple(map(self._row, found)))
+
+    def _row(self, budget: Budget) -> queries.BudgetRow:
+        endless = budget.ends == EVER
+        return queries.BudgetRow(
+            scope=budget.kind,
+            key=budget.key,
+            window=budget.window,
+            limit=budget.limit,
+            spent=budget.spent,
+            held=budget.held,
+            percent=budget.warned,
+            began_at=None if endless else budget.begins,
+            resets_at=None if endless else budget.ends,
+            actions=budget.actions,
+            time_zone=budget.zone or self._zone,
+            origin=budget.origin,
+        )
+
+
+def _whose(scope: str, key: str) -> str:
+    return f"The {scope} {key}" if key else "Everything together"
