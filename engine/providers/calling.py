@@ -101,12 +101,14 @@ class SdkProvider:
     async def stream(self, model: str, request: ModelRequest) -> AsyncIterator[Chunk]:
         self._refuse_when_closed(model)
         patience = Patience(request.timeouts, self._clock)
-        reader = self._format.reader(request)
+        reader, held = self._format.reader(request), ""
         events = await self._opened(model, request, patience)
         try:
             async for event in self._events(model, events, reader, patience):
-                if text := self._usable(model, _billed(reader.feed(event), reader)):
-                    yield Chunk(text=text)
+                held += self._usable(model, _billed(reader.feed(event), reader))
+                if held and reader.begun:  # blanks before the first word are held back: they may be all that comes
+                    yield Chunk(text=held)
+                    held = ""
         finally:
             await events.close()
         yield self._usable(model, _billed(reader.end(), reader))
@@ -133,7 +135,11 @@ class SdkProvider:
         return self._usable(model, _not_a_stream(events.response))
 
     async def _events(self, model: str, events: Events, reader: Reader, patience: Patience) -> AsyncIterator[object]:
-        """The events, each within its time. A failure after the model's finish costs the usage only, not the answer."""
+        """The events, each within its time.
+
+        A connection lost after the model's finish costs the usage only, not the answer; an error the provider sends is
+        one wherever it stands.
+        """
         begun = False
         while True:
             try:
@@ -144,9 +150,10 @@ class SdkProvider:
             except StopAsyncIteration:
                 return
             except self._failures as error:
-                if reader.finished:
+                failure = self._fault(error)
+                if reader.finished and failure.status is None:
                     return
-                raise self._fault(error).error(self.name, model) from error
+                raise failure.billed(reader.usage).error(self.name, model) from error
             yield event
             begun = begun or reader.begun
 

@@ -183,6 +183,7 @@ class ChatStream:
         self._schema = request.schema
         self._quirks = quirks
         self._pieces: list[str] = []
+        self._begun = False
         self._finish: object = None
         self._report: object = None
         self._tier: object = None
@@ -191,7 +192,7 @@ class ChatStream:
     @property
     def begun(self) -> bool:
         """Whether the answer's words have begun to come."""
-        return any(self._pieces)
+        return self._begun
 
     @property
     def finished(self) -> bool:
@@ -220,6 +221,7 @@ class ChatStream:
         self._finish = choice.get("finish_reason") or self._finish
         text = _text(delta.get("content"))
         self._pieces.append(text)
+        self._begun = self._begun or bool(text.strip())
         return text
 
     def end(self) -> Chunk | Fault:

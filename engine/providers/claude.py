@@ -129,13 +129,15 @@ class ClaudeStream:
     def __init__(self, request: ModelRequest) -> None:
         self._schema = request.schema
         self._pieces: list[str] = []
+        self._begun = False
         self._finish: object = None
         self._report: dict[str, object] = {}
+        self._output: object = None
 
     @property
     def begun(self) -> bool:
         """Whether the answer's words have begun to come."""
-        return any(self._pieces)
+        return self._begun
 
     @property
     def finished(self) -> bool:
@@ -144,8 +146,10 @@ class ClaudeStream:
 
     @property
     def usage(self) -> Usage | None:
-        """What the stream has said it will cost; None until its finish: the start tells one token of the output."""
-        return believable(read_usage(self._report), "".join(self._pieces)) if self.finished else None
+        """What the stream has said it will cost; None until its finish: the output told at the start is none yet."""
+        if not self.finished or self._output is None:
+            return None
+        return believable(read_usage(self._report), "".join(self._pieces))
 
     def feed(self, event: object) -> str | Fault:
         """The text this event adds, perhaps none. Usage is cumulative: the start tells the input, deltas the output."""
@@ -157,6 +161,7 @@ class ClaudeStream:
                 self._count(mapping(said.get("message")).get("usage"))
             case "message_delta":
                 self._count(said.get("usage"))
+                self._output = mapping(said.get("usage")).get("output_tokens", self._output)
                 self._finish = mapping(said.get("delta")).get("stop_reason") or self._finish
             case "content_block_delta":
                 return self._text(mapping(said.get("delta")))
@@ -168,6 +173,7 @@ class ClaudeStream:
     def _text(self, delta: Mapping[str, object]) -> str:
         text = string(delta.get("text")) if delta.get("type") == "text_delta" else ""
         self._pieces.append(text)
+        self._begun = self._begun or bool(text.strip())
         return text
 
     def end(self) -> Chunk | Fault:

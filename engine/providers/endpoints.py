@@ -39,7 +39,7 @@ class Quirks:
     reasoning_in_total_only: bool = False  # reasoning tokens are billed but appear nowhere except in `total_tokens`
     half_price: frozenset[str] = frozenset()  # the service tiers billed at half, as a chat answer names them
     dearer: frozenset[str] = frozenset()  # and those billed at more, by rates of their own
-    unbilled: frozenset[int] = frozenset(range(400, 500))  # statuses that are certain to cost nothing
+    unbilled: frozenset[int] = frozenset(range(300, 500))  # statuses that are certain to cost nothing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +75,7 @@ _ROWS = (
         quirks=Quirks(
             half_price=frozenset({"batch"}),
             dearer=frozenset({"priority"}),
-            unbilled=frozenset(range(400, 500)) - {400, 408},
+            unbilled=frozenset(range(300, 500)) - {400, 408},
         ),
     ),
     Endpoint(

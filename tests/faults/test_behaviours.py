@@ -1,0 +1,78 @@
+"""Every way a provider may misbehave, over real sockets: no hang, no wrong success, every call on the books once.
+
+A test plays a whole dialect at once: what is slow waits side by side, and the rest takes turns so that a busy machine
+does not make it slow too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from tests.faults.playing import Case, staged
+from tests.faults.server import BEHAVIOURS, FaultServer, described
+from tests.faults.table import DOCUMENT, NOT_PLAYED, TABLE, written
+
+WARM_UPS = 3  # calls that a connection serves before it is closed under the next
+AT_ONCE = 12
+SLOW = frozenset({"silence", "slow_headers", "headers_then_silence", "slow_body", "stalled_stream", "keepalives_only"})
+
+
+def cases_of(dialect: str) -> list[Case]:
+    return [
+        Case(
+            name="one",
+            dialect=dialect,
+            chain=(name, "healthy_json" if name == "bad_json_for_schema" else "healthy"),
+            streamed=streamed,
+            body=body,
+            schema=name == "bad_json_for_schema",
+        )
+        for name in TABLE
+        for streamed in (False, True)
+        for body in (False, True)
+    ]
+
+
+@pytest.mark.parametrize("dialect", ["openai", "anthropic"])
+async def test_every_behaviour_ends_as_the_table_says(faults: FaultServer, tmp_path: Path, dialect: str) -> None:
+    cases, wrong, turns = cases_of(dialect), [], asyncio.Semaphore(AT_ONCE)
+
+    async with staged(faults, tmp_path, dialect, cases) as stage:
+
+        async def play(case: Case) -> None:
+            behaviour = case.chain[0]
+            async with turns if behaviour not in SLOW else asyncio.Semaphore():
+                if behaviour == "kept_connection_closed":
+                    for number in range(WARM_UPS):
+                        await stage.ask(case, f"{case.tool}-warm-{number}")
+                seen = await stage.ask(case, f"{case.tool}-first")
+                if not (case.schema and case.streamed):
+                    await stage.ask(case, f"{case.tool}-second")
+            expected = TABLE[behaviour].expected(dialect, streamed=case.streamed, body=case.body)
+            got = (seen.given, seen.tries, seen.told, stage.opened(case.providers[0]))
+            if got != (expected.given, expected.tries, expected.told, expected.opens):
+                wrong.append(f"{case.tool}: {got} instead of {expected}")
+            if case.streamed and seen.answer is not None and seen.pieces != seen.answer.text:
+                wrong.append(f"{case.tool}: the pieces are not the answer")
+
+        await asyncio.gather(*map(play, cases))
+
+        assert "\n".join(wrong) == ""
+        assert await stage.misbooked(cases) == []
+    assert faults.keys_seen_elsewhere == []
+
+
+def test_every_behaviour_is_in_the_table() -> None:
+    assert TABLE.keys() == BEHAVIOURS.keys() - NOT_PLAYED
+    assert len(TABLE) >= 60
+    assert [name for name, does in described() if not does] == []
+
+
+def test_the_document_shows_the_table() -> None:
+    """`python -m tests.faults.table` writes it anew."""
+    text = DOCUMENT.read_text()
+
+    assert written(text) == text
