@@ -105,7 +105,9 @@ if TYPE_CHECKING:  # what a simulation needs is loaded when there is one
 
 VERSION = version_of("huntaze-console")
 
-TAKEN_WHILE_RUNNING = frozenset({"orchestrator", "tools", "limiter", "limits", "accounts", "alerts", "campaigns"})
+TAKEN_WHILE_RUNNING = frozenset(
+    {"orchestrator", "tools", "models", "limiter", "limits", "accounts", "alerts", "campaigns"}
+)
 """Sections of the configuration that a reload takes over; the others wait for a restart."""
 
 _SENDS_AT_ONCE = 64  # over all accounts; each has its own limit far below
@@ -279,6 +281,7 @@ async def open_engine(
             settings.orchestrator,
             (
                 gauges.configure,
+                lambda fresh: models.correct(fresh.models),
                 metered.configure,
                 guarded.configure,
                 book.configure,

@@ -125,6 +125,11 @@ class Models:
         self._deployments = deployments or {}
         self._found: dict[tuple[str, str], Model] = {}
 
+    def correct(self, corrections: Mapping[str, Correction]) -> None:
+        """Take over what the operator knows now."""
+        self._corrections = corrections
+        self._found.clear()
+
     def of(self, provider: str, name: str) -> Model:
         """What is known of a model; UNKNOWN where there is neither a row nor a correction."""
         found = self._found.get((provider, name))

@@ -17,15 +17,18 @@ from engine.orchestrator.settings import (
     GATEWAY,
     BreakerSettings,
     DegradationSettings,
+    GaugeSettings,
     HedgeSettings,
     OrchestratorSettings,
     RetrySettings,
+    TuningSettings,
 )
-from engine.providers import Timeouts
+from engine.providers import Correction, Timeouts
 from huntaze_console.configuration.layers import Layer
 from huntaze_console.configuration.problems import dotted
 from huntaze_console.configuration.sections import (
     DegradationSection,
+    ModelSection,
     PlatformSection,
     PriceSection,
     ProviderSection,
@@ -124,6 +127,22 @@ def _orchestrator(sections: Sections, preferences: Preferences) -> OrchestratorS
             probe_lease=nanos(breaker.probe_lease_seconds),
         ),
         hedge=HedgeSettings(share=section.hedge.share, floor=section.hedge.floor),
+        gauges=GaugeSettings(
+            decay=nanos(section.gauges.decay_seconds),
+            forget=nanos(section.gauges.forget_seconds),
+            prior_quality=section.gauges.prior_quality,
+            prior_weight=section.gauges.prior_weight,
+            memory=section.gauges.memory,
+        ),
+        tuning=TuningSettings(
+            least=section.tuning.least,
+            tolerance=section.tuning.tolerance,
+            throttled=section.tuning.throttled_share,
+            cut=section.tuning.cut,
+            every=section.tuning.look_seconds,
+        ),
+        models={name: _correction(row) for name, row in sections.models.items()},
+        model_aliases=dict(section.model_aliases),
         degradation=_degradation(section.degradation),
     )
 
@@ -139,6 +158,16 @@ def _degradation(section: DegradationSection) -> DegradationSettings:
         probe_every=nanos(section.probe_every_seconds),
         probes=section.probes,
         slow=nanos(section.slow_seconds),
+    )
+
+
+def _correction(row: ModelSection) -> Correction:
+    return Correction(
+        context=row.context,
+        largest_output=row.largest_output,
+        images=row.images,
+        tools=row.tools,
+        schema=row.json_schema,
     )
 
 

@@ -38,9 +38,11 @@ from engine.messaging.settings import PlatformSettings, SendingSettings
 from engine.orchestrator.settings import (
     BreakerSettings,
     DegradationSettings,
+    GaugeSettings,
     HedgeSettings,
     OrchestratorSettings,
     RetrySettings,
+    TuningSettings,
 )
 from engine.providers import Timeouts
 from huntaze_console.configuration import shipped
@@ -151,6 +153,8 @@ _RETRY = RetrySettings()
 _BREAKER = BreakerSettings()
 _HEDGE = HedgeSettings()
 _DEGRADATION = DegradationSettings()
+_GAUGES = GaugeSettings()
+_TUNING = TuningSettings()
 _COSTS = CostSettings()
 _SYNC = SyncSettings()
 _LIMITER = LimiterSettings()
@@ -248,6 +252,32 @@ class DegradationSection(Section):
     slow_seconds: Seconds = seconds(_DEGRADATION.slow)
 
 
+class GaugesSection(Section):
+    decay_seconds: Seconds = seconds(_GAUGES.decay)
+    forget_seconds: Seconds = seconds(_GAUGES.forget)
+    prior_quality: Share = _GAUGES.prior_quality
+    prior_weight: Count = _GAUGES.prior_weight
+    memory: Annotated[int, Field(ge=2, le=1_000_000)] = _GAUGES.memory
+
+
+class TuningSection(Section):
+    least: Annotated[int, Field(ge=1, le=1_000)] = _TUNING.least
+    tolerance: Annotated[float, Field(ge=1, le=100)] = _TUNING.tolerance
+    throttled_share: Rate = _TUNING.throttled
+    cut: Annotated[float, Field(gt=0, lt=1)] = _TUNING.cut
+    look_seconds: Annotated[float, Field(ge=0.1, le=3_600)] = _TUNING.every
+
+
+class ModelSection(Section):
+    """What is known better of one model than the table has it. Left out: as the table has it."""
+
+    context: Count | None = None
+    largest_output: Count | None = None
+    images: bool | None = None
+    tools: bool | None = None
+    json_schema: bool | None = None
+
+
 class OrchestratorSection(Section):
     connect_seconds: Seconds = seconds(_CALL.connect)
     first_byte_seconds: Seconds = seconds(_CALL.first_byte)
@@ -259,6 +289,8 @@ class OrchestratorSection(Section):
     breaker: BreakerSection = Field(default_factory=BreakerSection)
     hedge: HedgeSection = Field(default_factory=HedgeSection)
     degradation: DegradationSection = Field(default_factory=DegradationSection)
+    gauges: GaugesSection = Field(default_factory=GaugesSection)
+    tuning: TuningSection = Field(default_factory=TuningSection)
     model_aliases: Mapping[Name, Name] = Field(default_factory=lambda: dict(shipped.MODEL_ALIASES))
 
 
@@ -268,6 +300,9 @@ class ToolSection(Section):
     provider: Name
     model: Name
     fallback: Words = ()
+    strategy: Literal["fixed", "cheapest", "fastest", "best", "weighted", "least_busy"] = "fixed"
+    weights: Annotated[tuple[Annotated[int, Field(ge=0, le=1_000_000)], ...], Field(strict=False)] = ()
+    too_slow_seconds: Wait = 0.0
     max_output_tokens: Annotated[int, Field(ge=1, le=200_000)] = 400
     temperature: Temperature = None
     system: str = ""
@@ -516,6 +551,7 @@ class Sections(Section):
     providers: Mapping[Name, ProviderSection] = Field(default_factory=_providers)
     orchestrator: OrchestratorSection = Field(default_factory=OrchestratorSection)
     tools: Mapping[Name, ToolSection] = Field(default_factory=_tools)
+    models: Mapping[Name, ModelSection] = Field(default_factory=dict)
     costs: CostsSection = Field(default_factory=CostsSection)
     dynamodb: DynamoSection = Field(default_factory=DynamoSection)
     limiter: LimiterSection = Field(default_factory=LimiterSection)

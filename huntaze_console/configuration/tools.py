@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from engine.kernel.errors import CommandRefused, ConfigError
 from engine.kernel.values import nanos
+from engine.orchestrator.decision import Strategy
 from engine.orchestrator.settings import TOOLS, ToolRoute
 from huntaze_console.configuration import shipped
 from huntaze_console.configuration.layers import Layer
@@ -58,6 +59,8 @@ def unsound(layer: Layer, sections: Sections, preferences: Preferences) -> Itera
     """What is wrong with the references between tools, models and providers."""
     yield from _unsound_preferences(sections, preferences)
     for name, tool in sections.tools.items():
+        if wrong_weights := _weights_at_fault(tool):
+            yield problem(layer, ("tools", name, "weights"), wrong_weights)
         if wrong_template := _template_at_fault(tool.template):
             yield problem(layer, ("tools", name, "template"), wrong_template)
         references = {"model": f"{tool.provider}/{tool.model}"} | {
@@ -83,6 +86,14 @@ def unsound(layer: Layer, sections: Sections, preferences: Preferences) -> Itera
 def ladder(sections: Sections) -> Mapping[str, str]:
     """The models that a budget may exchange for cheaper ones, by their full names."""
     return {_resolved(sections, rung): _resolved(sections, below) for rung, below in sections.costs.ladder.items()}
+
+
+def _weights_at_fault(tool: ToolSection) -> str:
+    """What is wrong with a tool's weights; empty when they are sound, or there are none."""
+    models = 1 + len(tool.fallback)
+    if tool.weights and len(tool.weights) != models:
+        return f"{models} models (the first and its fallback) need as many weights, not {len(tool.weights)}"
+    return "one weight at least must be above 0" if tool.weights and not any(tool.weights) else ""
 
 
 def _template_at_fault(template: str) -> str:
@@ -134,17 +145,27 @@ def _wrong(sections: Sections, reference: str) -> tuple[str, str] | None:
 
 def _route(sections: Sections, tool: ToolSection, preferences: Preferences) -> ToolRoute:
     references = (f"{tool.provider}/{tool.model}", *tool.fallback)
-    chain = [_deployed(_resolved(sections, each), preferences) for each in references]
+    chain = written = [_deployed(_resolved(sections, each), preferences) for each in references]
     if preferences.provider:
         chain = _in_front(chain, preferences, sections.providers[preferences.provider])
+    chain = list(dict.fromkeys(chain))
     return ToolRoute(
-        chain=tuple(dict.fromkeys(chain)),
+        chain=tuple(chain),
+        strategy=Strategy(tool.strategy),
+        weights=_weights(tool, chain, written),
+        too_slow=nanos(tool.too_slow_seconds) or None,
         max_output_tokens=tool.max_output_tokens,
         temperature=tool.temperature,
         system=tool.system,
         hedge_after=nanos(tool.hedge_after_seconds) or None,
         template=tool.template,
     )
+
+
+def _weights(tool: ToolSection, chain: Sequence[str], written: Sequence[str]) -> tuple[int, ...]:
+    """The weights in the chain's order. A model that the environment put in front weighs as much as the heaviest."""
+    by_name = dict(zip(written, tool.weights, strict=False))
+    return tuple(by_name.get(name, max(tool.weights)) for name in chain) if tool.weights else ()
 
 
 def gateway_route(sections: Sections) -> ToolRoute:
