@@ -11,9 +11,10 @@ import asyncio
 import sqlite3
 from collections import defaultdict
 
-from engine.events import AccountSeen, SlotSettled, SlotTaken
+from engine.events import SlotSettled, SlotTaken
 from engine.kernel.clock import Clock
 from engine.kernel.errors import StorageError
+from engine.limiter.accounts import Accounts
 from engine.limiter.settings import LimiterSettings
 from engine.limiter.window import IN_FLIGHT, Admission, Reason, Refusal, Window
 from engine.storage import Database, Tx
@@ -25,8 +26,7 @@ class LocalLimiter:
     def __init__(self, database: Database, clock: Clock, settings: LimiterSettings, names: dict[str, str]) -> None:
         self._database = database
         self._clock = clock
-        self._settings = settings
-        self._names = names
+        self._accounts = Accounts(settings, names)
         self._windows: dict[str, Window] = {}
         self._changes: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
 
@@ -42,24 +42,22 @@ class LocalLimiter:
 
     def configure(self, settings: LimiterSettings, names: dict[str, str]) -> None:
         """Take new figures over. A narrower window binds the slots taken from now on; a lower limit binds at once."""
-        self._settings = settings
-        self._names = names
+        self._accounts.configure(settings, names)
         for account_id, window in self._windows.items():
-            limit = settings.of(account_id)
-            window.limit, window.width = limit.messages, limit.width
+            window.width = self._accounts.width(account_id)
 
     async def announce(self) -> None:
         """Tell the faces each account's figures again."""
 
         def announce(tx: Tx) -> None:
             for account_id in self._windows:
-                self._show(tx, account_id)
+                self._accounts.show(tx, account_id, self._clock.now())
 
         await self._database.write(announce)
 
     async def see(self, account_id: str) -> None:
         """Make an account known, so that it is shown before its first message."""
-        await self._database.write(lambda tx: self._see(tx, account_id))
+        await self._database.write(lambda tx: self._accounts.see(tx, account_id, self._clock.now()))
 
     async def reserve(self, account_id: str, slot_id: str) -> Admission | Refusal:
         now = self._clock.now()
@@ -67,10 +65,10 @@ class LocalLimiter:
         decision = window.admit(slot_id, now)
         if isinstance(decision, Refusal):
             return decision
-        held_until = now + self._clock.allowance(self._settings.send_timeout) + window.width
+        held_until = now + self._send_timeout + window.width
 
         def take(tx: Tx) -> None:
-            self._see(tx, account_id)
+            self._accounts.see(tx, account_id, now)
             tx.execute("INSERT OR REPLACE INTO slots VALUES (?, ?, ?)", (slot_id, account_id, held_until))
             tx.emit(SlotTaken(at=now, account_id=account_id, slot_id=slot_id, until=held_until))
 
@@ -88,12 +86,17 @@ class LocalLimiter:
         now = self._clock.now()
         until = now + self._window(account_id).width
         if timed_out:
-            until += self._clock.allowance(self._settings.send_timeout)
+            until += self._send_timeout
         await self._settle(account_id, slot_id, now, until)
 
     async def release(self, account_id: str, slot_id: str) -> None:
         now = self._clock.now()
         await self._settle(account_id, slot_id, now, now)
+
+    async def throttled(self, account_id: str) -> None:
+        told = self._accounts.throttled(account_id, self._clock.now())
+        if told is not None:
+            await self._database.write(lambda tx: tx.emit(told))
 
     def opens_at(self, account_id: str) -> int | None:
         opens = self._window(account_id).opens_at(self._clock.now())
@@ -105,11 +108,17 @@ class LocalLimiter:
     async def changed(self, account_id: str) -> None:
         await self._changes[account_id].wait()
 
+    @property
+    def _send_timeout(self) -> int:
+        return self._clock.allowance(self._accounts.settings.send_timeout)
+
     def _window(self, account_id: str) -> Window:
+        """The account's window, under the limit that holds now."""
+        allowed = self._accounts.allowed(account_id, self._clock.now())
         window = self._windows.get(account_id)
         if window is None:
-            limit = self._settings.of(account_id)
-            window = self._windows[account_id] = Window(limit=limit.messages, width=limit.width)
+            window = self._windows[account_id] = Window(limit=allowed, width=self._accounts.width(account_id))
+        window.limit = allowed
         return window
 
     async def _settle(self, account_id: str, slot_id: str, now: int, until: int) -> None:
@@ -127,7 +136,7 @@ class LocalLimiter:
         try:
             await asyncio.shield(self._database.write(settle))
         except BaseException:
-            window.settle(slot_id, now + self._clock.allowance(self._settings.send_timeout) + window.width)
+            window.settle(slot_id, now + self._send_timeout + window.width)
             raise
         else:
             if until > now:
@@ -137,14 +146,3 @@ class LocalLimiter:
         finally:
             changed, self._changes[account_id] = self._changes[account_id], asyncio.Event()
             changed.set()
-
-    def _see(self, tx: Tx, account_id: str) -> None:
-        now = self._clock.now()
-        known = tx.execute("INSERT OR IGNORE INTO accounts (account_id, seen_at) VALUES (?, ?)", (account_id, now))
-        if known.rowcount:
-            self._show(tx, account_id)
-
-    def _show(self, tx: Tx, account_id: str) -> None:
-        limit, name = self._settings.of(account_id), self._names.get(account_id, account_id)
-        now = self._clock.now()
-        tx.emit(AccountSeen(at=now, account_id=account_id, name=name, limit=limit.messages, window=limit.width))

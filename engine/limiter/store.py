@@ -27,6 +27,10 @@ class LimitStore(Protocol):
         """The send never left: the slot is free."""
         ...
 
+    async def throttled(self, account_id: str) -> None:
+        """The platform said that the account sends too much: fewer a window from now on, the limit again in time."""
+        ...
+
     def opens_at(self, account_id: str) -> int | None:
         """When a slot can be had, now or later; None while only the end of a send can tell. A hint, no promise."""
         ...

@@ -272,6 +272,8 @@ class Sender:
             else:
                 timed_out = isinstance(outcome, Uncertain) and outcome.timed_out
                 await self._limiter.complete(delivery.account_id, slot_id, timed_out=timed_out)
+            if isinstance(outcome, Throttled):
+                await self._limiter.throttled(delivery.account_id)
         finally:  # the limiter that cannot write holds the slot longer; the outcome must be written all the same
             await self._record(lease, delivery, outcome)
 

@@ -121,7 +121,7 @@ async def test_nobody_starves_and_no_window_overflows_where_layers_cross(tmp_pat
         account=Rates(requests_minute=3),
     )
     chance = random.Random(5)
-    async with bench(tmp_path, limits, replace(SETTINGS, total=90 * MINUTE)) as b:
+    async with bench(tmp_path, limits, replace(SETTINGS, total=90 * MINUTE, waiting=100)) as b:
         waits: list[int] = []
 
         async def call(user: str, account: str) -> None:
