@@ -39,12 +39,15 @@ from engine.messaging import QUEUE as SENDING_QUEUE
 from engine.messaging import FanBook, Holds, Sender, SlotSource, recover
 from engine.messaging.platforms.onlyfans import OnlyFans
 from engine.orchestrator import (
+    Cached,
+    Coalescer,
     Degraded,
     Downgrading,
     Fallback,
     Gauged,
     Gauges,
     Guarded,
+    Keeping,
     Limited,
     LoadTests,
     Metered,
@@ -52,6 +55,7 @@ from engine.orchestrator import (
     Outlook,
     Router,
     Routes,
+    Shelf,
     Throttles,
     Tuner,
 )
@@ -273,7 +277,14 @@ async def open_engine(
         fallback = Fallback(
             router, downgrading, guarded, metered.trailing, clock, chance, settings.orchestrator, throttles
         )
-        degraded = Degraded(fallback, database, clock, chance, settings.orchestrator)
+        shelf = Shelf()
+        if not idle:
+            await shelf.load(database, clock.now())
+        keeping = Keeping(fallback, shelf, database, clock, settings.orchestrator)
+        coalescer = Coalescer(keeping, database, clock, settings.orchestrator)
+        stack.push_async_callback(coalescer.drain)
+        cached = Cached(coalescer, shelf, database, clock, settings.orchestrator)
+        degraded = Degraded(cached, database, clock, chance, settings.orchestrator)
         orchestrator = Orchestrator(
             degraded,
             router,
@@ -287,6 +298,9 @@ async def open_engine(
                 book.configure,
                 limited.configure,
                 fallback.configure,
+                keeping.configure,
+                coalescer.configure,
+                cached.configure,
                 degraded.configure,
             ),
         )
@@ -417,6 +431,7 @@ async def open_engine(
             Service("consent", lambda stop: fans.run(stop, max_age=settings.sending.consent_max_age)),
             Service("schedule", lambda stop: run_schedule(dispatch, clock, stop)),
             Service("sampling", lambda stop: every(SAMPLE_EVERY, stop, sampler.sample)),
+            Service("kept answers", lambda stop: every(HOUSEKEEP_EVERY, stop, keeping.tidy)),
             Service("housekeeping", lambda stop: every(HOUSEKEEP_EVERY, stop, housekeeper.tidy)),
             Service("balancing", lambda stop: every(tuner.every, stop, tuner.look)),
             Service("alerts", alerts.run),

@@ -134,6 +134,7 @@ class Writer:
             campaign_id=work.campaign.campaign_id,
             account_id=work.campaign.account_id,
             tenant_id=work.campaign.tenant_id,
+            fan_id=work.delivery.fan_id,  # the prompt names the fan
             conclude=lambda answer: self._conclude(work, answer, values),
         )
         try:

@@ -49,11 +49,15 @@ class _Entry:
 
 
 class Shelf:
-    """The keys of all kept answers, in step with the table: changed only once a commit stands."""
+    """The keys of all kept answers, in step with the table: changed only once a commit stands.
+
+    Between an answer and its commit the answer itself stands in `coming`, so that the next question finds it.
+    """
 
     def __init__(self) -> None:
         self._entries: dict[bytes, _Entry] = {}
         self._buckets: dict[bytes, dict[bytes, None]] = {}  # keys of each, oldest first
+        self.coming: dict[bytes, Answer] = {}  # those whose commit is under way while their caller has them already
         self.bytes = 0
 
     def __len__(self) -> int:
@@ -137,6 +141,8 @@ class Cached:
         now, worse = self._clock.now(), task.level is not Level.FULL
         for wanted in _as_asked_before(task):
             key = fingerprint(wanted, route)
+            if key in self._shelf.coming:
+                return key, _again(self._shelf.coming[key])
             if self._shelf.has(key, now, old=worse) and (answer := await self._read(key, Hit.EXACT)):
                 return key, answer
         if (route.cache is CacheMode.NEAR or worse) and (words := near_words(task)):
@@ -199,7 +205,15 @@ class Keeping:
         route = route_of(self._settings, task.tool)
         if route.cache is CacheMode.OFF or task.rehearsal or wants_variety(task):
             return await self._inner.complete(task)
-        return await self._inner.complete(replace(task, conclude=lambda answer: self._conclude(task, route, answer)))
+        keeping: list[bytes] = []  # the key, from the answer to its commit
+
+        def trail(answer: Answer) -> Conclusion | None:
+            return self._keep(task, route, answer, keeping) if worth_keeping(answer) else None
+
+        answer = await self._inner.complete(replace(task, trail=trail))
+        for key in keeping:
+            self._shelf.coming[key] = replace(answer, failed=())
+        return answer
 
     async def clear(self, tenant_id: str | None) -> int:
         """Forget a tenant's answers, or everybody's; returns how many there were."""
@@ -223,19 +237,7 @@ class Keeping:
 
         await self._database.write(tidy)
 
-    def _conclude(self, task: Task, route: ToolRoute, answer: Answer) -> Conclusion:
-        also = task.conclude(answer) if task.conclude is not None else None
-        keep = self._keep(task, route, answer) if worth_keeping(answer) else None
-
-        def conclude(tx: Tx, cost: NanoUSD | None) -> None:
-            if also is not None:
-                also(tx, cost)
-            if keep is not None:
-                keep(tx, cost)
-
-        return conclude
-
-    def _keep(self, task: Task, route: ToolRoute, answer: Answer) -> Conclusion | None:
+    def _keep(self, task: Task, route: ToolRoute, answer: Answer, keeping: list[bytes]) -> Conclusion | None:
         settings, now, packed = self._settings.cache, self._clock.now(), _packed(answer)
         words = near_words(task) if route.cache is CacheMode.NEAR else ()
         said = orjson.dumps(words).decode() if words else ""
@@ -251,6 +253,7 @@ class Keeping:
             bucket=digest_of_words(task, route, bucket(words)) if words else None,
         )
         key = fingerprint(task, route)
+        keeping.append(key)
 
         def keep(tx: Tx, cost: NanoUSD | None) -> None:
             tx.execute("DELETE FROM kept_answers WHERE key = ?", (key,))
@@ -259,13 +262,15 @@ class Keeping:
             dropped = _make_room(tx, settings.most_bytes)
             note(tx, now, task.tenant_id, task.tool, Reuse(kept=1))
             tx.emit(AnswerKept(at=now, tenant_id=task.tenant_id, tool=task.tool, bytes=size))
-            tx.after_commit(lambda: self._shelve(key, entry, dropped))
+            tx.after_commit(lambda: shelve(dropped))
+
+        def shelve(dropped: list[bytes]) -> None:
+            keeping.clear()
+            self._shelf.coming.pop(key, None)
+            self._shelf.put(key, entry)
+            self._shelf.drop(dropped)
 
         return keep
-
-    def _shelve(self, key: bytes, entry: _Entry, dropped: list[bytes]) -> None:
-        self._shelf.put(key, entry)
-        self._shelf.drop(dropped)
 
 
 # ── who may be answered so ──────────────────────────────────────────────────────────────────────────────────────────
@@ -345,6 +350,11 @@ def _packed(answer: Answer) -> bytes:
         "payload": answer.payload,
     }
     return orjson.dumps(fields, default=dict, option=orjson.OPT_NON_STR_KEYS)
+
+
+def _again(answer: Answer) -> Answer:
+    """An answer whose entry does not stand yet, served once more."""
+    return replace(answer, cost=_FREE, hit=Hit.EXACT, saved=answer.cost, duration=0, began=None)
 
 
 def _figures(usage: Usage) -> dict[str, Any]:

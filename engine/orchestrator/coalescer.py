@@ -164,7 +164,8 @@ class Coalescer:
             return await self._serve(seat.task, answer)
         if seat.failure is not None:
             raise seat.failure
-        assert seat.answer is not None  # noqa: S101 - fixed when the answer was concluded
+        if seat.answer is None:  # alone, with nothing to write
+            return answer
         return replace(seat.answer, duration=answer.duration, failed=answer.failed)
 
     async def _arrives(self, flight: _Flight, seat: _Seat) -> bool:
@@ -227,10 +228,12 @@ class Coalescer:
 
     # ── the bill ────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _conclude(self, flight: _Flight, answer: Answer) -> Conclusion:
-        """Fix who is aboard, and make of their conclusions the one that settles the call."""
+    def _conclude(self, flight: _Flight, answer: Answer) -> Conclusion | None:
+        """Fix who is aboard, and make of their conclusions the one that settles the call; None of nothing to write."""
         flight.answered = True
         aboard = list(flight.seats)
+        if len(aboard) < 2 and all(seat.task.conclude is None for seat in aboard):
+            return None
         for position, seat in enumerate(aboard):
             seat.answer = replace(answer, hit=Hit.SHARED if position else answer.hit)
             try:

@@ -168,8 +168,8 @@ class Degraded:
             cost=NanoUSD(0),
             level=Level.TEMPLATE,
         )
-        if task.conclude is not None:
-            write = task.conclude(answer)
+        write = task.conclude(answer) if task.conclude is not None else None
+        if write is not None:
             await self._database.write(lambda tx: write(tx, NanoUSD(0)))
         return answer
 

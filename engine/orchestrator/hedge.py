@@ -103,10 +103,10 @@ def _once(task: Task) -> Task:
     conclude = task.conclude
     if conclude is None:
         return task
-    draw: Final[Callable[[Answer], Conclusion]] = conclude
+    draw: Final[Callable[[Answer], Conclusion | None]] = conclude
     drawn = False
 
-    def first(answer: Answer) -> Conclusion:
+    def first(answer: Answer) -> Conclusion | None:
         nonlocal drawn
         if drawn:
             raise Overtaken

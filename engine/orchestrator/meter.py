@@ -207,10 +207,11 @@ class Metered:
         )
         try:
             write = call.task.conclude(answer) if call.task.conclude else None
+            trail = call.task.trail(answer) if call.task.trail else None
         except BaseException:
             await self._settle(call, flow, _OK, completion.usage)
             raise
-        cost = await self._settle(call, flow, _OK, completion.usage, also=write)
+        cost = await self._settle(call, flow, _OK, completion.usage, also=write, trail=trail)
         return replace(answer, cost=cost)
 
     async def _settle(
@@ -222,6 +223,7 @@ class Metered:
         *,
         billed: bool = True,
         also: Conclusion | None = None,
+        trail: Conclusion | None = None,
     ) -> NanoUSD | None:
         """Settle the call, together with what is to be written with it; if that fails, alone."""
         ended_at = self._clock.now()
@@ -235,7 +237,10 @@ class Metered:
         )
 
         def settle(tx: Tx) -> NanoUSD | None:
-            return self._meter.settle(tx, call, result)
+            cost = self._meter.settle(tx, call, result)
+            if trail is not None:
+                trail(tx, cost)
+            return cost
 
         if also is None:
             if self.trailing.full:

@@ -57,7 +57,8 @@ class Task:
     """One piece of work for a tool. Ids say whom it is for; the deadline is an instant, None for the usual time.
 
     `conclude` makes of the answer what is to be written with it: that runs in the very transaction that settles the
-    call, and is given its cost, so an answer that was paid for is never lost and never stored twice.
+    call, and is given its cost, so an answer that was paid for is never lost and never stored twice. `trail` is written
+    there too, but nobody waits for it: where that is all, the answer may leave before its settlement stands.
 
     `emit` takes the pieces of the answer as they come; the task still returns the whole. Once a piece was handed over
     no other model can take over, and a failure is a ProviderError that has `begun`.
@@ -88,7 +89,8 @@ class Task:
     operation: Operation = Operation.CHAT
     body: Mapping[str, Any] | None = None
     deadline: int | None = None
-    conclude: Callable[[Answer], Conclusion] | None = None
+    conclude: Callable[[Answer], Conclusion | None] | None = None
+    trail: Callable[[Answer], Conclusion | None] | None = None
     emit: Emit | None = None
 
 

@@ -16,6 +16,7 @@ from engine.messaging.settings import PlatformSettings, SendingSettings
 from engine.orchestrator.settings import (
     GATEWAY,
     BreakerSettings,
+    CacheSettings,
     DegradationSettings,
     GaugeSettings,
     HedgeSettings,
@@ -125,6 +126,12 @@ def _orchestrator(sections: Sections, preferences: Preferences) -> OrchestratorS
             open_at_most=nanos(breaker.open_at_most_seconds),
             probes=breaker.probes,
             probe_lease=nanos(breaker.probe_lease_seconds),
+        ),
+        cache=CacheSettings(
+            keep=nanos(section.cache.keep_seconds),
+            keep_old=nanos(section.cache.keep_old_seconds),
+            most_bytes=section.cache.max_bytes,
+            most_bytes_each=section.cache.max_bytes_each,
         ),
         hedge=HedgeSettings(share=section.hedge.share, floor=section.hedge.floor),
         gauges=GaugeSettings(

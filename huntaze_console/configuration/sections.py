@@ -37,6 +37,7 @@ from engine.limiter.settings import AdaptiveSettings, LimiterSettings
 from engine.messaging.settings import PlatformSettings, SendingSettings
 from engine.orchestrator.settings import (
     BreakerSettings,
+    CacheSettings,
     DegradationSettings,
     GaugeSettings,
     HedgeSettings,
@@ -155,6 +156,7 @@ _HEDGE = HedgeSettings()
 _DEGRADATION = DegradationSettings()
 _GAUGES = GaugeSettings()
 _TUNING = TuningSettings()
+_CACHE = CacheSettings()
 _COSTS = CostSettings()
 _SYNC = SyncSettings()
 _LIMITER = LimiterSettings()
@@ -278,6 +280,13 @@ class ModelSection(Section):
     json_schema: bool | None = None
 
 
+class CacheSection(Section):
+    keep_seconds: Seconds = seconds(_CACHE.keep)
+    keep_old_seconds: Wait = seconds(_CACHE.keep_old)
+    max_bytes: Annotated[int, Field(ge=0, le=1 << 40)] = _CACHE.most_bytes
+    max_bytes_each: Annotated[int, Field(ge=0, le=1 << 30)] = _CACHE.most_bytes_each
+
+
 class OrchestratorSection(Section):
     connect_seconds: Seconds = seconds(_CALL.connect)
     first_byte_seconds: Seconds = seconds(_CALL.first_byte)
@@ -288,6 +297,7 @@ class OrchestratorSection(Section):
     retry: RetrySection = Field(default_factory=RetrySection)
     breaker: BreakerSection = Field(default_factory=BreakerSection)
     hedge: HedgeSection = Field(default_factory=HedgeSection)
+    cache: CacheSection = Field(default_factory=CacheSection)
     degradation: DegradationSection = Field(default_factory=DegradationSection)
     gauges: GaugesSection = Field(default_factory=GaugesSection)
     tuning: TuningSection = Field(default_factory=TuningSection)
@@ -307,6 +317,7 @@ class ToolSection(Section):
     temperature: Temperature = None
     system: str = ""
     template: str = ""
+    cache: Literal["off", "exact", "near"] = "exact"
     hedge_after_seconds: Wait = 0.0
     aliases: Words = ()
 
@@ -531,6 +542,7 @@ class GatewaySection(Section):
     body_bytes: Annotated[int, Field(ge=1_024, le=1 << 30)] = 32 << 20
     max_output_tokens: Annotated[int, Field(ge=1, le=1_000_000)] = 4_096
     largest_output_tokens: Annotated[int, Field(ge=1, le=1_000_000)] = 131_072
+    cache: Literal["off", "exact"] = "exact"
     models: Words = ()
 
 

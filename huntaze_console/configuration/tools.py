@@ -8,8 +8,8 @@ from typing import Any
 
 from engine.kernel.errors import CommandRefused, ConfigError
 from engine.kernel.values import nanos
-from engine.orchestrator.decision import Strategy
-from engine.orchestrator.settings import TOOLS, ToolRoute
+from engine.orchestrator import Strategy
+from engine.orchestrator.settings import TOOLS, CacheMode, ToolRoute
 from huntaze_console.configuration import shipped
 from huntaze_console.configuration.layers import Layer
 from huntaze_console.configuration.problems import nearest, problem
@@ -157,6 +157,7 @@ def _route(sections: Sections, tool: ToolSection, preferences: Preferences) -> T
         max_output_tokens=tool.max_output_tokens,
         temperature=tool.temperature,
         system=tool.system,
+        cache=CacheMode(tool.cache),
         hedge_after=nanos(tool.hedge_after_seconds) or None,
         template=tool.template,
     )
@@ -174,7 +175,11 @@ def gateway_route(sections: Sections) -> ToolRoute:
     named = [reference for tool in tools for reference in (f"{tool.provider}/{tool.model}", *tool.fallback)]
     first = [f"{name}/{row.default_model}" for name, row in sections.providers.items() if row.default_model]
     chain = [_resolved(sections, each) for each in (*named, *first, *sections.gateway.models)]
-    return ToolRoute(chain=tuple(dict.fromkeys(chain)), max_output_tokens=sections.gateway.max_output_tokens)
+    return ToolRoute(
+        chain=tuple(dict.fromkeys(chain)),
+        max_output_tokens=sections.gateway.max_output_tokens,
+        cache=CacheMode(sections.gateway.cache),
+    )
 
 
 def _in_front(chain: list[str], preferences: Preferences, row: ProviderSection) -> list[str]:

@@ -29,7 +29,7 @@ from engine.orchestrator import (
 from engine.orchestrator.similarity import near, words_of
 from engine.providers import Finish, Message, Role
 from engine.storage import Database
-from tests.fakes import ManualClock
+from tests.fakes import ManualClock, settle_as_the_meter_does
 
 BILL = NanoUSD(997)
 SETTINGS = OrchestratorSettings(
@@ -55,8 +55,7 @@ class Model:
         answer = Answer(
             text=text, target=Target("one", "m"), finish=Finish.STOP, usage=None, attempt_id=f"att_{self.bills}"
         )
-        write = task.conclude(answer) if task.conclude else None
-        await self.database.write(lambda tx: write(tx, BILL) if write else None)
+        await settle_as_the_meter_does(self.database, task, answer, BILL)
         return replace(answer, cost=BILL)
 
 
@@ -121,6 +120,7 @@ async def _ask_all(batches: list[tuple[list[Task], int]]) -> None:
                     _is_for(task, answer)
                     paid += answer.cost or 0
                 clock.jump(pause)
+                await database.write(lambda tx: None)  # settlements that trail
                 async with database.reader() as reader:
                     kept = await reader.row("SELECT bytes, (SELECT sum(bytes) FROM kept_answers) FROM kept_bytes")
                 assert kept is not None

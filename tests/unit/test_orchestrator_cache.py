@@ -33,7 +33,7 @@ from engine.orchestrator import (
 from engine.orchestrator.cache import UPKEEP
 from engine.providers import Chunk, Finish, Message, Operation, Role, Usage
 from engine.storage import Database, Tx
-from tests.fakes import ManualClock
+from tests.fakes import ManualClock, settle_as_the_meter_does
 
 COST = NanoUSD(1_000)
 SETTINGS = OrchestratorSettings(
@@ -69,8 +69,7 @@ class Model:
             "attempt_id": f"att_{number}",
         }
         answer = Answer(**{**fields, **self.answer})
-        write = task.conclude(answer) if task.conclude else None
-        await self.database.write(lambda tx: write(tx, COST) if write else None)
+        await settle_as_the_meter_does(self.database, task, answer, COST)
         return replace(answer, cost=COST)
 
 
@@ -90,13 +89,24 @@ class Stage:
         self.cached.configure(settings)
 
     async def ask(self, text: str = "hi", **changes: Any) -> Answer:
+        answer = await self.say(text, **changes)
+        await self.settled()
+        return answer
+
+    async def say(self, text: str = "hi", **changes: Any) -> Answer:
+        """As `ask`, without waiting for a settlement that trails its answer."""
         fields: dict[str, Any] = {"tool": "message", "messages": (Message(Role.USER, text),), "trace_id": "t"}
         return await self.cached.complete(Task(**{**fields, **changes}))
+
+    async def settled(self) -> None:
+        """Wait for the settlements that trail their answers."""
+        await self.database.write(lambda tx: None)
 
     async def post(self, body: dict[str, Any], **changes: Any) -> Answer:
         return await self.ask(messages=(), body=body, **changes)
 
     async def rows(self, sql: str) -> list[tuple[Any, ...]]:
+        await self.settled()
         async with self.database.reader() as reader:
             return [tuple(row) for row in await reader.rows(sql)]
 
@@ -167,7 +177,7 @@ async def test_a_hit_whose_conclusion_fails_saved_nothing(stage: Stage) -> None:
     assert await stage.rows("SELECT hits FROM reuse_quarters") == [(0,)]
 
 
-async def test_an_answer_is_kept_only_if_its_settlement_commits(stage: Stage) -> None:
+async def test_an_answer_that_was_paid_for_is_kept_though_its_conclusion_failed(stage: Stage) -> None:
     def conclude(answer: Answer) -> Conclusion:
         def write(tx: Tx, cost: NanoUSD | None) -> None:
             raise KeyError("a defect")
@@ -176,9 +186,31 @@ async def test_an_answer_is_kept_only_if_its_settlement_commits(stage: Stage) ->
 
     with pytest.raises(KeyError):
         await stage.ask(conclude=conclude)
+    await stage.settled()
 
-    assert await stage.rows("SELECT * FROM kept_answers") == []
+    assert (await stage.ask()).hit is Hit.EXACT
+
+
+async def test_an_answer_whose_settlement_was_never_written_is_not_kept(stage: Stage) -> None:
+    async def unsettled(task: Task) -> Answer:
+        return Answer(text="x", target=Target("one", "m"), finish=Finish.STOP, usage=None, attempt_id="att_9")
+
+    stage.model.complete = unsettled  # type: ignore[method-assign]
+    await stage.ask()
+
     assert len(stage.shelf) == 0
+    assert await stage.rows("SELECT * FROM kept_answers") == []
+
+
+async def test_the_next_question_finds_an_answer_whose_settlement_is_under_way(stage: Stage) -> None:
+    await stage.say()
+    assert len(stage.shelf) == 0  # not committed yet
+
+    found = await stage.say()
+
+    assert (found.text, found.hit, found.cost, found.saved) == ("Answer 1", Hit.EXACT, 0, COST)
+    assert len(stage.shelf) == 1
+    assert stage.shelf.coming == {}
 
 
 @pytest.mark.parametrize(

@@ -75,11 +75,9 @@ class Model:
         if self.settling is not None:
             await self.settling.wait()
 
-        def both(tx: Tx) -> None:
-            if write is not None:
-                write(tx, BILL)
-
-        await self.database.write(both)
+        if write is not None:
+            settle_it = write
+            await self.database.write(lambda tx: settle_it(tx, BILL))
         return replace(answer, cost=BILL)
 
 
