@@ -7,8 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 
-from engine.costs import Attempt, BudgetRule, Dimensions, Ledger, Pricer, Settlement, TokenCounter
-from engine.costs.breakdown import CallFilter, calls
+from engine.costs import Attempt, BudgetRule, CallFilter, Dimensions, Ledger, Pricer, Settlement, TokenCounter, calls
 from engine.events import Event
 from engine.kernel.clock import Clock
 from engine.kernel.values import Instant, NanoUSD

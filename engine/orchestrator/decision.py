@@ -14,7 +14,7 @@ from typing import NamedTuple
 from engine.kernel.errors import ErrorClass, ProviderError
 from engine.kernel.values import SECOND, NanoUSD, decimal_usd
 from engine.orchestrator.task import Need, Target
-from engine.providers.models import UNKNOWN, Model
+from engine.providers import UNKNOWN_MODEL, Model
 
 
 class Strategy(StrEnum):
@@ -69,7 +69,7 @@ class Facts(NamedTuple):
     in_flight: int = 0
     quality: float = 0.0  # 0 to 1
     weight: int = 1
-    model: Model = UNKNOWN
+    model: Model = UNKNOWN_MODEL
 
 
 class Wish(NamedTuple):

@@ -15,8 +15,7 @@ from engine.orchestrator.decision import Decision, Facts, Strategy, Wish
 from engine.orchestrator.settings import OrchestratorSettings, ToolRoute
 from engine.orchestrator.strategies import decide
 from engine.orchestrator.task import Target, Task
-from engine.providers import Message, Model, Operation
-from engine.providers.models import UNKNOWN
+from engine.providers import UNKNOWN_MODEL, Message, Model, Operation
 
 _BYTES_A_TOKEN = 4  # of English prose; budgets hold one token a byte, which no model's window should be judged by
 _MESSAGE_OVERHEAD = 16  # bytes a message, for what the dialects add around its text
@@ -46,7 +45,7 @@ class Outlook:
     latency: Callable[[Target], int | None] = lambda target: None
     in_flight: Callable[[Target], int] = lambda target: 0
     quality: Callable[[str, Target], float] = lambda tool, target: 0.0
-    model: Callable[[Target], Model] = lambda target: UNKNOWN
+    model: Callable[[Target], Model] = lambda target: UNKNOWN_MODEL
 
 
 class Router:

@@ -63,9 +63,12 @@ def decide(wish: Wish, facts: Sequence[Facts], draws: _Draws = ()) -> Decision:
         clean.sort(key=lambda each: rank(wish, each, draws))
     taken: list[tuple[Verdict | None, Facts]] = [(None, each) for each in clean]
     if late:
-        taken += sorted(late, key=_badness)
+        late.sort(key=_badness)
+        taken += late
     if not taken:
-        taken += sorted((one for one in passed if one[0] in _WAITING), key=_badness)
+        waiting = [one for one in passed if one[0] in _WAITING]
+        waiting.sort(key=_badness)
+        taken += waiting
         passed = [one for one in passed if one[0] not in _WAITING]
     return Decision(
         tool=wish.tool,

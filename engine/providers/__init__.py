@@ -12,7 +12,7 @@ Importing this package loads no SDK and no HTTP client.
 """
 
 from engine.providers.endpoints import ENDPOINTS, Dialect, Endpoint, Quirks, Schema
-from engine.providers.models import Correction, Model, Models
+from engine.providers.models import UNKNOWN_MODEL, Correction, Model, Models
 from engine.providers.open import open_provider
 from engine.providers.port import (
     Chunk,
@@ -30,6 +30,7 @@ from engine.providers.settings import ProviderSettings
 
 __all__ = [
     "ENDPOINTS",
+    "UNKNOWN_MODEL",
     "Chunk",
     "Completion",
     "Correction",

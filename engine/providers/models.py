@@ -24,7 +24,7 @@ class Model:
     schema: bool = True  # it can be held to a JSON schema; JSON alone is not enough
 
 
-UNKNOWN = Model()
+UNKNOWN_MODEL = Model()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,7 +131,7 @@ class Models:
         self._found.clear()
 
     def of(self, provider: str, name: str) -> Model:
-        """What is known of a model; UNKNOWN where there is neither a row nor a correction."""
+        """What is known of a model; UNKNOWN_MODEL where there is neither a row nor a correction."""
         found = self._found.get((provider, name))
         if found is None:
             found = self._found[provider, name] = self._look_up(provider, name)
@@ -154,4 +154,4 @@ class Models:
 
 def _row(rows: Mapping[str, Model], name: str) -> Model:
     fitting = [known for known in rows if name == known or name.startswith(f"{known}-")]
-    return rows[max(fitting, key=len)] if fitting else UNKNOWN
+    return rows[max(fitting, key=len)] if fitting else UNKNOWN_MODEL
