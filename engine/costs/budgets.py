@@ -8,7 +8,7 @@ so neither window is overspent. The attempt itself remembers them, as pairs of a
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from engine.costs.room import Rooms
 from engine.costs.rules import Ask, Budget, BudgetRule, Grant, Kind, Origin, Scope, checked, judge
@@ -30,15 +30,24 @@ _MEMBERS = {
     Kind.USER: "user_id",
     Kind.PROVIDER: "provider",
 }
-_SETTLE = f"UPDATE budgets SET held = held - ?, spent = spent + ? WHERE id = ? AND begins = ? RETURNING {_COLUMNS}"
+_HOT = 'id, "limit", spent, held, begins, ends'  # what most calls need of a budget
+
+
+def _marks(count: int) -> str:
+    return ", ".join("?" * count)
+
+
+_MOST = len(Kind) * len(Window) + 1  # budgets that can cover one call
+_FIND = tuple(f"SELECT {_HOT} FROM budgets WHERE name IN ({_marks(count)})" for count in range(len(Kind) + 1))
+_FIND_WHOLE = tuple(f"SELECT {_COLUMNS} FROM budgets WHERE name IN ({_marks(count)})" for count in range(len(Kind) + 1))
+_HOLD = tuple(f"UPDATE budgets SET held = held + ? WHERE id IN ({_marks(count)})" for count in range(_MOST))
+# A window begins after all that an attempt holds in were begun, so no pair is matched crosswise.
+_SETTLE = tuple(
+    f"UPDATE budgets SET held = held - ?, spent = spent + ? WHERE id IN ({_marks(count)}) AND begins IN"
+    f' ({_marks(count)}) RETURNING id, name, "limit", spent, held, ends, warned'
+    for count in range(_MOST)
+)
 _SETTLE_LATE = "UPDATE budget_windows SET held = held - ?, spent = spent + ? WHERE budget = ? AND begins = ?"
-
-
-def _find(count: int) -> str:
-    return f"SELECT {_COLUMNS} FROM budgets WHERE name IN ({', '.join('?' * count)})"
-
-
-_FIND = tuple(map(_find, range(len(Kind) + 1)))
 
 
 class Budgets:
@@ -50,24 +59,32 @@ class Budgets:
 
     # ── calls ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def hold(self, tx: Tx, names: Sequence[str], ask: Ask, now: Instant) -> tuple[Grant | None, str]:
+    def hold(
+        self, tx: Tx, names: Sequence[str], worst: NanoUSD | None, ask: Callable[[], Ask], now: Instant
+    ) -> tuple[Grant | None, str]:
         """Hold the worst case in every budget of these scopes, or in none: what was granted, and what to remember.
 
-        No grant, where no budget covers the call. Raises NoRoom, which rolls the transaction back.
+        No grant, where nothing had to be decided. Raises NoRoom, which rolls the transaction back.
         """
-        rows = tx.execute(_FIND[len(names)], names).fetchall()
+        names = self.rooms.among(names)
+        rows = tx.execute(_FIND[len(names)], names).fetchall() if names else ()
         if not rows:
             return None, ""
-        worst = ask.worst
-        if worst is None or not all(_fits(row, worst, now) for row in rows):
-            budgets = [self._current(tx, one, now) for one in map(_budget, rows)]
-            return self._hold(tx, budgets, judge(ask, budgets), now)
-        remember = []
-        for number, _, _, _, _, _, _, spent, held, begins, ends, _ in rows:
-            tx.execute("UPDATE budgets SET held = held + ? WHERE id = ?", (worst, number))
+        numbers, pairs = [], []
+        for number, limit, spent, held, begins, ends in rows:
+            if worst is None or worst > limit - spent - held or now >= ends:
+                return self._decide(tx, names, ask(), now)
+            numbers.append(number)
+            pairs.append(f"{number} {begins}")
+        tx.execute(_HOLD[len(rows)], (worst, *numbers))
+        for number, _, spent, held, _, ends in rows:
             self.rooms.stands(number, spent, held + worst, ends)
-            remember.append(f"{number} {begins}")
-        return Grant(ask.tokens, worst), " ".join(remember)
+        return None, " ".join(pairs)
+
+    def _decide(self, tx: Tx, names: Sequence[str], ask: Ask, now: Instant) -> tuple[Grant, str]:
+        rows = tx.execute(_FIND_WHOLE[len(names)], names).fetchall()
+        budgets = [self._current(tx, one, now) for one in map(_budget, rows)]
+        return self._hold(tx, budgets, judge(ask, budgets), now)
 
     def _hold(self, tx: Tx, budgets: Sequence[Budget], grant: Grant, now: Instant) -> tuple[Grant, str]:
         for budget in budgets:
@@ -84,19 +101,25 @@ class Budgets:
         """
         amount = worst or 0
         charged = amount if cost is None else cost
-        freed, parts = [], held.split(" ")
-        for at in range(0, len(parts), 2):
-            number, begins = int(parts[at]), int(parts[at + 1])
-            row = tx.execute(_SETTLE, (amount, charged, number, begins)).fetchone()
-            if row is None:  # its window is over, or the budget was taken away
-                tx.execute(_SETTLE_LATE, (amount, charged, number, begins))
-                continue
-            _, name, _, _, _, _, limit, spent, still_held, _, ends, warned = row
+        parts = held.split(" ")
+        numbers, begins = parts[::2], parts[1::2]
+        count = len(numbers)
+        rows = tx.execute(_SETTLE[count], (amount, charged, *map(int, numbers), *map(int, begins))).fetchall()
+        freed = []
+        for number, name, limit, spent, still_held, ends, warned in rows:
             freed.append(name)
             self.rooms.stands(number, spent, still_held, ends)
             if warned < USED_UP and spent * 100 >= limit * THRESHOLDS[0]:
-                _warn(tx, _budget(row), max(step for step in THRESHOLDS if spent * 100 >= limit * step), now)
+                self._reached(tx, number, now)
+        if len(rows) < count:  # a window is over, or a budget was taken away
+            settled = {str(row[0]) for row in rows}
+            late = ((amount, charged, int(n), int(b)) for n, b in zip(numbers, begins, strict=True) if n not in settled)
+            tx.executemany(_SETTLE_LATE, late)
         return freed
+
+    def _reached(self, tx: Tx, number: int, now: Instant) -> None:
+        budget = _budget(tx.execute(f"SELECT {_COLUMNS} FROM budgets WHERE id = ?", (number,)).fetchone())
+        _warn(tx, budget, max(step for step in THRESHOLDS if budget.spent * 100 >= budget.limit * step), now)
 
     def used_up(self, tx: Tx, budgets: Iterable[Budget], now: Instant) -> None:
         """Tell that these had to act, once a window."""
@@ -110,6 +133,7 @@ class Budgets:
         if now < budget.ends:
             return budget
         begins, ends = bounds(Window(budget.window), now, budget.zone or self.zone)
+        begins = max(begins, Instant(budget.ends))  # should the zone have changed meanwhile
         past = (budget.id, budget.begins, budget.ends, budget.limit, budget.spent, budget.held)
         tx.execute("INSERT OR REPLACE INTO budget_windows VALUES (?, ?, ?, ?, ?, ?)", past)
         tx.execute(
@@ -204,11 +228,6 @@ def _members(rule: BudgetRule) -> tuple[str, tuple[str, ...]]:
         return "1", ()
     column = _MEMBERS[Kind(rule.kind)]
     return f"combination IN (SELECT id FROM combinations WHERE {column} = ?)", (rule.key,)
-
-
-def _fits(row: sqlite3.Row, worst: NanoUSD, now: Instant) -> bool:
-    _, _, _, _, _, _, limit, spent, held, _, ends, _ = row
-    return bool(worst <= limit - spent - held and now < ends)
 
 
 def _warn(tx: Tx, budget: Budget, percent: int, now: Instant) -> None:

@@ -189,7 +189,8 @@ class Ledger:
     def _insert(self, tx: Tx, attempt: Attempt, names: Sequence[str]) -> tuple[int, Attempt]:
         combination = self._combinations.get(attempt.dimensions) or _intern(tx, attempt.dimensions)
         try:
-            grant, held = self._budgets.hold(tx, names, self._ask(attempt), self._clock.now())
+            now, worst_cost = self._clock.now(), attempt.worst_case.cost
+            grant, held = self._budgets.hold(tx, names, worst_cost, lambda: self._ask(attempt), now)
         except NoRoom:
             if tx.execute(_FIND_ATTEMPT, (attempt.id,)).fetchone() is not None:
                 return combination, attempt
@@ -264,8 +265,10 @@ class Ledger:
         return cost
 
     def _release(self, tx: Tx, held: str, worst: NanoUSD | None, cost: NanoUSD | None) -> None:
-        if held and (names := self._budgets.release(tx, held, worst, cost, self._clock.now())):
-            tx.after_commit(lambda: self._line.wake(names))
+        if held:
+            names = self._budgets.release(tx, held, worst, cost, self._clock.now())
+            if self._line.stir():
+                tx.after_commit(lambda: self._line.wake(names))
 
     # ── budgets ─────────────────────────────────────────────────────────────────────────────────────────────────────
 

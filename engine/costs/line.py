@@ -78,6 +78,14 @@ class Line:
             self._count -= 1
             self._stand(place, ())
 
+    def stir(self) -> bool:
+        """Room is about to come back: whether anybody waits, who is then to be woken. From any thread.
+
+        Who was just refused and does not stand in line yet sees that something has moved.
+        """
+        self._wakes += 1
+        return self._count > 0
+
     def wake(self, names: Iterable[str]) -> None:
         """There is room again in these scopes: the first in line is tried."""
         self._wakes += 1

@@ -29,7 +29,12 @@ class Rooms:
 
     def __init__(self) -> None:
         self._standing: dict[int, _Standing] = {}
-        self._by_name: dict[str, tuple[_Standing, ...]] = {}
+        self._by_name: dict[str, tuple[_Standing, ...]] | None = None  # never without a name that may have a budget
+
+    def among(self, names: Sequence[str]) -> Sequence[str]:
+        """Those of the scopes that may have a budget: all, before anything is known."""
+        known = self._by_name
+        return names if known is None else [name for name in names if name in known]
 
     def load(self, budgets: Iterable[Budget]) -> None:
         """Begin anew with these."""
@@ -46,10 +51,8 @@ class Rooms:
         """All that one scope has, from now on."""
         found = {budget.id: _Standing(budget.limit, budget.spent, budget.held, budget.ends) for budget in budgets}
         self._standing.update(found)
-        if found:
+        if self._by_name is not None:  # a name stays, as long as its removal may yet be undone
             self._by_name[name] = tuple(found.values())
-        else:
-            self._by_name.pop(name, None)
 
     def stands(self, budget_id: int, spent: int, held: int, ends: int) -> None:
         """A budget's new figures."""
@@ -59,5 +62,6 @@ class Rooms:
 
     def tightest(self, names: Sequence[str], now: int) -> NanoUSD | None:
         """What is left in the tightest budget of these scopes; None where none has one."""
-        found = [one.room(now) for name in names if name in self._by_name for one in self._by_name[name]]
+        known = self._by_name or {}
+        found = [one.room(now) for name in names if name in known for one in known[name]]
         return NanoUSD(max(0, min(found))) if found else None
