@@ -32,7 +32,7 @@ from engine.costs import Ledger, Pricer, TokenCounter
 from engine.kernel.clock import Clock, ClockPage, StoppedClock, SystemClock, VirtualClock
 from engine.kernel.errors import EngineUnavailable
 from engine.kernel.values import Instant, Random, from_datetime, new_id
-from engine.limiter import Quotas
+from engine.limiter import Quotas, QuotaStore
 from engine.limiter.local import LocalLimiter
 from engine.limiter.local_quotas import LocalQuotas
 from engine.messaging import QUEUE as SENDING_QUEUE
@@ -69,6 +69,7 @@ from engine.runtime import (
     EngineDesk,
     Health,
     Housekeeper,
+    Limits,
     Projector,
     Purse,
     Sampler,
@@ -78,9 +79,9 @@ from engine.runtime import (
     first_snapshot,
 )
 from engine.storage import Database, Mode, StateDirectory, Tx, connect, migrate
-from engine.surface.commands import CreateKey, ResetRoute, RevokeKey, SetRoute
+from engine.surface.commands import CreateKey, RevokeKey
 from engine.surface.desk import Desk
-from engine.surface.queries import ExplainRoute, ListGauges, ListKeys, ListRoutes
+from engine.surface.queries import ListKeys, ListLimits
 from engine.surface.snapshot import EngineView
 from engine.telemetry import Monitor
 from huntaze_console.api.gateway import Catalogue, Gateway
@@ -103,9 +104,11 @@ from huntaze_console.joints import (
 from huntaze_console.options import SimulationOptions
 from huntaze_console.serving import gateway_settings
 
-if TYPE_CHECKING:  # what a simulation needs is loaded when there is one
+if TYPE_CHECKING:  # what a simulation or a shared limiter needs is loaded when there is one
+    from engine.limiter.redis_slots import RedisLimiter
     from engine.simulation import Demand
     from engine.simulation.options import WorldOptions
+    from engine.storage.redis import RedisClient
 
 VERSION = version_of("huntaze-console")
 
@@ -201,10 +204,7 @@ async def open_engine(
             ladder=ladder,
             least_output=settings.costs.least_output_tokens,
         )
-        limiter = LocalLimiter(database, clock, settings.limiter, names)
-        await limiter.load()
-        counters = LocalQuotas(database, clock)
-        await counters.load()
+        limiter, counters = await _limits(settings, database, clock, names, stack, shared=not idle)
         quotas = Quotas(counters, clock, settings.quotas, lambda event: note(database, event))
         platform = OnlyFans(settings.platform, clock)
         stack.push_async_callback(platform.close)
@@ -347,10 +347,8 @@ async def open_engine(
             idle_tools=lambda: [tool for tool in orchestrator.settings.tools if not orchestrator.targets(tool)],
         )
         desk = EngineDesk(database, bus, projector, jobs, dispatch, health, clock)
-        desk.extend(
-            {SetRoute: routes.change, ResetRoute: routes.reset},
-            {ListRoutes: routes.listing, ExplainRoute: routes.explain, ListGauges: routes.gauges},
-        )
+        desk.extend({}, {ListLimits: Limits(quotas).listing})
+        desk.extend(routes.commands, routes.queries)
         monitor = Monitor(database, clock, random.SystemRandom())
         bus.observe(monitor.observe)
         tests = LoadTests(orchestrator, tool_bound(orchestrator, pricer, clock), metered.drain, clock, chance)
@@ -523,6 +521,37 @@ async def _open_providers(
         stack.push_async_callback(provider.close)
         opened[name] = provider
     return opened
+
+
+async def _limits(
+    settings: Settings, database: Database, clock: Clock, names: dict[str, str], stack: AsyncExitStack, *, shared: bool
+) -> tuple[LocalLimiter | RedisLimiter, QuotaStore]:
+    """Who counts what goes out. Redis's client takes a sixth of a second to import, so only those who share pay."""
+    if settings.backends.limiter == "redis" and shared:
+        client = await asyncio.to_thread(_redis, settings)
+        stack.push_async_callback(client.close)
+        return await _shared_limits(client, settings, database, clock, names)
+    limiter, counters = LocalLimiter(database, clock, settings.limiter, names), LocalQuotas(database, clock)
+    await limiter.load()
+    await counters.load()
+    return limiter, counters
+
+
+async def _shared_limits(
+    client: RedisClient, settings: Settings, database: Database, clock: Clock, names: dict[str, str]
+) -> tuple[RedisLimiter, QuotaStore]:
+    from engine.limiter.redis_quotas import RedisQuotas
+    from engine.limiter.redis_slots import RedisLimiter
+
+    limiter = RedisLimiter(client, database, clock, settings.limiter, names)
+    await limiter.load()
+    return limiter, RedisQuotas(client, clock)
+
+
+def _redis(settings: Settings) -> RedisClient:
+    from engine.storage.redis import RedisClient
+
+    return RedisClient(settings.backends.redis_url, settings.backends.redis_timeout_seconds)
 
 
 def _ledger_sync(settings: Settings, database: Database, clock: Clock, chance: Random) -> Service:

@@ -44,6 +44,7 @@ from engine.orchestrator import (
     OrchestratorSettings,
     Outlook,
     Router,
+    Routes,
     Shelf,
     Throttles,
     ToolRoute,
@@ -260,9 +261,10 @@ def join_orchestrator(
     shelf: Shelf | None = None,
     settings: OrchestratorSettings = SETTINGS,
     pricer: Pricer | None = None,
+    gauges: Gauges | None = None,
 ) -> tuple[Guarded, Orchestrator]:
     """The way from a task to its answer, over a metered hop."""
-    gauges = Gauges(clock, settings.gauges)
+    gauges = gauges or Gauges(clock, settings.gauges)
     guarded = Guarded(Gauged(metered, gauges, clock), database, clock, chance, settings.breaker)
     quotas = Quotas(LocalQuotas(database, clock), clock, LIMITS, lambda event: note(database, event))
     book = QuotaBook(quotas, clock, SETTINGS)
@@ -338,7 +340,8 @@ async def rig(folder: Path, *, clock: ManualClock | None = None, messages: int =
         metered = Metered(providers, LedgerMeter(ledger, pricer), database, clock, chance, SETTINGS)
         shelf = Shelf()
         await shelf.load(database, clock.now())
-        guarded, orchestrator = join_orchestrator(metered, database, clock, chance, shelf)
+        gauges = Gauges(clock, SETTINGS.gauges)
+        guarded, orchestrator = join_orchestrator(metered, database, clock, chance, shelf, gauges=gauges)
         progress = Progress()
         book = FanBook(platform, database, clock)
         estimator = Estimator(orchestrator, pricer, lambda: projector.snapshot, lambda name: name, clock)
@@ -373,6 +376,8 @@ async def rig(folder: Path, *, clock: ManualClock | None = None, messages: int =
         bus.observe(tests.observe)
         watch = Watch(database, monitor, tests, clock, ratings.append)
         desk.extend(watch.commands, watch.queries)
+        routes = Routes(database, orchestrator, gauges, clock, providers)
+        desk.extend(routes.commands, routes.queries)
         purse = Purse(database, ledger, clock, "UTC")
         desk.extend(purse.commands, purse.queries)
         yield Rig(

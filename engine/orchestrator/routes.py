@@ -6,8 +6,9 @@ output's cap and all else still come from the file, and so does everything of th
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import orjson
 
@@ -23,7 +24,7 @@ from engine.orchestrator.settings import OrchestratorSettings, ToolRoute
 from engine.orchestrator.task import Need, Task
 from engine.providers import Message, Role
 from engine.storage import Database, Tx
-from engine.surface.commands import Done, ResetRoute, SetRoute
+from engine.surface.commands import Command, Done, ResetRoute, SetRoute
 from engine.surface.queries import (
     CandidateRow,
     ExplainRoute,
@@ -31,6 +32,7 @@ from engine.surface.queries import (
     ListGauges,
     ListRoutes,
     Page,
+    Query,
     RouteRow,
 )
 
@@ -73,6 +75,14 @@ class Routes:
         self._providers = providers
         self._file = orchestrator.settings
         self._overrides: dict[str, Override] = {}
+
+    @property
+    def commands(self) -> Mapping[type[Command], Callable[[Any], Awaitable[Done]]]:
+        return {SetRoute: self.change, ResetRoute: self.reset}
+
+    @property
+    def queries(self) -> Mapping[type[Query], Callable[[Any], Awaitable[Page[Any]]]]:
+        return {ListRoutes: self.listing, ExplainRoute: self.explain, ListGauges: self.gauges}
 
     async def load(self) -> None:
         """At start: what was set before."""
@@ -188,9 +198,11 @@ class Routes:
         return f"{tool} is routed {route.strategy} over {', '.join(route.chain)}{weights}"
 
     def _tool(self, name: str) -> str:
-        """The tool's own name, also where an alias was given. Raises CommandRefused(INVALID) for none of them."""
+        """The tool's own name, also where an alias was given. Raises CommandRefused(NOT_FOUND) for none of them."""
         tool = self._file.aliases.get(name, name)
-        route_of(self._file, tool)
+        if tool not in self._file.tools:
+            known = ", ".join(sorted(self._file.tools))
+            raise CommandRefused(Refusal.NOT_FOUND, f"there is no tool {name!r}; the tools are {known}", field="tool")
         return tool
 
     # ── queries ─────────────────────────────────────────────────────────────────────────────────────────────────────
