@@ -88,21 +88,21 @@ class Router:
         strategy = route.strategy if not task.strategy else strategy_of(task.strategy)
         size = _size(task, route)
         output = (task.max_output_tokens or route.max_output_tokens) if task.operation is Operation.CHAT else 0
+        weights = route.weights if task.pinned is None else ()
+        facts = [
+            self._facts(task, target, number, size, output, weights[number] if weights else 1)
+            for number, target in enumerate(targets)
+        ]
         wish = Wish(
             task.tool,
             strategy,
-            self._clock.now(),
+            self._clock.now(),  # after the facts: an instant that they call now is not in the future
             size // _BYTES_A_TOKEN,
             output,
             task.needs,
             route.too_slow,
             task.pinned is not None,
         )
-        weights = route.weights if task.pinned is None else ()
-        facts = [
-            self._facts(task, target, number, size, output, weights[number] if weights else 1)
-            for number, target in enumerate(targets)
-        ]
         draws = [self._chance.random() for _ in targets] if strategy is Strategy.WEIGHTED else ()
         return decide(wish, facts, draws)
 
