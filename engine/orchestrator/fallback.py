@@ -1,7 +1,8 @@
 """Tries the models that the router chose, in order, until one answers.
 
-What each failure calls for is decided in retries.py; here it is done: waiting, repeating, going on, giving up, and all within
-the task's time. A throttled model is passed over while another can be asked, and waited for when none can.
+What each failure calls for is decided in retries.py; here it is done, all of it within the task's time: waiting,
+repeating, going on, giving up. A throttled model is passed over while another can be asked, and waited for when none
+can.
 """
 
 from __future__ import annotations
