@@ -26,7 +26,7 @@ from engine.alerts import AlertService, Channel
 from engine.alerts.channels.smtp import SmtpChannel
 from engine.bus import Bus
 from engine.campaigns import QUEUE as WORKFLOW_QUEUE
-from engine.campaigns import Dispatch, Estimator, Progress, Writer, run_schedule
+from engine.campaigns import Dispatch, Estimator, Progress, Writer, campaign_graph, run_schedule, take_up
 from engine.content import screen
 from engine.costs import Ledger, Pricer, TokenCounter
 from engine.kernel.clock import Clock, ClockPage, StoppedClock, SystemClock, VirtualClock
@@ -44,6 +44,8 @@ from engine.orchestrator import (
     Degraded,
     Downgrading,
     Fallback,
+    Flagged,
+    Flags,
     Gauged,
     Gauges,
     Guarded,
@@ -55,6 +57,7 @@ from engine.orchestrator import (
     Outlook,
     Router,
     Routes,
+    Shadowed,
     Shelf,
     Throttles,
     Tuner,
@@ -70,11 +73,13 @@ from engine.runtime import (
     Health,
     Housekeeper,
     Limits,
+    MiddlewareDesk,
     Projector,
     Purse,
     Sampler,
     Service,
     Watch,
+    WorkflowShelf,
     every,
     first_snapshot,
 )
@@ -285,8 +290,13 @@ async def open_engine(
         stack.push_async_callback(coalescer.drain)
         cached = Cached(coalescer, shelf, database, clock, settings.orchestrator)
         degraded = Degraded(cached, database, clock, chance, settings.orchestrator)
+        flags = Flags(database, clock)
+        await flags.load()
+        flagged = Flagged(degraded, limited, flags, metered.serves, guarded.admits, clock, settings.orchestrator)
+        shadowed = Shadowed(flagged, flagged, worst_cost(pricer, clock), database, clock, chance, settings.orchestrator)
+        await shadowed.load()
         orchestrator = Orchestrator(
-            degraded,
+            shadowed,
             router,
             metered.serves,
             settings.orchestrator,
@@ -302,6 +312,8 @@ async def open_engine(
                 coalescer.configure,
                 cached.configure,
                 degraded.configure,
+                flagged.configure,
+                shadowed.configure,
             ),
         )
         gauges.recall(await lessons(database))
@@ -310,7 +322,9 @@ async def open_engine(
         await routes.load()
 
         # from a campaign to its messages
-        progress = Progress()
+        progress = Progress(campaign_graph(settings.sending))
+        if not idle:
+            await database.write(lambda tx: take_up(tx, jobs, progress, settings.sending, clock.now()))
         fans = FanBook(platform, database, clock)
         naming: Callable[[str], str] = lambda account_id: names.get(account_id, account_id)  # noqa: E731
         estimator = Estimator(orchestrator, pricer, lambda: projector.snapshot, naming, clock)
@@ -355,6 +369,11 @@ async def open_engine(
         bus.observe(tests.observe)
         watch = Watch(database, monitor, tests, clock, teach(gauges))
         desk.extend(watch.commands, watch.queries)
+        middleware = MiddlewareDesk(
+            database, keeping, shelf, flags, shadowed, orchestrator, clock, settings.costs.time_zone
+        )
+        desk.extend(middleware.commands, middleware.queries)
+        desk.extend({}, WorkflowShelf(database).queries)
         purse = Purse(database, ledger, clock, settings.costs.time_zone)
         desk.extend(purse.commands, purse.queries)
         keyring = Keyring(database, clock, chance, key_budget(ledger))
@@ -429,6 +448,7 @@ async def open_engine(
             Service("consent", lambda stop: fans.run(stop, max_age=settings.sending.consent_max_age)),
             Service("schedule", lambda stop: run_schedule(dispatch, clock, stop)),
             Service("sampling", lambda stop: every(SAMPLE_EVERY, stop, sampler.sample)),
+            Service("shadows", shadowed.run),
             Service("kept answers", lambda stop: every(HOUSEKEEP_EVERY, stop, keeping.tidy)),
             Service("housekeeping", lambda stop: every(HOUSEKEEP_EVERY, stop, housekeeper.tidy)),
             Service("balancing", lambda stop: every(tuner.every, stop, tuner.look)),
@@ -459,6 +479,7 @@ async def open_engine(
             limiter.configure(fresh.limiter, {key: account.name or key for key, account in fresh.accounts.items()})
             await limiter.announce()
             sender.settings = fresh.sending
+            progress.graph = campaign_graph(fresh.sending)
             writer.content = fresh.content
             tuner.configure(fresh.orchestrator)
             alerts.configure(fresh.alert_rules)

@@ -7,7 +7,18 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 
-from engine.costs import Attempt, BudgetRule, CallFilter, Dimensions, Ledger, Pricer, Settlement, TokenCounter, calls
+from engine.costs import (
+    LOCAL,
+    Attempt,
+    BudgetRule,
+    CallFilter,
+    Dimensions,
+    Ledger,
+    Pricer,
+    Settlement,
+    TokenCounter,
+    calls,
+)
 from engine.events import Event
 from engine.kernel.clock import Clock
 from engine.kernel.values import Instant, NanoUSD
@@ -286,5 +297,10 @@ def key_budget(ledger: Ledger) -> Callable[[Tx, str, NanoUSD | None, str], None]
 
 
 def priced(pricer: Pricer, clock: Clock) -> Callable[[Target], bool]:
-    """Whether a model has a price now."""
-    return lambda target: not isinstance(pricer.card(target.provider, target.model, clock.now()), str)
+    """Whether a model has a price of its own now: an endpoint that is free as a whole tells nothing of its models."""
+
+    def known(target: Target) -> bool:
+        card = pricer.card(target.provider, target.model, clock.now())
+        return not isinstance(card, str) and card.source != LOCAL
+
+    return known

@@ -24,13 +24,14 @@ from engine.costs.ledger import (
     Ledger,
     Settlement,
 )
-from engine.costs.pricing import Priced, Pricer
+from engine.costs.pricing import LOCAL, Priced, Pricer
 from engine.costs.rules import Action, Budget, BudgetRule, Kind, Origin, Scope
 from engine.costs.settings import CostSettings, PriceOverride, SyncSettings
 from engine.costs.tokens import TokenCounter
 from engine.costs.windows import EVER, Window
 
 __all__ = [
+    "LOCAL",
     "EVER",
     "INTERRUPTED",
     "Action",

@@ -6,6 +6,7 @@ gauges.py    what is measured of each model            tuning.py   how much goes
 routes.py    routes that operators set while it runs
 cache.py, similarity.py, fingerprint.py   answers kept for the next one who asks the same     replay.py   as a stream
 coalescer.py one call for all who ask the same at once     savings.py   what both saved
+flags.py     what operators switch     shadow.py   models on trial, beside the answer
 limited.py   keeps to the providers' limits
 fallback.py  one after the other until one answers     retries.py, throttles.py, hedge.py   what a failure calls for
 guard.py, breaker.py   leave a failing model alone     drill.py   an outage, rehearsed
@@ -19,6 +20,7 @@ from engine.orchestrator.decision import Candidate, Decision, Facts, Strategy, V
 from engine.orchestrator.degradation import TEMPLATE_PROVIDER, Degraded
 from engine.orchestrator.downgrade import Downgrading
 from engine.orchestrator.fallback import Fallback
+from engine.orchestrator.flags import Flag, Flagged, Flags
 from engine.orchestrator.gauges import Gauged, Gauges, Lesson
 from engine.orchestrator.guard import Guarded, Standing
 from engine.orchestrator.limited import Limited, Quotas, Seat, Shut
@@ -42,6 +44,7 @@ from engine.orchestrator.settings import (
     ToolRoute,
     TuningSettings,
 )
+from engine.orchestrator.shadow import Shadowed, Trial
 from engine.orchestrator.task import Answer, Conclusion, Emit, Hit, Hop, Level, Need, Stage, Target, Task
 from engine.orchestrator.throttles import Throttles
 from engine.orchestrator.trailing import Trailing
@@ -69,6 +72,9 @@ __all__ = [
     "Emit",
     "Facts",
     "Fallback",
+    "Flag",
+    "Flagged",
+    "Flags",
     "GaugeSettings",
     "Gauged",
     "Gauges",
@@ -96,6 +102,7 @@ __all__ = [
     "Router",
     "Routes",
     "Seat",
+    "Shadowed",
     "Shelf",
     "Shut",
     "Stage",
@@ -106,6 +113,7 @@ __all__ = [
     "Throttles",
     "ToolRoute",
     "Trailing",
+    "Trial",
     "Tuner",
     "Tuning",
     "TuningSettings",

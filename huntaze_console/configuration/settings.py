@@ -171,7 +171,9 @@ class Settings:
             simulated=True,
             providers={name: _in_world(row, url) for name, row in self.providers.items()},
             platform=replace(self.platform, url=f"{url}/platform", token=simulated),
-            backends=self.backends if dynamodb else self.backends.model_copy(update={"ledger_sync": "off"}),
+            backends=self.backends.model_copy(
+                update={"limiter": "local"} | ({} if dynamodb else {"ledger_sync": "off"})  # virtual time is here only
+            ),
             smtp=self.smtp if self.smtp.host in LOOPBACK else self.smtp.model_copy(update={"host": ""}),
             mail=self.mail if self.mail and self.mail.host in LOOPBACK else None,
             alerts=self.alerts.model_copy(update={"slack_webhook_url": Secret()}),

@@ -90,7 +90,7 @@ class Catalogue:
             target = target_of(name)
             return target if target.model else None
         listed = (target for target in self._targets(settings) if target.model == name)
-        guessed = (Target(provider, name) for provider in self._providers)
+        guessed = (Target(provider, name) for provider in self._providers if "/" not in name)
         return next(listed, None) or next((target for target in guessed if self._prices(target)), None)
 
     def _targets(self, settings: OrchestratorSettings) -> tuple[Target, ...]:

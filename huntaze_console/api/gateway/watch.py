@@ -19,22 +19,22 @@ class Watch:
     """The requests under way. `run` it beside them."""
 
     def __init__(self) -> None:
-        self._under_way: set[web.Request] = set()
+        self._under_way: dict[int, web.Request] = {}
 
     @contextmanager
     def over(self, request: web.Request) -> Iterator[None]:
         """Cancel this request's handler when its client leaves within the block."""
-        self._under_way.add(request)
+        self._under_way[id(request)] = request
         try:
             yield
         finally:
-            self._under_way.discard(request)
+            self._under_way.pop(id(request), None)
 
     async def run(self) -> None:
         """Until cancelled."""
         while True:
             await asyncio.sleep(_EVERY)
-            for request in [one for one in self._under_way if one.transport is None]:
-                self._under_way.discard(request)  # once: the handler may take its time to settle
+            for request in [one for one in self._under_way.values() if one.transport is None]:
+                del self._under_way[id(request)]  # once: the handler may take its time to settle
                 if request.task is not None:
                     request.task.cancel()
