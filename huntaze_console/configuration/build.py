@@ -97,7 +97,7 @@ def _orchestrator(sections: Sections, preferences: Preferences) -> OrchestratorS
     section = sections.orchestrator
     retry, breaker = section.retry, section.breaker
     return OrchestratorSettings(
-        tools={**routes(sections, preferences), GATEWAY: gateway_route(sections)},
+        tools={**routes(sections, preferences), GATEWAY: gateway_route(sections, preferences)},
         aliases=aliases(sections.tools),
         timeouts=Timeouts(
             connect=nanos(section.connect_seconds),

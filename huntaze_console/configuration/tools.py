@@ -169,12 +169,15 @@ def _weights(tool: ToolSection, chain: Sequence[str], written: Sequence[str]) ->
     return tuple(by_name.get(name, max(tool.weights)) for name in chain) if tool.weights else ()
 
 
-def gateway_route(sections: Sections) -> ToolRoute:
+def gateway_route(sections: Sections, preferences: Preferences) -> ToolRoute:
     """All that a gateway's client may leave to the engine: the tools' models, each provider's first, those added."""
     tools = sections.tools.values()
     named = [reference for tool in tools for reference in (f"{tool.provider}/{tool.model}", *tool.fallback)]
     first = [f"{name}/{row.default_model}" for name, row in sections.providers.items() if row.default_model]
-    chain = [_resolved(sections, each) for each in (*named, *first, *sections.gateway.models)]
+    references = (*named, *first, *sections.gateway.models)
+    chain = [_deployed(_resolved(sections, each), preferences) for each in references]
+    if preferences.provider:
+        chain = _in_front(chain, preferences, sections.providers[preferences.provider])
     return ToolRoute(
         chain=tuple(dict.fromkeys(chain)),
         max_output_tokens=sections.gateway.max_output_tokens,

@@ -14,7 +14,7 @@ import pytest
 from engine.kernel.secret import Secret
 from engine.kernel.values import DAY, SECOND, usd
 from engine.limiter.settings import AccountLimit
-from engine.orchestrator.settings import TOOLS
+from engine.orchestrator.settings import GATEWAY, TOOLS
 from huntaze_console.config import InvalidSettings, Settings, load_settings
 
 SHIPPED = Path(__file__).parents[2] / "config.toml"
@@ -62,10 +62,10 @@ def test_the_shipped_file_holds_every_knob() -> None:
 def test_every_tool_is_mapped_to_models_of_known_providers() -> None:
     settings = load_settings(None, {})
 
-    assert set(settings.orchestrator.tools) == set(TOOLS)
-    for route in settings.orchestrator.tools.values():
+    assert set(settings.orchestrator.tools) == {*TOOLS, GATEWAY}
+    for name, route in settings.orchestrator.tools.items():
         assert len(route.chain) >= 2
-        assert route.system
+        assert bool(route.system) == (name != GATEWAY)
         assert {reference.split("/")[0] for reference in route.chain} <= set(settings.providers)
 
 
