@@ -44,17 +44,17 @@ POINTS = (
     "checkpointed",  # right after
 )
 RULES = (
-    BudgetRule(kind="global", window="day", limit=NanoUSD(400_000)),
+    BudgetRule(kind="global", window="day", limit=NanoUSD(900_000)),
     BudgetRule(kind="global", window="hour", limit=NanoUSD(40_000)),
-    BudgetRule(kind="campaign", key="cmp_0", limit=NanoUSD(30_000), actions=("clamp", "stop")),
-    BudgetRule(kind="account", key="acc_1", window="month", limit=NanoUSD(60_000)),
+    BudgetRule(kind="campaign", key="cmp_0", limit=NanoUSD(90_000), actions=("clamp", "stop")),
+    BudgetRule(kind="account", key="acc_1", window="month", limit=NanoUSD(150_000)),
     BudgetRule(kind="provider", key="own", limit=NanoUSD(10_000_000)),
 )
 _PRICE = PriceOverride(
     provider="own", model="m", from_day=date(2026, 1, 1), input=Decimal("0.001"), output=Decimal("0.001")
 )
 _WAL = 64 << 10  # bytes, so that checkpoints come often
-_PACE = 7 * SECOND  # that a call moves the clock, so that windows end in the middle of calls
+_PACE = 11 * SECOND  # that a call moves the clock, so that windows end in the middle of calls
 _CALLS, _AT_ONCE = 400, 12
 
 

@@ -33,15 +33,15 @@ async def test_no_hold_leaks_and_nothing_is_overspent(tmp_path: Path, kills: int
         assert nursery.stdin is not None
         assert nursery.stdout is not None
         for number in range(kills):
-            start = MORNING + number * HOUR
+            start = MORNING + number * 2 * HOUR + HOUR // 2  # each crosses a full hour
             point = POINTS[number % len(POINTS)]
-            nursery.stdin.write(f"{path} {start} {point} {chance.randint(1, 40)}\n")
+            nursery.stdin.write(f"{path} {start} {point} {chance.randint(1, 25)}\n")
             nursery.stdin.flush()
             ended[int(nursery.stdout.readline())] += 1
 
             async with Database.open(path, readers=1) as database:
-                ledger = Ledger(database, prices, Stepping(start + HOUR))
-                recovered += await ledger.recover(Instant(start + HOUR))
+                ledger = Ledger(database, prices, Stepping(start + 3 * HOUR // 2))
+                recovered += await ledger.recover(Instant(start + 3 * HOUR // 2))
                 await _check(database)
         nursery.stdin.close()
 
