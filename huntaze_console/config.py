@@ -65,7 +65,7 @@ def load_settings(
     sections, wrong_values = _validated(layer)
     problems += wrong_values
     spoilt = {problem.key.split(".")[0] for problem in wrong_values}
-    deeper = [*tools.unsound(layer, sections, preferences), *_unsound(layer, sections)]
+    deeper = [*tools.unsound(layer, sections, preferences), *_unsound(layer, sections, simulated=simulated)]
     problems += [problem for problem in deeper if problem.key.split(".")[0] not in spoilt]
     if problems:
         raise InvalidSettings(problems)
@@ -89,6 +89,7 @@ def _defaults() -> dict[str, Any]:
     return {
         "providers": {name: dict(row) for name, row in shipped.PROVIDERS.items()},
         "tools": {name: dict(row) for name, row in shipped.TOOLS.items()},
+        "limits": {"providers": {name: {"per_user": dict(row)} for name, row in shipped.RATES_OF_A_USER.items()}},
         "orchestrator": {"model_aliases": dict(shipped.MODEL_ALIASES)},
     }
 
@@ -136,7 +137,7 @@ def _unknown_tools(layer: Layer) -> Iterator[ConfigError]:
             del found[name]  # said once; what it holds is of no interest
 
 
-def _unsound(layer: Layer, sections: Sections) -> Iterator[ConfigError]:
+def _unsound(layer: Layer, sections: Sections, *, simulated: bool) -> Iterator[ConfigError]:
     """What no single key shows."""
     daemon, orchestrator = sections.daemon, sections.orchestrator
     if bool(daemon.tls_cert) != bool(daemon.tls_key):
@@ -155,6 +156,9 @@ def _unsound(layer: Layer, sections: Sections) -> Iterator[ConfigError]:
     if sections.costs.hold_lease_seconds <= orchestrator.total_seconds:
         message = "must exceed orchestrator.total_seconds, or running calls would be charged as lost"
         yield problem(layer, ("costs", "hold_lease_seconds"), message)
+    if sections.backends.limiter == "redis" and not sections.backends.redis_url and not simulated:
+        remedy = "Set REDIS_URL, or backends.redis_url_file to a file that holds it"
+        yield problem(layer, ("backends", "limiter"), "is redis, and no address of one is known", remedy=remedy)
     if len(sections.campaigns.disclosure_text) > sections.campaigns.max_length // 2:
         yield problem(layer, ("campaigns", "disclosure_text"), "would take more than half of a message")
     if sections.alerts.error_rate_critical < sections.alerts.error_rate:

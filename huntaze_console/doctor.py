@@ -64,6 +64,8 @@ def examine(state_dir: Path, config: Path | None, environ: Mapping[str, str], *,
     yield Finding("configuration", "ok", settings.source)
     yield from _keys(settings)
     yield _platform(settings)
+    if settings.backends.limiter == "redis" and not settings.simulated:
+        yield _redis(settings)
     if online:
         yield from _online(settings)
 
@@ -216,6 +218,39 @@ def _platform(settings: Settings) -> Finding:
     if not settings.platform.token:
         return Finding("platform", "warn", f"{settings.platform.url} without a token", "Set ONLYFANS_API_TOKEN")
     return Finding("platform", "ok", settings.platform.url)
+
+
+def _redis(settings: Settings) -> Finding:
+    """The Redis that the limits are shared through: it is asked, since nothing goes out while it does not answer."""
+    import asyncio
+
+    from engine.storage.redis import RedisClient, where
+
+    async def ask() -> dict[str, str]:
+        client = RedisClient(settings.backends.redis_url, _ONLINE_WITHIN)
+        try:
+            return await client.facts()
+        finally:
+            await client.close()
+
+    place = where(settings.backends.redis_url)
+    try:
+        facts = asyncio.run(ask())
+    except StorageError as error:
+        return Finding(
+            "redis", "fail", f"{place}: {error.message}", "Nothing is sent or asked while it cannot be reached"
+        )
+    text, policy = (
+        f"{place}, version {clean(facts.get('redis_version', '?'))}",
+        facts.get("maxmemory_policy", "noeviction"),
+    )
+    if facts.get("maxmemory", "0") != "0" and policy != "noeviction":
+        remedy = "Set maxmemory-policy noeviction: a slot that is evicted would be given twice"
+        return Finding("redis", "fail", f"{text} throws keys away when it is full ({clean(policy)})", remedy)
+    if facts.get("aof_enabled") == "0":
+        remedy = "Set appendonly yes, or accept that a restart of it forgets what the hour and the day had used"
+        return Finding("redis", "warn", f"{text} keeps nothing durable", remedy)
+    return Finding("redis", "ok", text)
 
 
 def _online(settings: Settings) -> Iterator[Finding]:

@@ -16,6 +16,7 @@ from screens.listing import Listing
 from screens.view import View
 from screens.widgets.confirm import Confirm
 from screens.widgets.table import Column
+from screens.windows import WindowsScreen
 
 _UP = 999_999_999  # nanoseconds; a slot is never promised earlier than it comes
 
@@ -25,7 +26,10 @@ class LimitsScreen(Listing[AccountView]):
 
     title_text = place = "limits"
     empty = "no account yet: it is known from its first campaign, or from [accounts] in config.toml"
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("r", "resume", "resume the account")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("r", "resume", "resume the account"),
+        Binding("v", "calls", "limits on calls"),
+    ]
 
     def rows_of(self, view: View) -> Sequence[AccountView]:
         return busiest(view.snapshot.accounts.values(), view.now)
@@ -39,14 +43,19 @@ class LimitsScreen(Listing[AccountView]):
                 paint=lambda row, _: (clean(row.name or row.account_id, longest=100), "plain"),
                 sort=lambda row: (row.name or row.account_id).casefold(),
             ),
-            Column(title="slots", width=12, weight=1, paint=lambda row, view: slots(row.free(view.now), row.limit, 12)),
+            Column(
+                title="slots",
+                width=12,
+                weight=1,
+                paint=lambda row, view: slots(row.free(view.now), row.allowed(view.now), 12),
+            ),
             Column(title="free", width=5, right=True, paint=_free, sort=lambda row: row.free(self.view.now)),
             Column(
                 title="of",
                 width=4,
                 right=True,
-                paint=lambda row, _: (count(row.limit), "dim"),
-                sort=lambda row: row.limit,
+                paint=_allowed,
+                sort=lambda row: row.allowed(self.view.now),
             ),
             Column(
                 title="in any",
@@ -82,6 +91,10 @@ class LimitsScreen(Listing[AccountView]):
         if row.paused:
             why = wrap(f"paused: {clean(row.paused)}", width - 4)[:3]
             return (BLANK, title, *(((f"  {text}", "warn"),) for text in why))
+        if (allowed := row.allowed(view.now)) < row.limit:
+            back = f"all {count(row.limit)} again at {clock_exact(row.whole_at, view.zone)}"
+            text = f"  its platform throttled it: {count(allowed)} a window at present, {back}"
+            title = (*title, (text, "warn"))
         if not taken:
             return (BLANK, title, (("  every slot is free", "dim"),))
         words = " · ".join(f"{clock_exact(until, view.zone)} (in {age(until - view.now + _UP)})" for until in taken)
@@ -93,6 +106,9 @@ class LimitsScreen(Listing[AccountView]):
             row = self.row if self.is_mounted else None
             return bool(row and row.paused) and self.may_act
         return super().check_action(action, parameters)
+
+    def action_calls(self) -> None:
+        self.app.push_screen(WindowsScreen())
 
     def action_resume(self) -> None:
         row = self.row
@@ -112,6 +128,11 @@ class LimitsScreen(Listing[AccountView]):
 def _free(row: AccountView, view: View) -> Span:
     free = row.free(view.now)
     return count(free), "badly" if free == 0 else "strong"
+
+
+def _allowed(row: AccountView, view: View) -> Span:
+    allowed = row.allowed(view.now)
+    return count(allowed), "warn" if allowed < row.limit else "dim"
 
 
 def _next(row: AccountView, view: View) -> Span:

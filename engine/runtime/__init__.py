@@ -4,11 +4,14 @@ from engine.runtime.budgeting import Purse
 from engine.runtime.desk import EngineDesk
 from engine.runtime.engine import Engine
 from engine.runtime.health import Health
+from engine.runtime.middleware import MiddlewareDesk
 from engine.runtime.monitoring import Watch
 from engine.runtime.opening import first_snapshot
 from engine.runtime.projector import Projector
+from engine.runtime.quotas import Limits
 from engine.runtime.sampling import HOUSEKEEP_EVERY, SAMPLE_EVERY, Housekeeper, Sampler
 from engine.runtime.services import Service, every
+from engine.runtime.workflows import WorkflowShelf
 
 __all__ = [
     "HOUSEKEEP_EVERY",
@@ -17,11 +20,14 @@ __all__ = [
     "EngineDesk",
     "Health",
     "Housekeeper",
+    "Limits",
+    "MiddlewareDesk",
     "Projector",
     "Purse",
     "Sampler",
     "Service",
     "Watch",
+    "WorkflowShelf",
     "every",
     "first_snapshot",
 ]

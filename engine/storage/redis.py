@@ -71,6 +71,21 @@ class RedisClient:
         except (RedisError, OSError, TimeoutError, ValueError) as error:
             raise RedisFailure(f"Redis: {_said(error)}") from error
 
+    async def facts(self) -> dict[str, str]:
+        """What the server tells of itself, for the doctor."""
+        try:
+            async with asyncio.timeout(self._timeout), self._free:
+                connection = await self._pool.get_connection()
+                try:
+                    told = await _ask(connection, "INFO")
+                finally:
+                    await connection.disconnect(nowait=True)
+                    await self._pool.release(connection)
+        except (RedisError, OSError, TimeoutError, ValueError) as error:
+            raise RedisFailure(f"Redis: {_said(error)}") from error
+        lines = (told.decode() if isinstance(told, bytes) else str(told)).splitlines()
+        return dict(line.split(":", 1) for line in lines if ":" in line)
+
     async def close(self) -> None:
         await self._pool.disconnect(inuse_connections=True)
 

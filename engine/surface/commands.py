@@ -232,6 +232,59 @@ class RemoveBudget(Command):
     window: str = "total"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClearCache(Command):
+    """Forget kept answers: one tenant's (empty: those of no tenant), or everybody's."""
+
+    tenant_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlagSetting:
+    """How a flag is to stand. What is None stays as it is; `percentage` is of the users, 0 to 100."""
+
+    name: str
+    enabled: bool | None = None
+    percentage: int | None = None
+    allow: tuple[str, ...] | None = None
+    deny: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetFlags(Command):
+    """Change feature flags, all or none."""
+
+    flags: tuple[FlagSetting, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetShadow(Command):
+    """Try a model on a part of a tool's tasks, beside the one that answers. At 0 percent the trial ends."""
+
+    tool: str
+    target: str = ""  # provider/model
+    percentage: float = 0.0
+    budget: int = 0  # nano-dollars a UTC day
+    fans: bool = False  # also prompts that may hold a person's data
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForceBreaker(Command):
+    """Hold a model's breaker open (nobody asks it) or closed (whatever it does), across restarts; or let it go."""
+
+    provider: str
+    model: str
+    state: Literal["open", "closed", "auto"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunDrill(Command):
+    """Rehearse the outage of a provider with one small task a tool. No tools: all. It costs what PlanDrill says."""
+
+    down: str
+    tools: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Done:
     """A command was carried out. `summary` is one line for the operator; `data` what a program wants of it."""

@@ -26,6 +26,7 @@ from engine.surface.snapshot import (
     ModelView,
     MoneyView,
     QueueView,
+    RecoveryView,
     Snapshot,
     SyncView,
 )
@@ -236,9 +237,33 @@ def _breaker_changed(snapshot: Snapshot, event: events.BreakerChanged) -> Snapsh
     key = f"{event.provider}/{event.model}"
     model = snapshot.models.get(key) or ModelView(provider=event.provider, model=event.model)
     changed = replace(
-        model, breaker=event.state, breaker_reason=event.reason, breaker_since=event.at, retry_at=event.retry_at
+        model,
+        breaker=event.state,
+        breaker_reason=event.reason,
+        breaker_since=event.at,
+        breaker_held_by=event.held_by,
+        retry_at=event.retry_at,
     )
     return replace(snapshot, models={**snapshot.models, key: changed})
+
+
+def add_recovery(recoveries: Mapping[str, RecoveryView], event: events.FallbackTaken) -> Mapping[str, RecoveryView]:
+    """The recoveries with one more of its tool."""
+    known = recoveries.get(event.tool) or RecoveryView(tool=event.tool)
+    changed = replace(
+        known,
+        count=known.count + 1,
+        last_at=event.at,
+        failed=f"{event.failed_provider}/{event.failed_model}",
+        target=f"{event.provider}/{event.model}",
+        reason=event.reason,
+        latencies=(*known.latencies, event.recovery)[-LATENCIES_KEPT:],
+    )
+    return {**recoveries, event.tool: changed}
+
+
+def _fallback_taken(snapshot: Snapshot, event: events.FallbackTaken) -> Snapshot:
+    return replace(snapshot, recoveries=add_recovery(snapshot.recoveries, event))
 
 
 def _queue_sampled(snapshot: Snapshot, event: events.QueueSampled) -> Snapshot:
@@ -265,6 +290,15 @@ def _account_paused(snapshot: Snapshot, event: events.AccountPaused) -> Snapshot
 
 def _account_resumed(snapshot: Snapshot, event: events.AccountResumed) -> Snapshot:
     return _with_account(snapshot, replace(_account(snapshot, event.account_id), paused=""))
+
+
+def _limit_adapted(snapshot: Snapshot, event: events.LimitAdapted) -> Snapshot:
+    if event.layer != "account":
+        return snapshot
+    known = _account(snapshot, event.key)
+    return _with_account(
+        snapshot, replace(known, slowed_to=event.allowed, slowed_at=event.at, whole_at=event.whole_at)
+    )
 
 
 def _slot_changed(snapshot: Snapshot, event: events.SlotTaken | events.SlotSettled) -> Snapshot:
@@ -385,10 +419,12 @@ _HANDLERS: Mapping[type[Event], Callable[[Snapshot, Any], Snapshot]] = {
     events.AnswerReused: _answer_reused,
     events.CallsShared: _calls_shared,
     events.BreakerChanged: _breaker_changed,
+    events.FallbackTaken: _fallback_taken,
     events.QueueSampled: _queue_sampled,
     events.AccountSeen: _account_seen,
     events.AccountPaused: _account_paused,
     events.AccountResumed: _account_resumed,
+    events.LimitAdapted: _limit_adapted,
     events.SlotTaken: _slot_changed,
     events.SlotSettled: _slot_changed,
     events.CampaignCreated: _campaign_created,

@@ -79,6 +79,20 @@ class CallRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LimitRow:
+    """One window of the limits on calls of the models. `allowed` is below the limit while the provider throttles."""
+
+    layer: str  # user, user_at (the key is provider/user), provider, account or global
+    key: str
+    measure: str  # requests or tokens
+    window: str  # minute, hour or day
+    used: int
+    limit: int
+    allowed: int
+    frees_at: int | None  # when its oldest part frees; None while nothing is used
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JobRow:
     job_id: str
     queue: str
@@ -329,6 +343,123 @@ class BudgetRow:
     origin: str  # campaign, command, file
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkflowStep:
+    """A step of a workflow and how far its items are. `outcomes` counts those that left it, by how."""
+
+    step: str
+    state: str  # waiting, running, done, failed, skipped
+    waits_for: str  # engine, person, or empty where nothing is waited for
+    entered: int
+    open: int
+    passed: int
+    outcomes: Mapping[str, int]
+    tries: int  # an item's at most
+    retries: int  # tries that failed and were or will be repeated, of all items
+    cause: str  # of the last failed try
+    caused_at: int | None
+    started_at: int | None
+    ended_at: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkflowEdge:
+    """Where items go that leave a step with an outcome; `taken` in this instance, or not, by the fact in `when`."""
+
+    step: str
+    outcome: str
+    to: str  # empty: out of the graph
+    when: str
+    taken: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkflowRow:
+    """A workflow under way or over, with its steps in the graph's order."""
+
+    workflow_id: str
+    campaign_id: str
+    name: str  # the campaign's
+    graph: str
+    state: str  # waiting, running, paused, done, cancelled, failed
+    created_at: int
+    ended_at: int | None
+    steps: tuple[WorkflowStep, ...]
+    edges: tuple[WorkflowEdge, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CacheRow:
+    """What is kept, and what it and shared calls spared today. Amounts are nano-dollars, unpriced calls left out."""
+
+    entries: int
+    bytes: int
+    most_bytes: int
+    hits: int  # tasks that a kept answer served
+    near: int  # of them, by one that said the same in other words' clothes
+    shared: int  # tasks that another's call served
+    kept: int  # tasks that nothing kept could serve
+    saved: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlagRow:
+    name: str
+    about: str  # what it switches
+    enabled: bool
+    percentage: int  # of the users
+    allow: tuple[str, ...]
+    deny: tuple[str, ...]
+    changed_at: int  # 0: never
+    changed_by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShadowRow:
+    """A model on trial beside those that answer, and the sums of its last 30 days. Amounts are nano-dollars."""
+
+    tool: str
+    target: str
+    percentage: float  # of the tool's tasks; 0: the trial is over
+    budget: int  # a UTC day
+    spent_today: int
+    fans: bool
+    compared: int
+    failed: int
+    duration: int  # nanoseconds of all compared answers together; the next ones likewise
+    shadow_duration: int
+    cost: int
+    shadow_cost: int
+    length: int  # characters
+    shadow_length: int
+    likeness: int  # thousandths, summed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BreakerRow:
+    """One model's breaker. The counts are those of its window; `held_by` is the operator who holds it as it is."""
+
+    provider: str
+    model: str
+    state: str  # closed, open, half_open
+    reason: str
+    since: int
+    retry_at: int | None
+    held_by: str
+    calls: int
+    failed: int
+    slow: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DrillRow:
+    """What a drill asks of one tool: the models that may stand in, and the most that costs; None: a price is unknown."""
+
+    tool: str
+    models: tuple[str, ...]  # in the order they would be asked; empty: the tool does not use the provider
+    cost_high: int | None
+
+
 # ── queries ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -444,6 +575,14 @@ class EstimateCampaign(Query):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ListLimits(Query):
+    """The windows of the limits on calls of the models: those of providers and of everybody, and what else is used."""
+
+    row: ClassVar[type] = LimitRow
+    limit: int = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CheckHealth(Query):
     row: ClassVar[type] = DependencyRow
 
@@ -517,6 +656,55 @@ class ListGauges(Query):
     """Every model that a chain names or that was called lately."""
 
     row: ClassVar[type] = GaugeRow
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GetWorkflow(Query):
+    """One workflow, by its own id or its campaign's."""
+
+    row: ClassVar[type] = WorkflowRow
+    workflow_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListWorkflows(Query):
+    """Newest first."""
+
+    row: ClassVar[type] = WorkflowRow
+    state: str = ""
+    limit: int = 100
+    cursor: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GetCache(Query):
+    row: ClassVar[type] = CacheRow
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListFlags(Query):
+    row: ClassVar[type] = FlagRow
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListShadows(Query):
+    row: ClassVar[type] = ShadowRow
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListBreakers(Query):
+    """Every model of a chain, and every other one whose breaker knows something, by name."""
+
+    row: ClassVar[type] = BreakerRow
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanDrill(Query):
+    """What RunDrill would ask, and the most it may cost; nothing is asked."""
+
+    row: ClassVar[type] = DrillRow
+    down: str
+    tools: tuple[str, ...] = ()
 
 
 QUERIES: Mapping[str, type[Query]] = {kind.__name__: kind for kind in Query.__subclasses__()}

@@ -70,9 +70,23 @@ class ModelView:
     breaker: str = "closed"  # closed, open, half_open
     breaker_reason: str = ""
     breaker_since: int = 0
+    breaker_held_by: str = ""  # the operator who holds it so; empty while it moves by itself
     retry_at: int | None = None
     last_error: str = ""  # error class
     last_error_at: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecoveryView:
+    """How a tool's tasks were answered by another model than the first. Durations run from the failure to the answer."""
+
+    tool: str
+    count: int = 0
+    last_at: int = 0
+    failed: str = ""  # the last one's: provider/model
+    target: str = ""
+    reason: str = ""  # the error class, breaker_open or throttled
+    latencies: tuple[int, ...] = ()  # newest last
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,10 +110,20 @@ class AccountView:
     window: int = 60_000_000_000
     slots: Mapping[str, int] = field(default_factory=dict)
     paused: str = ""  # why nothing is sent for it; empty while it may send
+    slowed_to: int = 0  # messages a window right after its platform throttled it; rises evenly to the limit
+    slowed_at: int = 0
+    whole_at: int = 0  # when the limit holds again; in the past: it does
+
+    def allowed(self, now: int) -> int:
+        """Messages a window at an instant: the limit, or less for a while after the platform throttled the account."""
+        if now >= self.whole_at:
+            return self.limit
+        regained = (self.limit - self.slowed_to) * max(0, now - self.slowed_at) // (self.whole_at - self.slowed_at)
+        return min(self.limit, self.slowed_to + regained)
 
     def free(self, now: int) -> int:
         """Slots free at an instant."""
-        return max(0, self.limit - sum(until > now for until in self.slots.values()))
+        return max(0, self.allowed(now) - sum(until > now for until in self.slots.values()))
 
     def next_free_at(self, now: int) -> int | None:
         """When the next taken slot frees; None while none is taken."""
@@ -174,6 +198,7 @@ class Snapshot:
     engine: EngineView = field(default_factory=EngineView)
     money: MoneyView = field(default_factory=MoneyView)
     models: Mapping[str, ModelView] = field(default_factory=dict)  # by provider/model
+    recoveries: Mapping[str, RecoveryView] = field(default_factory=dict)  # by tool
     queues: Mapping[str, QueueView] = field(default_factory=dict)
     accounts: Mapping[str, AccountView] = field(default_factory=dict)
     campaigns: Mapping[str, CampaignView] = field(default_factory=dict)  # live ones and the newest ended
@@ -200,6 +225,6 @@ def finish_at(snapshot: Snapshot, account_id: str, waiting: int, now: int) -> in
     """
     account = snapshot.accounts.get(account_id, AccountView(account_id=account_id))
     taken = sorted(until for until in account.slots.values() if until > now)
-    opening = [now] * (account.limit - len(taken)) + taken
+    opening = [now] * max(0, account.limit - len(taken)) + taken
     rounds, rest = divmod(max(waiting, 1) - 1, account.limit)
     return opening[min(rest, len(opening) - 1)] + rounds * account.window

@@ -9,11 +9,12 @@ from aiohttp import web
 from engine.kernel.errors import CommandRefused, HuntazeError, Refusal
 from engine.surface import wire
 from engine.surface.commands import AcknowledgeAlert, HaltSending, ResumeSending
-from engine.surface.queries import CheckHealth, DependencyRow, ListAlerts
+from engine.surface.queries import CheckHealth, DependencyRow, ListAlerts, ListLimits
 from engine.surface.snapshot import AccountView, QueueView, Snapshot
 from huntaze_console.api.call import ACTOR, Call, answer, answer_bytes
 from huntaze_console.api.shapes import (
     AccountLimit,
+    CallLimit,
     Alert,
     AlertListing,
     AlertPage,
@@ -76,7 +77,25 @@ async def limits(call: Call) -> web.Response:
     call.query(NoQuery)
     snapshot, now = call.desk.snapshot(), call.office.clock.now()
     accounts = [_account(view, now) for _, view in sorted(snapshot.accounts.items())]
-    return answer(Limits(as_of=snapshot.event_id, now=now, halted_by=snapshot.engine.halted_by, accounts=accounts))
+    calls, unknown = await _call_limits(call)
+    shape = Limits(
+        as_of=snapshot.event_id,
+        now=now,
+        halted_by=snapshot.engine.halted_by,
+        accounts=accounts,
+        calls=calls,
+        calls_unknown=unknown,
+    )
+    return answer(shape)
+
+
+async def _call_limits(call: Call) -> tuple[list[CallLimit], str]:
+    """The windows of calls, or why they are not known: the messages' are shown all the same."""
+    try:
+        found = await call.desk.query(ListLimits(limit=1000))
+    except CommandRefused as error:
+        return [], str(error)
+    return [CallLimit(**asdict(row)) for row in found.rows], ""
 
 
 async def queue(call: Call) -> web.Response:
@@ -151,6 +170,7 @@ def _account(view: AccountView, now: int) -> AccountLimit:
         account_id=view.account_id,
         name=view.name,
         limit=view.limit,
+        allowed=view.allowed(now),
         window_seconds=view.window,
         free=view.free(now),
         next_free_at=view.next_free_at(now),

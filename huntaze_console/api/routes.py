@@ -179,7 +179,7 @@ ROUTES: tuple[Route, ...] = (
         method="GET",
         path="/api/v2/limits",
         handler=operations.limits,
-        summary="Each account's messages left, and when the next returns",
+        summary="Each account's messages left, and what is used of the limits on calls",
         answers=_ok("The limits.", shapes.Limits),
     ),
     Route(

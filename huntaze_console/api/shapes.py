@@ -337,6 +337,8 @@ class AccountLimit(AnswerShape):
     name: str
     limit: int
     """Messages in any span of `window_seconds`."""
+    allowed: int
+    """Those that hold now: fewer than the limit for a while after the platform throttled the account."""
     window_seconds: Seconds
     free: int
     next_free_at: TimeOrNull
@@ -346,12 +348,32 @@ class AccountLimit(AnswerShape):
     """Why nothing is sent; empty while it may send."""
 
 
+class CallLimit(AnswerShape):
+    """One window of the limits on calls of the models."""
+
+    layer: str
+    """global, provider, account, user, or user_at: a user at a provider, the key being provider/user."""
+    key: str
+    measure: str
+    """requests or tokens."""
+    window: str
+    """minute, hour or day."""
+    used: int
+    limit: int
+    allowed: int
+    """What holds now: less than the limit for a while after the provider throttled."""
+    frees_at: TimeOrNull
+
+
 class Limits(AnswerShape):
     as_of: str
     now: Time
     halted_by: str
     """Who stopped all sending; empty while messages may go out."""
     accounts: list[AccountLimit]
+    calls: list[CallLimit]
+    calls_unknown: str
+    """Why the windows of calls cannot be shown; empty while they are."""
 
 
 class QueueDepth(AnswerShape):

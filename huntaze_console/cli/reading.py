@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -28,7 +29,7 @@ from huntaze_console.cli.paper import (
 
 if TYPE_CHECKING:
     from engine.surface.commands import Command
-    from engine.surface.queries import JobRow
+    from engine.surface.queries import JobRow, LimitRow
     from engine.surface.snapshot import Snapshot
 
 _DIMENSIONS = ("provider", "model", "tool", "campaign", "account", "tenant", "user", "day", "hour")
@@ -309,21 +310,22 @@ def ask(question: str, *, yes: bool) -> None:
 # ── limits ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@click.group(
-    cls=Ordered, invoke_without_command=True, short_help="Message slots free per account, and the next to free."
-)
+@click.group(cls=Ordered, invoke_without_command=True, short_help="Message slots per account, and limits on calls.")
 @about
 def limits(place: Where) -> None:
-    """Show each account's free message slots, when the next one frees, and which accounts are paused."""
+    """Show each account's free message slots, and what is used of the limits on calls of the models."""
     if not alone():
         return
     with reading(place) as line:
         snapshot = line.snapshot()
+        calls, unknown = _windows(line)
     now = _now(snapshot)
     accounts = sorted(snapshot.accounts.values(), key=lambda account: account.account_id)
     if place.json:
         rows = [{**plain(each), "free": each.free(now), **_next(each.next_free_at(now))} for each in accounts]
-        say_json({"halted_by": snapshot.engine.halted_by or None, "rows": rows, "as_of": snapshot.event_id})
+        found = {"halted_by": snapshot.engine.halted_by or None, "rows": rows, "calls": [plain(each) for each in calls]}
+        found["calls_unknown"] = unknown or None
+        say_json({**found, "as_of": snapshot.event_id})
         return
     _say_halt(snapshot)
     zone = snapshot.engine.time_zone
@@ -334,7 +336,7 @@ def limits(place: Where) -> None:
                 each.account_id,
                 each.name or "-",
                 str(each.free(now)),
-                str(each.limit),
+                str(each.allowed(now)),
                 span(each.window),
                 moment(each.next_free_at(now), zone),
                 each.paused or "-",
@@ -342,6 +344,44 @@ def limits(place: Where) -> None:
             for each in accounts
         ),
         right=(2, 3),
+    )
+
+    if unknown:
+        say()
+        say((f"the limits on calls are not known: {unknown}", Tone.BAD))
+    if calls:
+        say()
+        _say_windows(calls, zone)
+
+
+def _windows(line: Line) -> tuple[Sequence[LimitRow], str]:
+    """The windows of calls, or why nobody knows."""
+    from engine.surface.queries import ListLimits
+
+    try:
+        return line.query(ListLimits()).rows, ""
+    except CommandRefused as error:
+        if error.reason is not Refusal.UNAVAILABLE:
+            raise
+        return (), str(error)
+
+
+def _say_windows(calls: Sequence[LimitRow], zone: str) -> None:
+    table(
+        ("layer", "of", "counts", "per", "used", "of at most", f"frees at ({zone})"),
+        (
+            (
+                each.layer,
+                each.key or "-",
+                each.measure,
+                each.window,
+                f"{each.used:,}",
+                f"{each.allowed:,}" if each.allowed == each.limit else f"{each.allowed:,} (throttled, {each.limit:,})",
+                moment(each.frees_at, zone),
+            )
+            for each in calls
+        ),
+        right=(4, 5),
     )
 
 

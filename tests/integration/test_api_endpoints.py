@@ -30,9 +30,11 @@ from engine.surface.queries import (
     EstimateCampaign,
     EstimateRow,
     GetCampaign,
+    LimitRow,
     ListAlerts,
     ListCampaigns,
     ListDeliveries,
+    ListLimits,
     Page,
 )
 from engine.surface.snapshot import (
@@ -595,14 +597,36 @@ async def test_a_database_that_fails_is_a_health_answer(tmp_path: Path) -> None:
 
 
 async def test_limits_queues_and_the_time_they_stand_at(tmp_path: Path) -> None:
-    async with serving(tmp_path, FakeDesk(state=BUSY)) as served:
+    window = LimitRow(
+        layer="provider",
+        key="openai",
+        measure="requests",
+        window="minute",
+        used=30,
+        limit=60,
+        allowed=33,
+        frees_at=MORNING + 9 * SECOND,
+    )
+    async with serving(tmp_path, FakeDesk(state=BUSY, answers={ListLimits: [window]})) as served:
         limits = (await served.client.get("/api/v2/limits")).json()
         queues = (await served.client.get("/api/v2/queue")).json()
 
     (anna,) = limits["accounts"]
-    assert (anna["limit"], anna["free"], anna["window_seconds"]) == (10, 9, 60.0)
+    assert (anna["limit"], anna["allowed"], anna["free"], anna["window_seconds"]) == (10, 10, 9, 60.0)
+    (call,) = limits["calls"]
+    assert (call["key"], call["used"], call["allowed"], call["limit"]) == ("openai", 30, 33, 60)
+    assert call["frees_at"] == iso(MORNING + 9 * SECOND)
     assert anna["taken_until"] == [anna["next_free_at"]] == [iso(MORNING + 9 * SECOND)]
     assert (queues["as_of"], queues["queues"][0]["oldest_age_seconds"]) == ("e1:42", 5.0)
+
+
+async def test_the_accounts_are_told_also_while_the_store_of_the_calls_cannot_be_asked(tmp_path: Path) -> None:
+    gone = CommandRefused(Refusal.UNAVAILABLE, "Redis: no answer in time")
+    async with serving(tmp_path, FakeDesk(state=BUSY, answers={ListLimits: gone})) as served:
+        limits = (await served.client.get("/api/v2/limits")).json()
+
+    assert len(limits["accounts"]) == 1
+    assert (limits["calls"], limits["calls_unknown"]) == ([], "Redis: no answer in time")
 
 
 async def test_alerts_are_listed_and_acknowledged(tmp_path: Path) -> None:

@@ -56,11 +56,13 @@ from engine.surface.queries import (
     GetDraft,
     GetJob,
     JobRow,
+    LimitRow,
     ListAlerts,
     ListCalls,
     ListCampaigns,
     ListDeliveries,
     ListJobs,
+    ListLimits,
     Page,
     Query,
 )
@@ -179,6 +181,16 @@ CALL = CallRow(
     price_date="",
     duration=SECOND // 2,
 )
+WINDOW = LimitRow(
+    layer="user_at",
+    key="openai/ann",
+    measure="requests",
+    window="minute",
+    used=59,
+    limit=60,
+    allowed=30,
+    frees_at=None,
+)
 ALERT = AlertRow(
     alert_id="alr_1",
     rule="breaker_open",
@@ -235,6 +247,8 @@ class FakeEngine:
                 return DRAFTED
             case ListAlerts():
                 return (ALERT,)
+            case ListLimits():
+                return (WINDOW,)
             case EstimateCampaign():
                 return (ESTIMATE,)
         raise AssertionError(query)
@@ -328,7 +342,7 @@ def harmless(text: str) -> bool:
         (("queue",), ("huntaze-hybrid-workflows", "12", "2026-11-20 08:00:00")),
         (("queue", "dead"), ("job_1", "boom")),
         (("queue", "show", "job_1"), ("12 of 12",)),
-        (("limits",), ("anna", "9", "2026-11-20 08:00:04")),
+        (("limits",), ("anna", "9", "2026-11-20 08:00:04", "openai/ann", "59", "30 (throttled, 60)")),
         (("alerts",), ("alr_1", "critical", "open")),
         (("campaign", "list"), ("cmp_1", "412", "1,000", "$0.0123")),
         (("campaign", "show", "cmp_1"), ("of $5.00", "uncertain", "580")),

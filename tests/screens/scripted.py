@@ -17,22 +17,30 @@ from engine.surface.queries import (
     AlertRow,
     BreakdownRow,
     CallRow,
+    CandidateRow,
     CheckHealth,
     CostBreakdown,
     DeliveryRow,
     EstimateCampaign,
     EstimateRow,
+    ExplainRoute,
+    GaugeRow,
     GetCampaign,
     GetDraft,
     GetJob,
     JobRow,
+    LimitRow,
     ListAlerts,
     ListCalls,
     ListCampaigns,
     ListDeliveries,
+    ListGauges,
     ListJobs,
+    ListLimits,
+    ListRoutes,
     Page,
     Query,
+    RouteRow,
 )
 from engine.surface.snapshot import (
     AccountView,
@@ -545,6 +553,90 @@ def _page_of(query: Any, total: int) -> Page[Any]:
     return Page(tuple(make(at) for at in range(start, end)), str(end) if end < total else None, "e1:4182")
 
 
+def windows(query: ListLimits) -> Sequence[LimitRow]:
+    """Three providers' windows, one of them slowed, and two users'."""
+    rows = (
+        ("global", "", "requests", "minute", 212, 600, 600),
+        ("provider", "openai", "requests", "minute", 30, 60, 33),
+        ("provider", "openai", "tokens", "hour", 812_000, 2_000_000, 2_000_000),
+        ("account", "acc_anna", "requests", "day", 480, 2_000, 2_000),
+        ("user_at", "anthropic/user-07", "requests", "minute", 50, 50, 50),
+        ("user_at", "openai/user-07", "requests", "day", 9_120, 10_000, 10_000),
+    )
+    return [
+        LimitRow(
+            layer=layer,
+            key=key,
+            measure=measure,
+            window=window,
+            used=used,
+            limit=limit,
+            allowed=allowed,
+            frees_at=NOW + (at + 1) * 7 * SECOND,
+        )
+        for at, (layer, key, measure, window, used, limit, allowed) in enumerate(rows)
+    ]
+
+
+def gauges(query: ListGauges) -> Sequence[GaugeRow]:
+    """Every model with a call today, one of them not measured lately, and one that only stands in a chain."""
+    figures = (("azure", "gpt-4-turbo", None, 0, 0.61), ("openai", "gpt-4o-mini", 820, 3, 0.98))
+    figures += (("anthropic", "claude-sonnet-4-5", 2_950, 1, 0.96), ("deepseek", "deepseek-chat", 1_180, 2, 0.93))
+    figures += (("xai", "grok-3", 2_140, 0, 0.91), ("gemini", "gemini-2.5-flash", None, 0, 0.9))
+    return [
+        GaugeRow(
+            provider=provider,
+            model=model,
+            latency=None if latency is None else latency * MILLISECOND,
+            in_flight=in_flight,
+            quality=quality,
+            tools=("message", "quick-reply") if provider != "xai" else (),
+        )
+        for provider, model, latency, in_flight, quality in figures
+    ]
+
+
+def routes(query: ListRoutes) -> Sequence[RouteRow]:
+    file = ("openai/gpt-4o-mini", "deepseek/deepseek-chat", "anthropic/claude-sonnet-4-5")
+    plain = RouteRow(
+        tool="message",
+        strategy="fixed",
+        chain=file,
+        weights=(),
+        too_slow=None,
+        set_by="",
+        set_at=None,
+        file_strategy="fixed",
+        file_chain=file,
+        file_weights=(),
+        file_too_slow=None,
+    )
+    set_ = replace(plain, tool="quick-reply", strategy="weighted", chain=file[:2], weights=(3, 1), too_slow=5 * SECOND)
+    return [plain, replace(plain, tool="content-plan"), replace(set_, set_by="ada", set_at=_ago(3 * HOUR))]
+
+
+def candidates(query: ExplainRoute) -> Sequence[CandidateRow]:
+    taken = CandidateRow(
+        position=1,
+        provider="openai",
+        model="gpt-4o-mini",
+        verdict="taken",
+        flaw="",
+        why="costs at most 0.0003258 USD" if query.strategy == "cheapest" else "number 1 of its chain",
+        worst_cost=usd("0.0003258"),
+        latency=820 * MILLISECOND,
+        in_flight=3,
+        quality=0.98,
+        room=usd("31.58"),
+    )
+    slow = replace(taken, position=2, provider="anthropic", model="claude-sonnet-4-5", verdict="stands_in")
+    slow = replace(slow, flaw="too_slow", why="8.1 s expected where 5.0 s is the most, so it stands last")
+    slow = replace(slow, worst_cost=usd("0.009432"), latency=8_100 * MILLISECOND, quality=0.96)
+    shut = replace(taken, position=0, provider="azure", model="gpt-4-turbo", verdict="breaker_open", latency=None)
+    shut = replace(shut, why="its breaker is open and tries a call in 20.0 s", worst_cost=None, room=None)
+    return [taken, slow, shut]
+
+
 _ROWS: dict[type[Query], Callable[[Any], Sequence[Any]]] = {
     CostBreakdown: breakdown,
     ListCalls: calls,
@@ -556,7 +648,11 @@ _ROWS: dict[type[Query], Callable[[Any], Sequence[Any]]] = {
         CampaignDraft(name="spring-ppv", account_id="acc_anna", audience=Audience(all=True), prompt="Say hello")
     ],
     ListDeliveries: lambda query: [delivery(at, query.state, query.campaign_id) for at in range(40)],
+    ListLimits: windows,
     ListAlerts: lambda query: [alert(at) for at in range(3 if query.open_only else 12)],
     EstimateCampaign: estimate,
+    ListGauges: gauges,
+    ListRoutes: routes,
+    ExplainRoute: candidates,
     CheckHealth: lambda query: [],
 }

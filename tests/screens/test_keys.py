@@ -161,6 +161,32 @@ async def test_a_day_opens_into_that_days_providers() -> None:
         assert running.lines()[0].startswith(" HUNTAZE costs › 2026-11-20")
 
 
+async def test_a_route_is_looked_at_under_another_strategy_and_changed_after_a_question() -> None:
+    source = ScriptedSource("normal")
+    async with console(source) as running:
+        await running.press("3", "r", "down", "enter")
+        assert "w" not in running.keys
+        assert "anthropic claude-sonnet-4-5: 8.1 s expected where 5.0 s is the most" in running.text()
+        await running.press("s", "s")
+        assert "as it would be: cheapest" in running.text()
+        assert source.submitted == []
+        await running.press("w", "y")
+
+    assert source.submitted == [commands.SetRoute(tool="message", strategy="cheapest")]
+
+
+async def test_only_a_route_that_was_set_is_given_back_to_the_file() -> None:
+    source = ScriptedSource("normal")
+    async with console(source) as running:
+        await running.press("3", "r")
+        assert "over the file, which says fixed" in running.text()
+        await running.press("x", "y")
+        await running.press("down")
+        assert "x" not in running.keys
+
+    assert source.submitted == [commands.ResetRoute(tool="quick-reply")]
+
+
 async def test_dead_jobs_get_another_chance_or_their_end() -> None:
     source = ScriptedSource()
     queue = "huntaze-rate-limiter-queue"

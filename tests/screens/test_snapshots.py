@@ -40,8 +40,12 @@ async def _details(running: Console) -> list[str]:
     return [
         await _shot(running, "calls of a model", "2", "enter"),
         await _shot(running, "one call", "enter"),
+        await _shot(running, "routes", "3", "r"),
+        await _shot(running, "one decision", "enter"),
+        await _shot(running, "another strategy", "s", "s"),
         await _shot(running, "jobs", "4", "down", "enter"),
         await _shot(running, "one job", "down", "down", "enter"),
+        await _shot(running, "limits on calls", "5", "v"),
         await _shot(running, "deliveries", "6", "down", "enter"),
         await _shot(running, "one delivery", "down", "enter"),
         await _shot(running, "alert history", "7", "v"),

@@ -102,6 +102,21 @@ async def test_a_throttled_account_is_left_alone_for_as_long_as_it_asks(play: Ri
     assert await play.send() == 2
 
 
+async def test_a_throttled_account_sends_half_as_much_for_a_while_and_the_faces_say_so(play: Rig) -> None:
+    await queued(play, count=30)
+    play.platform.script += [Throttled(0)]
+    (first,) = await play.lease_sending(1)
+    await play.carry_out(first, await play.sender.handle(first))
+    play.clock.jump(2 * MINUTE)
+
+    assert await play.send() == 6  # half of ten, and a twentieth of ten for each minute since
+    shown = play.projector.snapshot.accounts["anna"]
+    assert (shown.allowed(play.clock.now()), shown.free(play.clock.now()), shown.limit) == (6, 0, 10)
+    play.clock.jump(20 * MINUTE)
+    assert await play.send() == 10
+    assert play.projector.snapshot.accounts["anna"].allowed(play.clock.now()) == 10
+
+
 async def test_an_unauthorised_account_is_paused_and_its_messages_wait(play: Rig) -> None:
     campaign_id = await queued(play, count=3)
     play.platform.script.append(Unauthorised("the platform answered 401"))
