@@ -148,6 +148,45 @@ class CallsShared(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FlagChanged(Event):
+    name: str
+    before: str  # in words
+    after: str
+    actor: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShadowChanged(Event):
+    """A model is tried on a tool's tasks beside the one that answers, or, at 0 percent, no longer."""
+
+    tool: str
+    provider: str
+    model: str
+    percentage: float
+    budget: int  # nano-dollars a day
+    actor: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShadowCompared(Event):
+    """A model on trial was asked what another had answered. Figures of the answer, and of the one on trial."""
+
+    tool: str
+    provider: str
+    model: str
+    shadow_provider: str
+    shadow_model: str
+    outcome: str  # ok, or the error class
+    duration: int  # nanoseconds
+    shadow_duration: int
+    cost: int | None  # nano-dollars
+    shadow_cost: int
+    length: int  # characters
+    shadow_length: int
+    likeness: int  # words in common, in thousandths
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BreakerChanged(Event):
     provider: str
     model: str
@@ -199,6 +238,18 @@ class ConcurrencyChanged(Event):
     concurrency: int
     ceiling: int
     reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DrillEnded(Event):
+    """The outage of a provider was rehearsed."""
+
+    down: str
+    tools: int
+    taken_over: int
+    unserved: int
+    cost: int  # nano-dollars
+    actor: str
 
 
 # ── queues and limits ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -318,6 +369,17 @@ class DeliveriesMoved(Event):
     after: str
     count: int
     reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkflowStepMoved(Event):
+    """A step of a campaign's workflow took another state: waiting, running, done, failed or skipped."""
+
+    workflow_id: str
+    campaign_id: str
+    step: str
+    before: str
+    after: str
 
 
 # ── alerts ──────────────────────────────────────────────────────────────────────────────────────────────────────────

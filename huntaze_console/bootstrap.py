@@ -43,6 +43,7 @@ from engine.orchestrator import (
     Coalescer,
     Degraded,
     Downgrading,
+    Drill,
     Fallback,
     Flagged,
     Flags,
@@ -67,6 +68,7 @@ from engine.queue import Lease, Outcome, Worker
 from engine.queue.sqlite import SqliteJobStore
 from engine.runtime import (
     HOUSEKEEP_EVERY,
+    MEND_EVERY,
     SAMPLE_EVERY,
     Engine,
     EngineDesk,
@@ -75,6 +77,7 @@ from engine.runtime import (
     Limits,
     MiddlewareDesk,
     Projector,
+    Resilience,
     Purse,
     Sampler,
     Service,
@@ -104,6 +107,7 @@ from huntaze_console.joints import (
     spare,
     teach,
     tool_bound,
+    trial_cost,
     worst_cost,
 )
 from huntaze_console.options import SimulationOptions
@@ -293,7 +297,8 @@ async def open_engine(
         flags = Flags(database, clock)
         await flags.load()
         flagged = Flagged(degraded, limited, flags, metered.serves, guarded.admits, clock, settings.orchestrator)
-        shadowed = Shadowed(flagged, flagged, worst_cost(pricer, clock), database, clock, chance, settings.orchestrator)
+        trial = trial_cost(pricer, clock, lambda: router.settings)
+        shadowed = Shadowed(flagged, flagged, trial, database, clock, chance, settings.orchestrator)
         await shadowed.load()
         orchestrator = Orchestrator(
             shadowed,
@@ -363,6 +368,21 @@ async def open_engine(
         desk = EngineDesk(database, bus, projector, jobs, dispatch, health, clock)
         desk.extend({}, {ListLimits: Limits(quotas).listing})
         desk.extend(routes.commands, routes.queries)
+        drill = Drill(
+            orchestrator,
+            router,
+            downgrading,
+            guarded,
+            throttles,
+            metered.trailing,
+            worst_cost(pricer, clock),
+            clock,
+            chance,
+        )
+        resilience = Resilience(
+            orchestrator, guarded, None if idle else drill, metered.trailing, database, clock
+        )
+        desk.extend(resilience.commands, resilience.queries)
         monitor = Monitor(database, clock, random.SystemRandom())
         bus.observe(monitor.observe)
         tests = LoadTests(orchestrator, tool_bound(orchestrator, pricer, clock), metered.drain, clock, chance)
@@ -447,6 +467,7 @@ async def open_engine(
             Service("sending", sending.run),
             Service("consent", lambda stop: fans.run(stop, max_age=settings.sending.consent_max_age)),
             Service("schedule", lambda stop: run_schedule(dispatch, clock, stop)),
+            Service("settling", lambda stop: every(MEND_EVERY, stop, metered.trailing.mend)),
             Service("sampling", lambda stop: every(SAMPLE_EVERY, stop, sampler.sample)),
             Service("shadows", shadowed.run),
             Service("kept answers", lambda stop: every(HOUSEKEEP_EVERY, stop, keeping.tidy)),

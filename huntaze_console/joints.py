@@ -37,10 +37,11 @@ from engine.orchestrator import (
     Shut,
     Target,
     Task,
+    input_bound,
     route_of,
     text_bound,
 )
-from engine.providers import Message, Role
+from engine.providers import Message, ModelRequest, Role
 from engine.queue import Bury, Lease, Outcome
 from engine.storage import Database, Tx
 from engine.surface.snapshot import Snapshot
@@ -59,6 +60,7 @@ __all__ = [
     "spare",
     "teach",
     "tool_bound",
+    "trial_cost",
     "worst_cost",
 ]
 
@@ -180,6 +182,30 @@ def tool_bound(
         return NanoUSD(whole)
 
     return bound
+
+
+def trial_cost(
+    pricer: Pricer, clock: Clock, settings: Callable[[], OrchestratorSettings]
+) -> Callable[[Task, Target], NanoUSD | None]:
+    """The most that one task can cost at a model on trial, its retries included; None where it has no known price."""
+
+    def worst(task: Task, target: Target) -> NanoUSD | None:
+        route = route_of(settings(), task.tool)
+        standing = (Message(Role.SYSTEM, route.system),) if route.system and not task.bare else ()
+        output = task.max_output_tokens or route.max_output_tokens
+        request = ModelRequest(
+            messages=(*standing, *task.messages), max_output_tokens=output, body=task.body, operation=task.operation
+        )
+        priced = pricer.worst_case(
+            target.provider,
+            target.model,
+            input_tokens=input_bound(request),
+            max_output_tokens=output,
+            at=clock.now(),
+        )
+        return None if priced.cost is None else NanoUSD(priced.cost * settings().retry.attempts)
+
+    return worst
 
 
 def worst_cost(pricer: Pricer, clock: Clock) -> Callable[[Target, int, int], NanoUSD | None]:

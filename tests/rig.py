@@ -15,7 +15,7 @@ from typing import Any
 
 from engine.bus import Bus
 from engine.campaigns import QUEUE as WORKFLOW_QUEUE
-from engine.campaigns import Dispatch, Estimator, Progress, Writer
+from engine.campaigns import Dispatch, Estimator, Progress, Writer, campaign_graph
 from engine.content import ContentSettings
 from engine.costs import CostSettings, Ledger, PriceOverride, Pricer
 from engine.kernel.clock import Clock
@@ -32,7 +32,10 @@ from engine.orchestrator import (
     Coalescer,
     Degraded,
     Downgrading,
+    Drill,
     Fallback,
+    Flagged,
+    Flags,
     Gauged,
     Gauges,
     Guarded,
@@ -45,6 +48,7 @@ from engine.orchestrator import (
     Outlook,
     Router,
     Routes,
+    Shadowed,
     Shelf,
     Throttles,
     ToolRoute,
@@ -52,12 +56,12 @@ from engine.orchestrator import (
 from engine.providers import Chunk, Completion, Finish, ModelRequest, Usage
 from engine.queue import Bury, Defer, Done, Lease, Outcome, Retry, Settled
 from engine.queue.sqlite import SqliteJobStore
-from engine.runtime import EngineDesk, Health, Projector, Purse, Watch, first_snapshot
+from engine.runtime import EngineDesk, Health, MiddlewareDesk, Projector, Purse, Resilience, Watch, WorkflowShelf, first_snapshot
 from engine.storage import Database, Tx
 from engine.surface.commands import Audience, CampaignDraft, CreateCampaign
 from engine.surface.snapshot import EngineView, Snapshot
 from engine.telemetry import Monitor, Rated
-from huntaze_console.joints import LedgerMeter, QuotaBook, note, spare, tool_bound, worst_cost
+from huntaze_console.joints import LedgerMeter, QuotaBook, note, spare, tool_bound, trial_cost, worst_cost
 from tests.fakes import ManualClock
 
 PRICES = CostSettings(
@@ -253,7 +257,25 @@ class Rig:
         return {key: count for key, count in counts.items() if count}
 
 
-def join_orchestrator(
+@dataclass(frozen=True)
+class Joined:
+    """The way from a task to its answer, and those of its stages that have a handle."""
+
+    guarded: Guarded
+    orchestrator: Orchestrator
+    keeping: Keeping
+    flags: Flags
+    shadowed: Shadowed
+    drill: Drill
+
+
+def join_orchestrator(*arguments: Any, **named: Any) -> tuple[Guarded, Orchestrator]:
+    """As `join_stages`, for those who want the way alone."""
+    joined = join_stages(*arguments, **named)
+    return joined.guarded, joined.orchestrator
+
+
+def join_stages(
     metered: Metered,
     database: Database,
     clock: Clock,
@@ -262,7 +284,7 @@ def join_orchestrator(
     settings: OrchestratorSettings = SETTINGS,
     pricer: Pricer | None = None,
     gauges: Gauges | None = None,
-) -> tuple[Guarded, Orchestrator]:
+) -> Joined:
     """The way from a task to its answer, over a metered hop."""
     gauges = gauges or Gauges(clock, settings.gauges)
     guarded = Guarded(Gauged(metered, gauges, clock), database, clock, chance, settings.breaker)
@@ -289,8 +311,12 @@ def join_orchestrator(
     coalescer = Coalescer(keeping, database, clock, settings)
     cached = Cached(coalescer, shelf, database, clock, settings)
     degraded = Degraded(cached, database, clock, chance, settings)
-    return guarded, Orchestrator(
-        degraded,
+    flags = Flags(database, clock)
+    flagged = Flagged(degraded, limited, flags, metered.serves, guarded.admits, clock, settings)
+    cost = trial_cost(pricer or _pricer(), clock, lambda: router.settings)
+    shadowed = Shadowed(flagged, flagged, cost, database, clock, chance, settings)
+    orchestrator = Orchestrator(
+        shadowed,
         router,
         metered.serves,
         settings,
@@ -302,8 +328,15 @@ def join_orchestrator(
             coalescer.configure,
             cached.configure,
             degraded.configure,
+            flagged.configure,
+            shadowed.configure,
         ),
     )
+    price = worst_cost(pricer or _pricer(), clock)
+    drill = Drill(
+        orchestrator, router, downgrading, guarded, throttles, metered.trailing, price, clock, chance
+    )
+    return Joined(guarded, orchestrator, keeping, flags, shadowed, drill)
 
 
 @asynccontextmanager
@@ -341,8 +374,11 @@ async def rig(folder: Path, *, clock: ManualClock | None = None, messages: int =
         shelf = Shelf()
         await shelf.load(database, clock.now())
         gauges = Gauges(clock, SETTINGS.gauges)
-        guarded, orchestrator = join_orchestrator(metered, database, clock, chance, shelf, gauges=gauges)
-        progress = Progress()
+        joined = join_stages(metered, database, clock, chance, shelf, gauges=gauges)
+        guarded, orchestrator = joined.guarded, joined.orchestrator
+        await joined.flags.load()
+        await joined.shadowed.load()
+        progress = Progress(campaign_graph(SendingSettings()))
         book = FanBook(platform, database, clock)
         estimator = Estimator(orchestrator, pricer, lambda: projector.snapshot, lambda name: name, clock)
         sending = SendingSettings()
@@ -376,8 +412,15 @@ async def rig(folder: Path, *, clock: ManualClock | None = None, messages: int =
         bus.observe(tests.observe)
         watch = Watch(database, monitor, tests, clock, ratings.append)
         desk.extend(watch.commands, watch.queries)
+        resilience = Resilience(orchestrator, guarded, joined.drill, metered.trailing, database, clock)
+        desk.extend(resilience.commands, resilience.queries)
+        desk.extend({}, WorkflowShelf(database).queries)
         routes = Routes(database, orchestrator, gauges, clock, providers)
         desk.extend(routes.commands, routes.queries)
+        middleware = MiddlewareDesk(
+            database, joined.keeping, shelf, joined.flags, joined.shadowed, orchestrator, clock, "UTC"
+        )
+        desk.extend(middleware.commands, middleware.queries)
         purse = Purse(database, ledger, clock, "UTC")
         desk.extend(purse.commands, purse.queries)
         yield Rig(

@@ -19,6 +19,7 @@ from engine.orchestrator.coalescer import Coalescer
 from engine.orchestrator.decision import Candidate, Decision, Facts, Strategy, Verdict, Wish
 from engine.orchestrator.degradation import TEMPLATE_PROVIDER, Degraded
 from engine.orchestrator.downgrade import Downgrading
+from engine.orchestrator.drill import Drill
 from engine.orchestrator.fallback import Fallback
 from engine.orchestrator.flags import Flag, Flagged, Flags
 from engine.orchestrator.gauges import Gauged, Gauges, Lesson
@@ -69,6 +70,7 @@ __all__ = [
     "DegradationSettings",
     "Degraded",
     "Downgrading",
+    "Drill",
     "Emit",
     "Facts",
     "Fallback",

@@ -9,12 +9,14 @@ from engine.runtime.monitoring import Watch
 from engine.runtime.opening import first_snapshot
 from engine.runtime.projector import Projector
 from engine.runtime.quotas import Limits
-from engine.runtime.sampling import HOUSEKEEP_EVERY, SAMPLE_EVERY, Housekeeper, Sampler
+from engine.runtime.resilience import Resilience
+from engine.runtime.sampling import HOUSEKEEP_EVERY, MEND_EVERY, SAMPLE_EVERY, Housekeeper, Sampler
 from engine.runtime.services import Service, every
 from engine.runtime.workflows import WorkflowShelf
 
 __all__ = [
     "HOUSEKEEP_EVERY",
+    "MEND_EVERY",
     "SAMPLE_EVERY",
     "Engine",
     "EngineDesk",
@@ -24,6 +26,7 @@ __all__ = [
     "MiddlewareDesk",
     "Projector",
     "Purse",
+    "Resilience",
     "Sampler",
     "Service",
     "Watch",

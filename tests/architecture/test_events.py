@@ -7,14 +7,18 @@ from engine.surface import projection
 
 # Told by the recorder, the log and the event stream; no panel shows a figure made of them.
 NOT_SHOWN = {
+    "FlagChanged",  # asked for with ListFlags
+    "ShadowChanged",  # asked for with ListShadows
+    "ShadowCompared",  # likewise
     "BudgetWarned",  # shown with its budget, which is asked for
     "CallRated",  # the monitor counts it when it is asked
-    "FallbackTaken",  # the calls before and after it are shown, each settled
+    "DrillEnded",  # whoever asked for it was answered; its calls are shown
     "RouteChanged",  # whoever shows routes asks for them
     "ConcurrencyChanged",  # the queue's samples show what it does
     "JobDied",  # the queue's next sample counts it
     "KeyCreated",  # shown with the list of keys, which is asked for
     "KeyRevoked",  # likewise
+    "WorkflowStepMoved",  # the campaign's panel asks for its steps, whose counts move without events
     "NotificationSent",  # the alerts' history has it
     "NotificationFailed",  # likewise, and its alert stays open
 }

@@ -47,8 +47,10 @@ REQUIRED: dict[str, Any] = {
     "queue": SENDING,
     "outcome": "sent",
     "call_id": "att_nobody",
+    "workflow_id": "wf_nobody",
     "score": 3,
     "tool": "message",
+    "flags": [{"name": "use_hybrid_orchestrator", "percentage": 50}],
     "test_id": "tst_nobody",
     "draft": {"name": "x", "account_id": "anna", "audience": {"all": True}, "template": "Hello"},
 }
