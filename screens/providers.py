@@ -3,22 +3,52 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any, ClassVar
 
+from textual.binding import Binding, BindingType
+
+from engine.surface.queries import GaugeRow, ListGauges
 from engine.surface.snapshot import ModelView, quantile
 from screens.calls import CallsScreen
 from screens.drawing import BLANK, Line, Span, even, spark, state
 from screens.facts import failing_share, failing_tone
-from screens.formatting import NONE, age, age_rough, clean, clock, count_short, duration, money, percent, wrap
+from screens.formatting import (
+    NONE,
+    age,
+    age_rough,
+    clean,
+    clock,
+    count,
+    count_short,
+    duration,
+    money,
+    percent,
+    plural,
+    wrap,
+)
 from screens.listing import Listing, number
+from screens.routes import RoutesScreen
 from screens.view import View
 from screens.widgets.table import Column
 
 
 class ProvidersScreen(Listing[ModelView]):
-    """One row a model, the dearest first; below, why its breaker stands as it does."""
+    """One row a model, the dearest first; below, why its breaker stands as it does and what is expected of it."""
 
     title_text = place = "providers"
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("r", "routes", "routes and decisions")]
     empty = "no provider was called yet: the first call of a campaign or of the gateway shows here"
+
+    def question(self) -> ListGauges:
+        return ListGauges()
+
+    def gauge(self, row: ModelView) -> GaugeRow | None:
+        """What is measured of a model, as last read."""
+        gauges: tuple[Any, ...] = self.read
+        return next((each for each in gauges if (each.provider, each.model) == (row.provider, row.model)), None)
+
+    def action_routes(self) -> None:
+        self.app.push_screen(RoutesScreen())
 
     def rows_of(self, view: View) -> Sequence[ModelView]:
         return sorted(view.snapshot.models.values(), key=lambda model: (-model.today, model.provider, model.model))
@@ -40,7 +70,7 @@ class ProvidersScreen(Listing[ModelView]):
                 title="share",
                 width=6,
                 right=True,
-                need=100,
+                need=130,
                 paint=lambda row, view: (percent(row.today, view.snapshot.money.today), "dim"),
                 sort=lambda row: row.today,
             ),
@@ -71,11 +101,14 @@ class ProvidersScreen(Listing[ModelView]):
                 paint=_quantile(0.95),
                 sort=lambda row: quantile(row.latencies, 0.95) or 0,
             ),
+            Column(title="expected", width=8, right=True, need=110, paint=self._expected),
+            Column(title="now", width=4, right=True, paint=self._in_flight),
+            Column(title="quality", width=7, right=True, need=120, paint=self._quality),
             Column(
                 title="tokens in",
                 width=9,
                 right=True,
-                need=140,
+                need=160,
                 paint=lambda row, _: (count_short(row.input_tokens), "plain"),
                 sort=lambda row: row.input_tokens,
             ),
@@ -83,14 +116,14 @@ class ProvidersScreen(Listing[ModelView]):
                 title="out",
                 width=8,
                 right=True,
-                need=140,
+                need=160,
                 paint=lambda row, _: (count_short(row.output_tokens), "plain"),
                 sort=lambda row: row.output_tokens,
             ),
             Column(
                 title="cost, last hour",
                 width=30,
-                need=140,
+                need=190,
                 paint=lambda row, view: spark(even(row.minutes, view.now, 30)),
             ),
         )
@@ -102,7 +135,19 @@ class ProvidersScreen(Listing[ModelView]):
         return f"{row.provider} {row.model} {row.breaker} {row.last_error}"
 
     def foot(self, row: ModelView, view: View, width: int) -> Sequence[Line]:
-        return model_lines(row, view, width)
+        return (*model_lines(row, view, width), gauge_line(self.gauge(row)))
+
+    def _expected(self, row: ModelView, _view: View) -> Span:
+        gauge = self.gauge(row)
+        return (NONE, "dim") if gauge is None or gauge.latency is None else (duration(gauge.latency), "plain")
+
+    def _in_flight(self, row: ModelView, _view: View) -> Span:
+        gauge = self.gauge(row)
+        return (NONE, "dim") if gauge is None else (count(gauge.in_flight), "plain" if gauge.in_flight else "dim")
+
+    def _quality(self, row: ModelView, _view: View) -> Span:
+        gauge = self.gauge(row)
+        return (NONE, "dim") if gauge is None else (f"{gauge.quality:.2f}", "plain")
 
     def open(self, row: ModelView) -> None:
         where = {"provider": row.provider, "model": row.model}
@@ -129,6 +174,15 @@ def model_lines(row: ModelView, view: View, width: int) -> list[Line]:
     over = f"err, p50, p95 of the newest {len(row.outcomes)} calls"
     facts = f"last error {last} · {row.failed:,} failed today{priced} · {over}"
     return [*lines, *(((f"  {text}", "dim"),) for text in wrap(facts, width - 4)[:2])]
+
+
+def gauge_line(gauge: GaugeRow | None) -> Line:
+    """What is expected of a model. Always one line: it comes a moment after the rest, which must not jump."""
+    if gauge is None:
+        return (("  nothing is measured of it yet", "dim"),)
+    expected = "not measured lately" if gauge.latency is None else f"{duration(gauge.latency)} expected"
+    calls = f"{plural(gauge.in_flight, 'call')} under way"
+    return ((f"  {expected} · {calls} · quality {gauge.quality:.2f} of 1", "dim"),)
 
 
 def _probe(row: ModelView, view: View) -> str:

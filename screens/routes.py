@@ -1,0 +1,209 @@
+"""How each tool's models are chosen, and the decision for one tool now: each model with its reason."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
+
+from engine.surface.commands import ResetRoute, SetRoute
+from engine.surface.queries import CandidateRow, ExplainRoute, ListRoutes, RouteRow
+from screens.drawing import BLANK, Line, Span
+from screens.formatting import NONE, clean, count, duration, price, stamp, wrap
+from screens.listing import Listing, plain
+from screens.view import View
+from screens.widgets.confirm import Confirm
+from screens.widgets.table import Column
+
+_STRATEGIES = ("fixed", "cheapest", "fastest", "best", "weighted", "least_busy")
+
+
+class RoutesScreen(Listing[RouteRow]):
+    """One row a tool; those that an operator set over the file first."""
+
+    title_text = place = "providers"
+    heading = "providers › routes"
+    empty = "no tool has a route: see [tools] in config.toml"
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("x", "reset", "let the file decide")]
+
+    def question(self) -> ListRoutes:
+        return ListRoutes()
+
+    def rows_of(self, view: View) -> Sequence[RouteRow]:
+        return sorted(self.read, key=lambda row: not row.set_by)
+
+    def columns(self) -> Sequence[Column[RouteRow]]:
+        return (
+            Column(title="tool", width=16, paint=plain(lambda row: row.tool), sort=lambda row: row.tool),
+            Column(title="strategy", width=11, paint=_strategy, sort=lambda row: row.strategy),
+            Column(title="its models, first choice first", width=24, weight=1, paint=plain(_chain, "dim")),
+            Column(title="set by", width=10, paint=_author, sort=lambda row: row.set_by),
+        )
+
+    def key_of(self, row: RouteRow) -> str:
+        return row.tool
+
+    def words_of(self, row: RouteRow) -> str:
+        return f"{row.tool} {row.strategy} {_chain(row)} {row.set_by}"
+
+    def foot(self, row: RouteRow, view: View, width: int) -> Sequence[Line]:
+        title: Line = ((f"  {clean(row.tool, longest=60)}", "head"), (f"  {_words(row.strategy)}", "plain"))
+        lines = [BLANK, title, *_folded(_chain(row), "plain", width)]
+        if row.too_slow is not None:
+            lines.append(((f"  expected to take over {duration(row.too_slow)}, a model stands last", "dim"),))
+        if row.set_by:
+            since = f"set by {clean(row.set_by, longest=60)} at {stamp(row.set_at, view.zone)}"
+            file = f"{since}, over the file, which says {_words(row.file_strategy)} over {', '.join(row.file_chain)}"
+            lines += _folded(file, "warn", width)
+        return tuple(lines)
+
+    def open(self, row: RouteRow) -> None:
+        self.app.push_screen(DecisionScreen(row.tool))
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action == "reset":
+            row = self.row if self.is_mounted else None
+            return bool(row and row.set_by) and self.may_act
+        return super().check_action(action, parameters)
+
+    def action_reset(self) -> None:
+        row = self.row
+        if row is None:
+            return
+
+        def answered(yes: bool | None) -> None:
+            if yes:
+                self.send(ResetRoute(tool=row.tool, actor=self.console.options.actor))
+
+        detail = f"It says {_words(row.file_strategy)} over {', '.join(row.file_chain)}"
+        self.app.push_screen(Confirm(f"Let the file decide over {row.tool} again?", detail=detail), answered)
+
+
+class DecisionScreen(Listing[CandidateRow]):
+    """The models of one tool in the order they would be asked now; below, a sentence on each."""
+
+    title_text = place = "providers"
+    empty = "its chain names no model"
+    first_keys = ("another strategy", "use this one")
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("s", "turn", "another strategy"),
+        Binding("w", "keep", "use this one"),
+    ]
+
+    def __init__(self, tool: str) -> None:
+        super().__init__()
+        self._tool, self._strategy = tool, ""
+
+    @property
+    def heading(self) -> str:
+        return f"providers › routes › {clean(self._tool, longest=60)}"
+
+    def question(self) -> ExplainRoute:
+        return ExplainRoute(tool=self._tool, strategy=self._strategy)
+
+    def columns(self) -> Sequence[Column[CandidateRow]]:
+        return (
+            Column(title="", width=2, right=True, paint=_place),
+            Column(title="provider and model", width=18, weight=1, paint=plain(_name)),
+            Column(title="verdict", width=16, paint=_verdict),
+            Column(title="at most", width=11, right=True, paint=_cost),
+            Column(title="expected", width=8, right=True, paint=_latency),
+            Column(title="now", width=4, right=True, need=90, paint=plain(lambda row: count(row.in_flight))),
+            Column(title="quality", width=7, right=True, paint=plain(lambda row: f"{row.quality:.2f}")),
+            Column(title="budget left", width=11, right=True, need=120, paint=_room),
+        )
+
+    def key_of(self, row: CandidateRow) -> str:
+        return f"{row.provider}/{row.model}"
+
+    def words_of(self, row: CandidateRow) -> str:
+        return f"{_name(row)} {row.verdict} {row.why}"
+
+    def head(self, view: View, width: int) -> Sequence[Line]:
+        if not self._strategy:
+            return (((f"  {clean(self._tool, longest=60)} as it is routed", "dim"),),)
+        return (((f"  as it would be: {_words(self._strategy)}", "warn"),),)
+
+    def foot(self, row: CandidateRow, view: View, width: int) -> Sequence[Line]:
+        lines: list[Line] = [BLANK]
+        for each in self.read:
+            chosen = "strong" if each is row else "dim"
+            lines += _folded(f"{_name(each)}: {clean(each.why, longest=300)}", chosen, width)[:2]
+        return tuple(lines)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action == "keep":
+            return bool(self._strategy) and self.may_act
+        return super().check_action(action, parameters)
+
+    def action_turn(self) -> None:
+        """Look how another strategy would decide; nothing is changed by looking."""
+        at = _STRATEGIES.index(self._strategy) + 1 if self._strategy else 0
+        self._strategy = _STRATEGIES[at] if at < len(_STRATEGIES) else ""
+        self.start_over()
+
+    def action_keep(self) -> None:
+        strategy = self._strategy
+
+        def answered(yes: bool | None) -> None:
+            if yes:
+                command = SetRoute(tool=self._tool, strategy=strategy, actor=self.console.options.actor)
+                self.send(command, self._kept)
+
+        detail = "From the next task on, over the file and across restarts."
+        self.app.push_screen(Confirm(f"Route {self._tool} {_words(strategy)}?", detail=detail), answered)
+
+    def _kept(self) -> None:
+        self._strategy = ""
+
+
+def _words(strategy: str) -> str:
+    return clean(strategy.replace("_", " "), longest=40)
+
+
+def _folded(text: str, tone: str, width: int) -> list[Line]:
+    return [((f"  {part}", tone),) for part in wrap(text, max(20, width - 4))]
+
+
+def _chain(row: RouteRow) -> str:
+    if not row.weights:
+        return ", ".join(row.chain)
+    return ", ".join(f"{name} ×{weight}" for name, weight in zip(row.chain, row.weights, strict=False))
+
+
+def _strategy(row: RouteRow, _view: View) -> Span:
+    return _words(row.strategy), "plain" if row.strategy == "fixed" else "strong"
+
+
+def _author(row: RouteRow, _view: View) -> Span:
+    return (clean(row.set_by, longest=60), "warn") if row.set_by else ("the file", "dim")
+
+
+def _name(row: CandidateRow) -> str:
+    return clean(f"{row.provider} {row.model}", longest=100)
+
+
+def _place(row: CandidateRow, _view: View) -> Span:
+    return (str(row.position), "strong" if row.position == 1 else "plain") if row.position else ("–", "dim")
+
+
+def _verdict(row: CandidateRow, _view: View) -> Span:
+    word = _words(row.verdict)
+    if row.verdict == "taken":
+        return f"{'●' if row.flaw else '✔'} {word}", "warn" if row.flaw else "ok"
+    if row.verdict == "stands_in":
+        return f"{'●' if row.flaw else '·'} {word}", "warn" if row.flaw else "plain"
+    return f"✖ {word}", "bad"
+
+
+def _cost(row: CandidateRow, _view: View) -> Span:
+    return price(row.worst_cost), "warn" if row.worst_cost is None else "plain"
+
+
+def _latency(row: CandidateRow, _view: View) -> Span:
+    return (NONE, "dim") if row.latency is None else (duration(row.latency), "plain")
+
+
+def _room(row: CandidateRow, _view: View) -> Span:
+    return (NONE, "dim") if row.room is None else (price(row.room), "plain")
