@@ -20,7 +20,9 @@ from engine.campaigns.campaign import (
 )
 from engine.campaigns.draft import check
 from engine.campaigns.estimate import Estimator
+from engine.campaigns.path import APPROVE, APPROVED, GENERATE, SEND
 from engine.campaigns.progress import Progress
+from engine.campaigns.workflow_store import workflow_id_of
 from engine.campaigns.writing import enqueue, write_batch, write_job
 from engine.content import has_variables, preview, screen, validate
 from engine.costs import Ledger
@@ -151,6 +153,7 @@ class Dispatch:
             return answer
         now = self._clock.now()
         self._insert(tx, campaign_id, command.draft, chosen, now)
+        self._progress.moved(tx, campaign_id, now)
         if command.draft.budget is not None:
             self._ledger.set_limit(tx, _SCOPE, campaign_id, NanoUSD(command.draft.budget))
         if command.start:
@@ -158,7 +161,7 @@ class Dispatch:
         state = store.get(tx, campaign_id).state
         data = {
             "campaign_id": campaign_id,
-            "workflow_id": f"wf_{campaign_id.removeprefix('cmp_')}",
+            "workflow_id": workflow_id_of(campaign_id),
             "status": state,
             "estimate": asdict(estimate),
         }
@@ -241,6 +244,7 @@ class Dispatch:
             )
             self._jobs.park(tx, campaign.campaign_id)
             self._jobs.park(tx, write_batch(campaign.campaign_id))
+            self._progress.moved(tx, campaign.campaign_id, self._clock.now())
             return _told(tx, command.campaign_id)
 
         return await self._database.write(pause)
@@ -254,7 +258,7 @@ class Dispatch:
             self._jobs.unpark(tx, campaign.campaign_id, now)
             self._jobs.unpark(tx, write_batch(campaign.campaign_id), now)
             if campaign.due(now):  # texts approved while it was paused
-                self._queue_approved(tx, campaign.campaign_id, now)
+                self._queue_approved(tx, campaign, now)
             self._progress.progressed(tx, campaign.campaign_id, now)
             return _told(tx, command.campaign_id)
 
@@ -272,6 +276,7 @@ class Dispatch:
                 tx, campaign.campaign_id, BEFORE_SENDING, DeliveryState.CANCELLED, now=now, reason=reason
             )
             self._move(tx, campaign, after, command.actor, reason=reason)
+            self._progress.moved(tx, campaign.campaign_id, now)
             return Done(
                 f"Campaign {campaign.name} is cancelled; {stopped:,} messages will not go out", {"stopped": stopped}
             )
@@ -288,8 +293,8 @@ class Dispatch:
                 campaign = store.of_row(row)
                 self._move(tx, campaign, CampaignState.RUNNING, "engine")
                 if not campaign.needs_approval:
-                    self._put_writing(tx, campaign.campaign_id, now)
-                self._queue_approved(tx, campaign.campaign_id, now)
+                    self._put_writing(tx, campaign, now)
+                self._queue_approved(tx, campaign, now)
                 self._progress.progressed(tx, campaign.campaign_id, now)
             return len(rows)
 
@@ -309,16 +314,17 @@ class Dispatch:
         after = started(campaign, now)
         self._move(tx, campaign, after, actor)
         if after is not CampaignState.SCHEDULED:
-            self._put_writing(tx, campaign.campaign_id, now)
+            self._put_writing(tx, campaign, now)
         self._progress.progressed(tx, campaign.campaign_id, now)
 
-    def _put_writing(self, tx: Tx, campaign_id: str, now: int) -> None:
+    def _put_writing(self, tx: Tx, campaign: Campaign, now: int) -> None:
+        campaign_id, step = campaign.campaign_id, self._progress.workflow(tx, campaign, now).step(GENERATE)
         pending = tx.execute(
             "SELECT delivery_id FROM deliveries WHERE campaign_id = ? AND state = 'pending' ORDER BY delivery_id",
             (campaign_id,),
         ).fetchall()
         for row in pending:
-            self._jobs.put(tx, write_job(row["delivery_id"], campaign_id, now), now)
+            self._jobs.put(tx, write_job(row["delivery_id"], campaign_id, now, tries=step.tries), now)
 
     def _move(
         self, tx: Tx, campaign: Campaign, after: CampaignState, actor: str, *, reason: str = "", resume_to: str = ""
@@ -336,8 +342,9 @@ class Dispatch:
             chosen = _drafted(tx, campaign.campaign_id, command)
             for delivery in chosen:
                 deliveries.move(tx, delivery, DeliveryState.APPROVED, now=now, approved_digest=delivery.digest)
-            if campaign.due(now) and campaign.state is not CampaignState.PAUSED:
-                self._queue_approved(tx, campaign.campaign_id, now)
+            goes_on = self._progress.workflow(tx, campaign, now).after(APPROVE, APPROVED) == SEND
+            if goes_on and campaign.due(now) and campaign.state is not CampaignState.PAUSED:
+                self._queue_approved(tx, campaign, now)
             self._progress.progressed(tx, campaign.campaign_id, now)
             return Done(f"{len(chosen):,} texts of {campaign.name} are approved", {"approved": len(chosen)})
 
@@ -387,16 +394,19 @@ class Dispatch:
         if campaign.state in (CampaignState.CANCELLED, CampaignState.FAILED):
             message = f"campaign {campaign.campaign_id} is {campaign.state}: nothing more of it is sent"
             raise CommandRefused(Refusal.CONFLICT, message, remedy="Settle it as sent or as failed")
-        enqueue(tx, self._jobs, delivery, now, self._sending)
+        step = self._progress.workflow(tx, campaign, now).step(SEND)
+        enqueue(tx, self._jobs, delivery, now, self._sending, step)
         if campaign.state is CampaignState.FINISHED:
             self._move(tx, campaign, CampaignState.RUNNING, "engine", reason=reason)
 
-    def _queue_approved(self, tx: Tx, campaign_id: str, now: int) -> None:
+    def _queue_approved(self, tx: Tx, campaign: Campaign, now: int) -> None:
+        step = self._progress.workflow(tx, campaign, now).step(SEND)
         rows = tx.execute(
-            "SELECT * FROM deliveries WHERE campaign_id = ? AND state = 'approved' ORDER BY delivery_id", (campaign_id,)
+            "SELECT * FROM deliveries WHERE campaign_id = ? AND state = 'approved' ORDER BY delivery_id",
+            (campaign.campaign_id,),
         ).fetchall()
         for row in rows:
-            enqueue(tx, self._jobs, deliveries.of_row(row), now, self._sending)
+            enqueue(tx, self._jobs, deliveries.of_row(row), now, self._sending, step)
 
 
 def _digest(command: CreateCampaign) -> str:

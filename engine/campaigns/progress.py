@@ -1,9 +1,11 @@
-"""Follows each campaign from its deliveries: what sending asks of campaigns and tells them."""
+"""Follows each campaign and its workflow from its deliveries: what sending asks of campaigns and tells them."""
 
 from __future__ import annotations
 
-from engine.campaigns import store
-from engine.campaigns.campaign import ENDED, CampaignState, progressed
+from engine.campaigns import store, workflow_store
+from engine.campaigns.campaign import ENDED, Campaign, CampaignState, progressed
+from engine.campaigns.workflow import Graph
+from engine.campaigns.workflow_store import Workflow
 from engine.messaging import DeliveryState, Ruling, Verdict
 from engine.storage import Tx
 
@@ -11,7 +13,22 @@ _ENGINE = "engine"
 
 
 class Progress:
-    """See messaging.Campaigns."""
+    """See messaging.Campaigns. `graph` is what campaigns begun from now on will follow."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+
+    def workflow(self, tx: Tx, campaign: Campaign, now: int) -> Workflow:
+        """The workflow that says where the campaign's deliveries go next, and how often each may be tried."""
+        return workflow_store.of_campaign(tx, campaign, self.graph, now)
+
+    def moved(self, tx: Tx, campaign_id: str, now: int) -> None:
+        """The campaign, or deliveries of it, took another state: its workflow goes along."""
+        workflow_store.sync(tx, store.get(tx, campaign_id), self.graph, now)
+
+    def tried(self, tx: Tx, campaign: Campaign, step: str, cause: str, now: int) -> None:
+        """A delivery's try at a step failed and will be repeated."""
+        workflow_store.tried(tx, campaign, self.graph, step, cause, now)
 
     def ruling(self, tx: Tx, campaign_id: str) -> Ruling:
         campaign = store.get(tx, campaign_id)
@@ -23,6 +40,10 @@ class Progress:
 
     def progressed(self, tx: Tx, campaign_id: str, now: int) -> None:
         """Give the campaign the state that its open deliveries call for, if that is another."""
+        self._follow(tx, campaign_id, now)
+        self.moved(tx, campaign_id, now)
+
+    def _follow(self, tx: Tx, campaign_id: str, now: int) -> None:
         campaign = store.get(tx, campaign_id)
         open_now = store.open_states(tx, campaign_id)
         after = progressed(campaign, open_now, now)

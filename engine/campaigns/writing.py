@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import orjson
 
 from engine.campaigns import store
 from engine.campaigns.campaign import ENDED, WRITES, Campaign, CampaignState
+from engine.campaigns.path import GENERATE, MODERATE, PASSED, SEND
 from engine.campaigns.progress import Progress, starved_reason
+from engine.campaigns.workflow import Step
+from engine.campaigns.workflow_store import Workflow
 from engine.content import Blocked, ContentSettings, Prepared, has_variables, prepare, render
 from engine.kernel.clock import Clock
 from engine.kernel.errors import BudgetRefused, ErrorClass, ProviderError
@@ -30,7 +33,6 @@ from engine.surface.commands import CampaignDraft
 from engine.surface.wire import load_draft
 
 QUEUE = "huntaze-hybrid-workflows"
-MAX_ATTEMPTS = 6  # tries of a text, each through the whole fallback chain, before its job is a dead letter
 
 _WAIT_AGAIN = 5 * SECOND  # nanoseconds until a job that had to wait (its campaign, a model) is looked at again
 _AWAY = frozenset({ErrorClass.AUTHENTICATION, ErrorClass.SERVER_ERROR, ErrorClass.NETWORK_ERROR})
@@ -42,8 +44,8 @@ def write_batch(campaign_id: str) -> str:
     return f"{campaign_id}/write"
 
 
-def write_job(delivery_id: str, campaign_id: str, now: int) -> NewJob:
-    """The job that writes a delivery's text; its id follows from the delivery's."""
+def write_job(delivery_id: str, campaign_id: str, now: int, *, tries: int) -> NewJob:
+    """The job that writes a delivery's text, tried so often; its id follows from the delivery's."""
     return NewJob(
         id=JobId(f"write_{delivery_id}"),
         queue=QUEUE,
@@ -51,7 +53,7 @@ def write_job(delivery_id: str, campaign_id: str, now: int) -> NewJob:
         batch=write_batch(campaign_id),
         priority=Priority.NORMAL,
         ready_at=now,
-        max_attempts=MAX_ATTEMPTS,
+        max_attempts=tries,
     )
 
 
@@ -152,8 +154,16 @@ class Writer:
             asked = nanos(error.retry_after or 0)
             if _nobodys_turn(error):
                 return Defer(self._clock.now() + max(asked, _WAIT_AGAIN))
-            return Retry(error.message, at_least=asked)
+            cause = error.message
+            return await self._database.write(lambda tx: self._again(tx, work, cause, asked))
         return Settled()
+
+    def _again(self, tx: Tx, work: _Work, cause: str, asked: int) -> Outcome:
+        """Another try, when the step's own patience or the model's says so."""
+        now = self._clock.now()
+        step = self._progress.workflow(tx, work.campaign, now).step(GENERATE)
+        self._progress.tried(tx, work.campaign, GENERATE, cause, now)
+        return Retry(cause, at_least=step.backoff.wait(work.lease.attempt, self._chance, at_least=asked))
 
     def _conclude(self, work: _Work, answer: Answer, values: dict[str, str]) -> Conclusion:
         if answer.level is Level.TEMPLATE:  # no model could be had, and the tool has a fixed text for that
@@ -185,16 +195,17 @@ class Writer:
             tx, delivery, DeliveryState.DRAFTED, now=now, text=text.text, digest=text.digest, cost=cost or 0
         )
         campaign = store.get(tx, work.campaign.campaign_id)
-        if not campaign.needs_approval:
-            self._release(tx, delivery.delivery_id, campaign, text.digest, now)
+        workflow = self._progress.workflow(tx, campaign, now)
+        if workflow.after(MODERATE, PASSED) == SEND:
+            self._release(tx, workflow, delivery.delivery_id, campaign, text.digest, now)
         self._jobs.complete(tx, work.lease)
         self._progress.progressed(tx, campaign.campaign_id, now)
 
-    def _release(self, tx: Tx, delivery_id: str, campaign: Campaign, digest: str, now: int) -> None:
+    def _release(self, tx: Tx, workflow: Workflow, delivery_id: str, campaign: Campaign, digest: str, now: int) -> None:
         """Approve the text in the campaign's name and queue it."""
         drafted = deliveries.get(tx, delivery_id)
         deliveries.move(tx, drafted, DeliveryState.APPROVED, now=now, approved_digest=digest)
-        enqueue(tx, self._jobs, deliveries.get(tx, delivery_id), now, self._sending)
+        enqueue(tx, self._jobs, deliveries.get(tx, delivery_id), now, self._sending, workflow.step(SEND))
         if campaign.state is CampaignState.PAUSED:
             self._jobs.park(tx, campaign.campaign_id)
 
@@ -241,7 +252,8 @@ def _nobodys_turn(error: ProviderError) -> bool:
     return throttled or (not error.reached and error.error_class in _AWAY)
 
 
-def enqueue(tx: Tx, jobs: JobStore, delivery: Delivery, now: int, settings: SendingSettings) -> None:
-    """Queue an approved delivery for sending."""
+def enqueue(tx: Tx, jobs: JobStore, delivery: Delivery, now: int, settings: SendingSettings, step: Step) -> None:
+    """Queue an approved delivery for sending, as often as the workflow's step lets it be tried."""
     deliveries.move(tx, delivery, DeliveryState.QUEUED, now=now)
+    settings = replace(settings, max_attempts=step.tries)
     jobs.put(tx, send_job(delivery.delivery_id, delivery.account_id, delivery.campaign_id, now, settings), now)

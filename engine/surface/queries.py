@@ -85,7 +85,7 @@ class LimitRow:
     layer: str  # user, user_at (the key is provider/user), provider, account or global
     key: str
     measure: str  # requests or tokens
-    window: str  # minute, hour or day
+    per: str  # minute, hour or day
     used: int
     limit: int
     allowed: int
