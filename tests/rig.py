@@ -56,7 +56,17 @@ from engine.orchestrator import (
 from engine.providers import Chunk, Completion, Finish, ModelRequest, Usage
 from engine.queue import Bury, Defer, Done, Lease, Outcome, Retry, Settled
 from engine.queue.sqlite import SqliteJobStore
-from engine.runtime import EngineDesk, Health, MiddlewareDesk, Projector, Purse, Resilience, Watch, WorkflowShelf, first_snapshot
+from engine.runtime import (
+    EngineDesk,
+    Health,
+    MiddlewareDesk,
+    Projector,
+    Purse,
+    Resilience,
+    Watch,
+    WorkflowShelf,
+    first_snapshot,
+)
 from engine.storage import Database, Tx
 from engine.surface.commands import Audience, CampaignDraft, CreateCampaign
 from engine.surface.snapshot import EngineView, Snapshot
@@ -170,6 +180,7 @@ class Rig:
     guarded: Guarded
     orchestrator: Orchestrator
     shelf: Shelf
+    shadowed: Shadowed
     platform: FakePlatform
     fans: FanBook
     progress: Progress
@@ -333,9 +344,7 @@ def join_stages(
         ),
     )
     price = worst_cost(pricer or _pricer(), clock)
-    drill = Drill(
-        orchestrator, router, downgrading, guarded, throttles, metered.trailing, price, clock, chance
-    )
+    drill = Drill(orchestrator, router, downgrading, guarded, throttles, metered.trailing, price, clock, chance)
     return Joined(guarded, orchestrator, keeping, flags, shadowed, drill)
 
 
@@ -435,6 +444,7 @@ async def rig(folder: Path, *, clock: ManualClock | None = None, messages: int =
             guarded=guarded,
             orchestrator=orchestrator,
             shelf=shelf,
+            shadowed=joined.shadowed,
             platform=platform,
             fans=book,
             progress=progress,
