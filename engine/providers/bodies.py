@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from engine.kernel.errors import ErrorClass
-from engine.providers.answers import count, mapping, string
+from engine.providers.answers import believable, count, mapping, string
 from engine.providers.chat import read_finish, read_usage
 from engine.providers.endpoints import Quirks
 from engine.providers.faults import Fault, fault, of_answer
@@ -59,8 +59,15 @@ def read_answer(
     if request.operation is Operation.EMBEDDINGS:
         usage = read_embedding_usage(payload.get("usage"))
         return _embeddings(payload, model, usage), usage
-    usage = read_usage(payload.get("usage"), quirks)
+    usage = read_usage(payload.get("usage"), quirks, payload.get("service_tier"))
+    usage = believable(usage, _written(payload.get("choices")))
     return _chat(payload, model, usage), usage
+
+
+def _written(choices: object) -> str:
+    """Something of what a model wrote; empty when it wrote nothing."""
+    messages = [mapping(mapping(choice).get("message")) for choice in choices] if isinstance(choices, list) else []
+    return next((text for message in messages if (text := words_of(message))), "")
 
 
 def read_embedding_usage(report: object) -> Usage | None:
@@ -132,6 +139,8 @@ class BodyStream:
         self._head: dict[str, Any] = {}
         self._choices: dict[int, _Choice] = {}
         self._usage: object = None
+        self._tier: object = None
+        self.wrote = ""  # something of what the model wrote
 
     @property
     def finished(self) -> bool:
@@ -140,7 +149,10 @@ class BodyStream:
 
     @property
     def usage(self) -> Usage | None:
-        return read_usage(self._usage, self._quirks)
+        """What the stream has said it will cost; None until its finish, since figures before that still grow."""
+        if not self.finished:
+            return None
+        return believable(read_usage(self._usage, self._quirks, self._tier), self.wrote)
 
     def feed(self, event: object) -> tuple[Chunk, ...] | Fault:
         """The pieces to hand on. Usage is kept back: it comes with the whole."""
@@ -149,12 +161,14 @@ class BodyStream:
         if error := event.get("error"):
             return of_answer(error)
         self._usage = event.pop("usage", None) or self._usage
+        self._tier = event.get("service_tier") or self._tier
         if not self._head:
             self._head = {name: value for name, value in event.items() if name != "choices"}
         choices = event.get("choices")
         if not isinstance(choices, list) or not choices:
             return ()  # the event of the usage, or Azure's about its filter
         text = "".join([self._choice(choice) for choice in choices if isinstance(choice, dict)])
+        self.wrote = self.wrote or text
         return (Chunk(text=text, event=event),)
 
     def _choice(self, said: dict[str, Any]) -> str:

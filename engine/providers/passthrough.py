@@ -21,6 +21,7 @@ from yarl import URL
 from engine.kernel.clock import Clock
 from engine.kernel.errors import ErrorClass, ProviderError
 from engine.providers import bodies, chat
+from engine.providers.bounds import AnswerTooLong
 from engine.providers.endpoints import Dialect, Quirks
 from engine.providers.faults import Fault, fault, of_answer, of_status
 from engine.providers.port import Chunk, Completion, ModelRequest, Operation, Provider, Timeouts, Usage
@@ -30,7 +31,6 @@ from engine.providers.transport import FAILURES, of_transport
 
 T = TypeVar("T")
 
-LONGEST_ANSWER = 64 << 20  # bytes; two thousand embeddings of the largest kind are below
 _LONGEST_ERROR = 1 << 20
 _KEPT = 5.0  # real seconds a connection is kept; a longer one is closed by some peers just as it is used again
 _EVENTS = "text/event-stream"
@@ -117,7 +117,7 @@ class Passthrough:
                 self._sent(model, request, limits, stream=False) as response,
             ):
                 kind = response.content_type
-                data = await _whole(response, LONGEST_ANSWER)
+                data = await _whole(response, self._settings.max_answer_bytes)
         except FAILURES as error:
             raise self._lost(model, error) from error
         outcome, usage = self._read(kind, data, model, request)
@@ -181,11 +181,14 @@ class Passthrough:
             async with asyncio.timeout_at(limits.next()):
                 told = _parsed(await _whole(response, _LONGEST_ERROR))
             self._usable(model, _not_a_stream(told))
-        lines, content = EventReader(), response.content
+        lines, content, left = EventReader(), response.content, self._settings.max_answer_bytes
         due = limits.next()
         while True:
             async with asyncio.timeout_at(due):
                 piece = await content.readany()
+            left -= len(piece)
+            if left < 0:
+                raise AnswerTooLong("the answer is too long")
             found = lines.feed(piece) if piece else lines.end()
             for data in found:
                 if data.startswith(_DONE):
@@ -272,7 +275,7 @@ class _Limits:
 
 
 async def _whole(response: aiohttp.ClientResponse, longest: int) -> bytes:
-    """The body to its end. Raises ValueError for one that is too long."""
+    """The body to its end. Raises AnswerTooLong."""
     content = response.content
     if content.is_eof():  # it came with the headers
         return content.read_nowait(-1)
@@ -282,7 +285,7 @@ async def _whole(response: aiohttp.ClientResponse, longest: int) -> bytes:
         pieces.append(piece)
         size += len(piece)
         if size > longest:
-            raise ValueError("the answer is too long")
+            raise AnswerTooLong("the answer is too long")
     return b"".join(pieces)
 
 

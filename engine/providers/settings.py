@@ -35,8 +35,9 @@ class ProviderSettings:
     # What the orchestrator puts into its requests to this provider.
     max_connections: int = 100
     # Further calls wait for a connection, within `timeouts.connect`.
-    max_answer_bytes: int = 32 * 1024 * 1024
-    # A longer answer is broken off. 100,000 tokens streamed, each in an event of its own, come close to it.
+    max_answer_bytes: int = 64 * 1024 * 1024
+    # A longer answer is broken off. Two thousand embeddings of the largest kind, or 100,000 tokens streamed each in an
+    # event of its own, stay below it.
 
     @classmethod
     def of(

@@ -14,7 +14,7 @@ from engine.kernel.clock import Clock
 from engine.kernel.errors import ErrorClass
 from engine.kernel.values import SECOND
 from engine.providers import claude
-from engine.providers.answers import in_words, is_closed, mapping, string
+from engine.providers.answers import believable, in_words, is_closed, mapping, string
 from engine.providers.bodies import BodyStream, judge, output_cap, words_of
 from engine.providers.endpoints import Quirks, Schema
 from engine.providers.faults import Fault, fault, of_answer
@@ -85,7 +85,7 @@ class ClaudeDialogue:
     def read(
         self, payload: Mapping[str, Any], model: str, request: ModelRequest
     ) -> tuple[Completion | Fault, Usage | None]:
-        usage = claude.read_usage(payload.get("usage"))
+        usage = believable(claude.read_usage(payload.get("usage")), str(payload.get("content") or ""))
         return _answer(payload, model, usage, self._clock.now() // SECOND), usage
 
     def reader(self, model: str, request: ModelRequest) -> ClaudeBodyStream:
@@ -306,6 +306,7 @@ class ClaudeBodyStream:
         self._whole = BodyStream(model, quirks)
         self._head: dict[str, Any] = {"id": "", "object": "chat.completion.chunk", "created": created, "model": model}
         self._figures: dict[str, Any] = {}
+        self._output: object = None
         self._calls = -1  # the index of the tool call under way
 
     @property
@@ -314,7 +315,10 @@ class ClaudeBodyStream:
 
     @property
     def usage(self) -> Usage | None:
-        return claude.read_usage(self._figures)
+        """What the stream has said it will cost; None until its finish: the output told at the start is none yet."""
+        if not self.finished or self._output is None:
+            return None
+        return believable(claude.read_usage(self._figures), self._whole.wrote)
 
     def feed(self, event: object) -> tuple[Chunk, ...] | Fault:
         said = mapping(event)
@@ -367,6 +371,7 @@ class ClaudeBodyStream:
 
     def _stop(self, said: Mapping[str, Any]) -> tuple[Chunk, ...] | Fault:
         self._count(said.get("usage"))
+        self._output = mapping(said.get("usage")).get("output_tokens", self._output)
         reason = string(mapping(said.get("delta")).get("stop_reason"))
         return self._say({}, _REASONS.get(reason, reason)) if reason else ()
 

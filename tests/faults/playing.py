@@ -23,7 +23,7 @@ from engine.kernel.backoff import Backoff
 from engine.kernel.clock import SystemClock
 from engine.kernel.errors import ProviderError
 from engine.kernel.secret import Secret
-from engine.kernel.values import MILLISECOND, SECOND
+from engine.kernel.values import MILLISECOND, SECOND, usd
 from engine.orchestrator import (
     Answer,
     BreakerSettings,
@@ -41,6 +41,7 @@ from tests.faults.server import CACHED, INPUT, MOST_BYTES, OUTPUT, FaultServer
 from tests.rig import join_orchestrator
 
 PROMPT = "Write to Zoë, please."
+TENANT = "acme"
 CAP = 100  # tokens a tool may write
 EXACT = (INPUT - CACHED) * 1_000 + CACHED * 500 + OUTPUT * 2_000  # nano-dollars of a healthy answer
 HARD_LIMIT = 20.0  # real seconds; a task that takes longer hangs
@@ -101,6 +102,7 @@ class Stage:
             messages=() if case.body else (Message(Role.USER, PROMPT),),
             body={"model": "m", "messages": [{"role": "user", "content": PROMPT}]} if case.body else None,
             trace_id=trace,
+            tenant_id=TENANT,
             fresh=True,
             schema=SCHEMA if case.schema else None,
             emit=take if case.streamed else None,
@@ -112,6 +114,7 @@ class Stage:
                 answer = await self.orchestrator.complete(task)
         except ProviderError as raised:
             error = raised
+        await self.database.write(lambda _: None)  # what was submitted before it is committed after it
         text = "".join(pieces)
         return Seen(
             given=self._given(case, answer, error),
@@ -158,7 +161,9 @@ class Stage:
     async def misbooked(self, cases: Iterable[Case]) -> list[str]:
         """Where the books differ from what arrived: open attempts, calls booked twice or not at all, holds."""
         found = [f"open attempt {row['id']}" for row in await self.rows("SELECT id FROM attempts")]
-        found += [f"leaked hold of {row['attempt_id']}" for row in await self.rows("SELECT attempt_id FROM holds")]
+        (budget,) = await self.rows("SELECT spent, held, (SELECT sum(cost) FROM ledger) AS booked FROM budgets")
+        if (budget["spent"], budget["held"]) != (budget["booked"], 0):
+            found.append(f"the budget differs from the books: {budget}")
         booked = Counter(
             {
                 row["provider"]: row["n"]
@@ -238,6 +243,7 @@ async def staged(server: FaultServer, folder: Path, dialect: str, cases: Iterabl
             stack.push_async_callback(providers[name].close)
         pricer = await asyncio.to_thread(Pricer, _prices(names))
         ledger = Ledger(database, pricer, clock)
+        await database.write(lambda tx: ledger.set_limit(tx, "tenant", TENANT, usd(1)))  # so that every call is held
         metered = Metered(providers, LedgerMeter(ledger, pricer), database, clock, chance, settings)
         _, orchestrator = join_orchestrator(metered, database, clock, chance, None, settings, pricer)
         stage = Stage(database, orchestrator, server, dialect)

@@ -140,6 +140,7 @@ class Talk:
     streamed: bool
     turn: int
     reuse: int
+    tells_usage: bool  # a stream in OpenAI's dialect tells its usage only when asked to
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
     kept: bool = False  # the connection may serve another request
@@ -182,7 +183,8 @@ class Talk:
         """Answer as one should."""
         if self.streamed:
             finish = how.pop("finish", "stop")
-            await self.events(*words_of(self.dialect, **how), *end_of(self.dialect, finish=finish))
+            usage = "" if self.tells_usage else None
+            await self.events(*words_of(self.dialect, **how), *end_of(self.dialect, finish=finish, usage=usage))
         else:
             await self.json(answer_of(self.dialect, **how))
 
@@ -282,7 +284,8 @@ class FaultServer:
         turn = self.arrived[f"{dialect}/{case}"]
         self.arrived[f"{dialect}/{case}"] += 1
         shape = "anthropic" if dialect == "anthropic" else "openai"
-        return name, Talk(self, shape, bool(body.get("stream")), turn, reuse, reader, writer)
+        asked = shape == "anthropic" or bool((body.get("stream_options") or {}).get("include_usage"))
+        return name, Talk(self, shape, bool(body.get("stream")), turn, reuse, asked, reader, writer)
 
 
 @contextlib.contextmanager
@@ -809,6 +812,7 @@ async def endless_stream(talk: Talk) -> None:
     parts = words_of(talk.dialect)[3:] if talk.streamed else [b" " * 4_096]
     while True:
         await talk.chunks(*parts)
+        await asyncio.sleep(0.001)  # it shares this machine with the client
 
 
 @behaviour
