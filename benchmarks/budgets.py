@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import functools
 import gc
 import json
 import os
@@ -62,7 +63,7 @@ async def _give(database: Database, bench: Bench) -> None:
         for number in (range(40) if key else (0,))
     ]
     for rule in rules:
-        await database.write(lambda tx, rule=rule: bench.ledger.set_budget(tx, rule))
+        await database.write(functools.partial(bench.ledger.set_budget, rule=rule))
 
 
 def fsync() -> float:

@@ -142,8 +142,8 @@ class Writer:
         try:
             await self._orchestrator.complete(task)
         except BudgetRefused as refusal:
-            if refusal.waitable:
-                return Defer(self._clock.now() + _WAIT_AGAIN)
+            if refusal.waitable:  # at a budget's next window, if it waits for that
+                return Defer(max(refusal.retry_at or 0, self._clock.now() + _WAIT_AGAIN))
             await self._database.write(lambda tx: self._starve(tx, work))
             return Settled()
         except ProviderError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import random
 from dataclasses import dataclass
 from datetime import date
@@ -62,7 +63,7 @@ async def test_nothing_is_overspent_and_nearly_all_is_used(tmp_path: Path, sizes
             BudgetRule(kind="global", window="day", limit=LIMIT),
             BudgetRule(kind="tenant", key="t", window="total", limit=LIMIT),
         ):
-            await database.write(lambda tx, rule=rule: ledger.set_budget(tx, rule))
+            await database.write(functools.partial(ledger.set_budget, rule=rule))
         most = 0
 
         def settle(tx: Tx, attempt: Attempt, settlement: Settlement) -> None:
