@@ -77,8 +77,8 @@ from engine.runtime import (
     Limits,
     MiddlewareDesk,
     Projector,
-    Resilience,
     Purse,
+    Resilience,
     Sampler,
     Service,
     Watch,
@@ -379,9 +379,7 @@ async def open_engine(
             clock,
             chance,
         )
-        resilience = Resilience(
-            orchestrator, guarded, None if idle else drill, metered.trailing, database, clock
-        )
+        resilience = Resilience(orchestrator, guarded, None if idle else drill, metered.trailing, database, clock)
         desk.extend(resilience.commands, resilience.queries)
         monitor = Monitor(database, clock, random.SystemRandom())
         bus.observe(monitor.observe)

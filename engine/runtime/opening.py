@@ -6,16 +6,21 @@ from collections.abc import Mapping
 from dataclasses import replace
 from zoneinfo import ZoneInfo
 
+import orjson
+
 from engine.alerts import open_alerts
 from engine.campaigns import store as campaigns
 from engine.costs.breakdown import Dimension, Figures, breakdown, minutes
+from engine.events import FallbackTaken, from_fields
 from engine.kernel.periods import day_bounds, day_of, month_bounds
 from engine.kernel.values import Instant
 from engine.limiter import LimiterSettings
 from engine.messaging import switch
 from engine.orchestrator import reuse_between
+from engine.orchestrator.guard import standings
 from engine.queue import JobStore
 from engine.storage import Database, Reader
+from engine.surface.projection import add_recovery
 from engine.surface.snapshot import (
     MINUTES_KEPT,
     AccountView,
@@ -24,9 +29,11 @@ from engine.surface.snapshot import (
     ModelView,
     MoneyView,
     QueueView,
+    RecoveryView,
     Snapshot,
 )
 
+_EVENTS_SEARCHED = 20_000  # for recoveries
 _ENDED_SHOWN = 20  # ended campaigns in the first snapshot, newest first
 
 
@@ -51,7 +58,8 @@ async def first_snapshot(
             at=now,
             engine=replace(engine, halted_by=halted_by, halted_at=halted_at),
             money=await _money(reader, now, zone, thresholds),
-            models=await _models(reader, now, zone),
+            models=await _with_breakers(reader, await _models(reader, now, zone)),
+            recoveries=await _recoveries(reader),
             accounts=await _accounts(reader, limiter, names, now),
             campaigns=await _campaigns(reader),
             alerts={view.alert_id: view for view in await open_alerts(reader)},
@@ -101,6 +109,34 @@ async def _models(reader: Reader, now: Instant, zone: ZoneInfo) -> dict[str, Mod
         _key(row.dimensions): _model(row.dimensions, today.get(_key(row.dimensions)), row.figures, history)
         for row in month
     }
+
+
+async def _with_breakers(reader: Reader, models: dict[str, ModelView]) -> dict[str, ModelView]:
+    """The models, with those breakers that a run before this one left open or held."""
+    for one in await standings(reader):
+        key = str(one.target)
+        model = models.get(key) or ModelView(provider=one.target.provider, model=one.target.model)
+        models[key] = replace(
+            model,
+            breaker=str(one.state),
+            breaker_reason=one.reason,
+            breaker_since=one.since,
+            breaker_held_by=one.held_by,
+            retry_at=one.retry_at,
+        )
+    return models
+
+
+async def _recoveries(reader: Reader) -> Mapping[str, RecoveryView]:
+    """The newest recoveries, as far as they stand among the last events."""
+    found: Mapping[str, RecoveryView] = {}
+    since = await reader.seq() - _EVENTS_SEARCHED
+    sql = "SELECT data FROM events WHERE seq > ? AND kind = 'FallbackTaken' ORDER BY seq"
+    for row in await reader.rows(sql, (since,)):
+        event = from_fields("FallbackTaken", orjson.loads(row["data"]))
+        if isinstance(event, FallbackTaken):
+            found = add_recovery(found, event)
+    return found
 
 
 def _key(dimensions: Mapping[str, str]) -> str:

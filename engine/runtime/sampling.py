@@ -13,6 +13,7 @@ from engine.queue import JobStore
 from engine.runtime.projector import Projector
 from engine.storage import Database, Tx
 
+MEND_EVERY = 1.0  # real seconds; how often writes that failed are repeated
 SAMPLE_EVERY = 1.0  # real seconds; depths move in bulk, and each look costs two queries
 HOUSEKEEP_EVERY = 20.0  # real seconds
 

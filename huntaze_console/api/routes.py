@@ -5,11 +5,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from engine.surface.snapshot import Snapshot
-from huntaze_console.api import budgets, campaigns, costs, monitoring, operations, routing, shapes, sse
+from huntaze_console.api import (
+    budgets,
+    campaigns,
+    costs,
+    legacy,
+    middleware,
+    monitoring,
+    operations,
+    resilience,
+    routing,
+    shapes,
+    sse,
+    workflows,
+)
 from huntaze_console.api.call import Answer, Route
 
 _BUDGETS = "/api/v2/budgets"
 _CAMPAIGNS = "/api/v2/campaigns"
+_FLAGS = "/api/admin/feature-flags"
 _CAMPAIGN = "/api/v2/campaigns/{campaign_id}"
 _ROUTE = "/api/v2/routes/{tool}"
 
@@ -60,6 +74,18 @@ ROUTES: tuple[Route, ...] = (
         answers={
             200: Answer(what="A dry run: nothing was created.", shape=shapes.CampaignAccepted),
             202: Answer(what="The campaign was created.", shape=shapes.CampaignAccepted),
+        },
+    ),
+    Route(
+        method="POST",
+        path="/api/campaigns",
+        handler=legacy.create,
+        summary="Create a campaign in the older, flat shape",
+        body=legacy.LegacyCampaign,
+        headers={campaigns.IDEMPOTENCY_KEY: "The same key and body give the same campaign; another body, 409."},
+        answers={
+            200: Answer(what="A dry run: nothing was created.", shape=legacy.LegacyAccepted),
+            201: Answer(what="The campaign was created.", shape=legacy.LegacyAccepted),
         },
     ),
     Route(
@@ -174,6 +200,37 @@ ROUTES: tuple[Route, ...] = (
         query=budgets.BudgetNamed,
         answers=_OUTCOME,
     ),
+    # ── failing models ──
+    Route(
+        method="GET",
+        path="/api/v2/breakers",
+        handler=resilience.breakers,
+        summary="Each model's breaker, why it is as it is, and who holds it",
+        answers=_ok("The breakers, by model.", resilience.Breakers),
+    ),
+    Route(
+        method="POST",
+        path="/api/v2/breakers/{provider}/{model}",
+        handler=resilience.force,
+        summary="Hold a breaker open or closed across restarts, or let it move by itself; / in a model's name is %2F",
+        body=resilience.BreakerRequest,
+        answers=_ok("The breaker as it stands now.", resilience.Breaker),
+    ),
+    Route(
+        method="GET",
+        path="/api/v2/recoveries",
+        handler=resilience.recoveries,
+        summary="How often and how fast another model took over, by tool",
+        answers=_ok("The recoveries of each tool.", resilience.Recoveries),
+    ),
+    Route(
+        method="POST",
+        path="/api/v2/drill",
+        handler=resilience.drill,
+        summary="Rehearse a provider's outage with one small real task a tool; dry_run says what it may cost",
+        body=resilience.DrillRequest,
+        answers=_ok("How each tool came through.", resilience.DrillReport),
+    ),
     # ── the engine ──
     Route(
         method="GET",
@@ -220,6 +277,22 @@ ROUTES: tuple[Route, ...] = (
         summary="Let messages go out again",
         body=shapes.Nothing,
         answers=_OUTCOME,
+    ),
+    # ── workflows ──
+    Route(
+        method="GET",
+        path="/api/v2/workflows",
+        handler=workflows.listing,
+        summary="Each campaign's way through its steps, newest first",
+        query=workflows.WorkflowListing,
+        answers=_ok("A page of workflows.", workflows.WorkflowPage),
+    ),
+    Route(
+        method="GET",
+        path="/api/v2/workflows/{workflow_id}",
+        handler=workflows.get,
+        summary="One workflow, by its own id or its campaign's",
+        answers=_ok("The workflow, its steps in their order.", workflows.Workflow),
     ),
     # ── monitoring ──
     Route(
@@ -284,6 +357,52 @@ ROUTES: tuple[Route, ...] = (
         summary="Whom a task of a tool would be given to now, and why nobody else",
         query=routing.ExplainRequest,
         answers=_ok("The candidates, in the order they would be asked.", routing.Explanation),
+    ),
+    # ── kept answers, flags, trials ──
+    Route(
+        method="GET",
+        path="/api/v2/cache",
+        handler=middleware.cache,
+        summary="The answers that are kept, and what they and shared calls have saved today",
+        answers=_ok("The figures.", middleware.CacheStatus),
+    ),
+    Route(
+        method="POST",
+        path="/api/v2/cache/clear",
+        handler=middleware.clear,
+        summary="Forget kept answers: a tenant's, or everybody's",
+        body=middleware.ClearRequest,
+        answers=_OUTCOME,
+    ),
+    Route(
+        method="GET",
+        path=_FLAGS,
+        handler=middleware.flags,
+        summary="The feature flags as they stand",
+        answers=_ok("The flags.", middleware.Flags),
+    ),
+    Route(
+        method="PUT",
+        path=_FLAGS,
+        handler=middleware.set_flags,
+        summary="Change feature flags while running, all or none",
+        body=middleware.FlagsRequest,
+        answers=_ok("All flags after the change.", middleware.Flags),
+    ),
+    Route(
+        method="GET",
+        path="/api/v2/shadow",
+        handler=middleware.shadows,
+        summary="The models on trial beside those that answer, and how they compare",
+        answers=_ok("The trials.", middleware.Shadows),
+    ),
+    Route(
+        method="PUT",
+        path="/api/v2/shadow/{tool}",
+        handler=middleware.set_shadow,
+        summary="Try a model on a part of a tool's tasks, or end that",
+        body=middleware.ShadowRequest,
+        answers=_OUTCOME,
     ),
     # ── the surface itself ──
     Route(

@@ -9,7 +9,20 @@ import click
 
 from engine.kernel.errors import HuntazeError
 from engine.kernel.text import clean
-from huntaze_console.cli import budget, campaign, exits, loadtest, monitor, reading, route, run, sending, settings
+from huntaze_console.cli import (
+    budget,
+    campaign,
+    drill,
+    exits,
+    loadtest,
+    monitor,
+    reading,
+    route,
+    run,
+    sending,
+    settings,
+    workflow,
+)
 from huntaze_console.cli.flags import Ordered, alone, running
 
 _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
@@ -47,7 +60,11 @@ for command in (
     budget.budget,
     reading.providers,
     route.route,
+    drill.breaker,
+    drill.recoveries,
+    drill.drill,
     campaign.campaign,
+    workflow.workflow,
     reading.queue,
     reading.limits,
     reading.alerts,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 import pytest
 
@@ -175,3 +176,130 @@ def test_a_probe_whose_prompt_is_refused_makes_room_for_the_next() -> None:
     assert breaker.failed(31 * SECOND, ErrorClass.CONTENT_FILTER, probe=True) is None
 
     assert breaker.admits(31 * SECOND)
+
+
+# ── slow answers ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+SLOW = SETTINGS.slow_call
+
+
+def test_slow_answers_open_it_at_their_own_rate() -> None:
+    breaker = Breaker(SETTINGS, Middle())
+    breaker.answered(0, probe=False, took=SLOW - 1)
+    changes = [breaker.answered(0, probe=False, took=SLOW) for _ in range(4)]
+
+    assert changes[:3] == [None, None, None]
+    assert changes[3] is not None
+    assert "4 of the last 5 calls took 45 s or more" in changes[3].reason
+
+
+def test_an_answer_in_good_time_is_not_slow() -> None:
+    breaker = Breaker(SETTINGS, Middle())
+
+    for _ in range(50):
+        breaker.answered(0, probe=False, took=SLOW - 1)
+
+    assert breaker.state is BreakerState.CLOSED
+
+
+def test_a_probe_that_is_slow_opens_it_again() -> None:
+    breaker = broken()
+    breaker.enter(30 * SECOND)
+
+    change = breaker.answered(80 * SECOND, probe=True, took=50 * SECOND)
+
+    assert change is not None
+    assert change.state is BreakerState.OPEN
+
+
+# ── several probes, returning outages ───────────────────────────────────────────────────────────────────────────────
+
+
+def test_as_many_probes_as_configured_are_admitted_and_all_must_answer() -> None:
+    breaker = Breaker(replace(SETTINGS, probes=3), Middle())
+    for _ in range(4):
+        breaker.failed(0, OUTAGE, probe=False)
+    now = 30 * SECOND
+
+    admitted = 0
+    while breaker.admits(now) and admitted < 10:
+        breaker.enter(now)
+        admitted += 1
+    changes = [breaker.answered(now, probe=True) for _ in range(3)]
+
+    assert admitted == 3
+    assert changes[:2] == [None, None]
+    assert changes[2] is not None
+    assert changes[2].state is BreakerState.CLOSED
+
+
+def test_one_probe_of_several_that_fails_opens_it_again() -> None:
+    breaker = Breaker(replace(SETTINGS, probes=3), Middle())
+    for _ in range(4):
+        breaker.failed(0, OUTAGE, probe=False)
+    for _ in range(3):
+        breaker.enter(30 * SECOND)
+
+    assert breaker.answered(31 * SECOND, probe=True) is None
+    assert breaker.failed(31 * SECOND, OUTAGE, probe=True) is not None
+
+    assert breaker.state is BreakerState.OPEN
+
+
+def test_an_outage_that_returns_at_once_goes_on_doubling_and_one_that_returns_late_begins_anew() -> None:
+    waits = []
+    for pause in (SECOND, 10 * SETTINGS.window):
+        breaker = broken()
+        breaker.enter(30 * SECOND)
+        breaker.answered(30 * SECOND, probe=True)
+        again = 30 * SECOND + pause
+        for _ in range(4):
+            breaker.failed(again, OUTAGE, probe=False)
+        waits.append(breaker.retry_at - again)
+
+    assert waits == [60 * SECOND, 30 * SECOND]
+
+
+# ── operators ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_held_open_it_admits_nobody_ever() -> None:
+    breaker = Breaker(SETTINGS, Middle())
+
+    change = breaker.hold(BreakerState.OPEN, "alice", 0)
+
+    assert (change.reason, change.retry_at) == ("held open by alice", None)
+    assert not breaker.admits(10**18)
+
+
+def test_held_closed_nothing_opens_it() -> None:
+    breaker = broken()
+    breaker.hold(BreakerState.CLOSED, "alice", 0)
+
+    for _ in range(50):
+        breaker.enter(0)
+        assert breaker.failed(0, OUTAGE, probe=False) is None
+
+    assert breaker.admits(0)
+
+
+def test_given_back_it_begins_with_a_clean_slate() -> None:
+    breaker = broken()
+    breaker.hold(BreakerState.OPEN, "alice", 0)
+
+    change = breaker.release("bob", SECOND)
+
+    assert change is not None
+    assert "bob" in change.reason
+    assert breaker.admits(SECOND)
+    assert breaker.release("bob", SECOND) is None
+
+
+def test_a_call_that_began_before_it_was_held_moves_nothing() -> None:
+    breaker = Breaker(SETTINGS, Middle())
+    breaker.hold(BreakerState.OPEN, "alice", 0)
+
+    assert breaker.answered(SECOND, probe=False) is None
+    assert breaker.failed(SECOND, OUTAGE, probe=False) is None
+
+    assert breaker.state is BreakerState.OPEN

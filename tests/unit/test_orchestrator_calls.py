@@ -271,6 +271,20 @@ async def test_a_probe_that_the_budget_refuses_gives_its_lease_back(play: Rig) -
     assert play.guarded.admits(ONE)
 
 
+async def test_a_call_that_its_breaker_shut_out_meanwhile_is_refused_unsent_and_says_nothing_of_the_model(
+    play: Rig,
+) -> None:
+    await _open(play)
+    asked = len(play.providers["one"].requests)
+
+    with pytest.raises(ProviderError) as caught:
+        await play.guarded.complete(task(), ONE)
+
+    assert (caught.value.code, caught.value.reached) == ("left_alone", False)
+    assert len(play.providers["one"].requests) == asked
+    assert [event.state for event in await events(play, BreakerChanged)] == ["open"]
+
+
 async def test_every_change_of_a_breaker_is_told(play: Rig) -> None:
     await _open(play)
     play.clock.jump(60 * SECOND)
