@@ -317,7 +317,7 @@ def join_stages(
     router = Router(settings, metered.serves, guarded.admits, clock, chance, outlook)
     downgrading = Downgrading(limited, LADDER, guarded.admits)
     fallback = Fallback(router, downgrading, guarded, metered.trailing, clock, chance, settings, throttles)
-    shelf = shelf or Shelf()
+    shelf = Shelf() if shelf is None else shelf
     keeping = Keeping(fallback, shelf, database, clock, settings)
     coalescer = Coalescer(keeping, database, clock, settings)
     cached = Cached(coalescer, shelf, database, clock, settings)

@@ -46,7 +46,7 @@ _MOVING = frozenset({"scheduled", "running"})  # campaign states in which messag
 
 async def create(call: Call) -> web.Response:
     wanted = await call.body(CampaignRequest)
-    key = _idempotency_key(call.request)
+    key = idempotency_key(call.request)
     if wanted.dry_run:
         return await _estimate(call, wanted)
     done = await call.desk.submit(CreateCampaign(actor=ACTOR, draft=wanted.draft(), start=wanted.start, key=key))
@@ -184,7 +184,8 @@ def _eta(view: CampaignView, snapshot: Snapshot, now: int) -> int | None:
     return finish_at(snapshot, view.account_id, view.open, max(now, view.starts_at or 0))
 
 
-def _idempotency_key(request: web.Request) -> str:
+def idempotency_key(request: web.Request) -> str:
+    """The sender's key, or nothing. Raises Problem for one that is none."""
     given = request.headers.getall(IDEMPOTENCY_KEY, [])
     if not given:
         return ""
