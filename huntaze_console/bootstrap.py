@@ -398,7 +398,8 @@ async def open_engine(
         await keyring.load()
         desk.extend({CreateKey: keyring.create, RevokeKey: keyring.revoke}, {ListKeys: keyring.listing})
         catalogue = Catalogue(orchestrator, tuple(serving), priced(pricer, clock), settings.model_aliases)
-        gateway = Gateway(orchestrator, keyring, catalogue, gateway_settings(settings), clock, random.SystemRandom())
+        traces = random.Random(random.SystemRandom().getrandbits(128))  # noqa: S311 - ids; a seed must not repeat them
+        gateway = Gateway(orchestrator, keyring, catalogue, gateway_settings(settings), clock, traces)
         alerts = AlertService(
             database, bus, lambda: projector.snapshot, clock, chance, settings.alert_rules, _channels(settings)
         )

@@ -6,6 +6,7 @@ SIGTERM and SIGINT drain; a second one stops at once; SIGHUP reads the configura
 from __future__ import annotations
 
 import asyncio
+import gc
 import random
 import signal
 from collections.abc import Callable, Sequence
@@ -63,6 +64,8 @@ async def _run(options: DaemonOptions) -> int:
             asyncio.TaskGroup() as group,
         ):
             reloading = group.create_task(_reload(reload, options.settings, built))
+            gc.collect()
+            gc.freeze()  # what stands by now stays: looking through it again and again would halt every call
             click.echo(f"huntaze {VERSION} ready at {endpoint.url}")
             await built.engine.run(stop, hurry=hurry)
             reloading.cancel()

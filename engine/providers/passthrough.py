@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any, Protocol, TypeVar
 from urllib.parse import quote, urlsplit
@@ -113,9 +112,10 @@ class Passthrough:
         limits = _Limits(request.timeouts, self._clock)
         try:
             async with (
-                asyncio.timeout_at(limits.end),
-                self._sent(model, request, limits, stream=False) as response,
+                asyncio.timeout_at(limits.opening()) as patience,
+                await self._send(model, request, limits, stream=False) as response,
             ):
+                patience.reschedule(limits.end)
                 kind = response.content_type
                 data = await _whole(response, self._settings.max_answer_bytes)
         except FAILURES as error:
@@ -131,7 +131,9 @@ class Passthrough:
         limits = _Limits(request.timeouts, self._clock)
         reader, origin = self._dialogue.reader(model, request), f"{self.name}/{model}"
         try:
-            async with self._sent(model, request, limits, stream=True) as response:
+            async with asyncio.timeout_at(limits.opening()):
+                response = await self._send(model, request, limits, stream=True)
+            async with response:
                 async for event in self._events(model, response, limits):
                     for chunk in self._usable(model, reader.feed(event), reader.usage):
                         yield replace(chunk, origin=origin)
@@ -149,31 +151,26 @@ class Passthrough:
 
     # ── one call ────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    @asynccontextmanager
-    async def _sent(
+    async def _send(
         self, model: str, request: ModelRequest, limits: _Limits, *, stream: bool
-    ) -> AsyncIterator[aiohttp.ClientResponse]:
-        """A response whose status is a success; its body is still to be read."""
+    ) -> aiohttp.ClientResponse:
+        """A response whose status is a success; its body is still to be read, and whoever reads it closes it."""
         if self._closed:
-            self._usable(
-                model, fault(ErrorClass.NETWORK_ERROR, "this provider is closed; nothing was sent", reached=False)
-            )
-        body = self._usable(model, _worded(self._dialogue.body(model, request, stream=stream)))
-        async with asyncio.timeout_at(limits.opening()):
-            response = await self._session().post(
-                self._url(model, request.operation),
-                data=body,
-                headers=_headers(request),
-                timeout=limits.of_client(),
-                allow_redirects=False,
-            )
+            told = "this provider is closed; nothing was sent"
+            self._usable(model, fault(ErrorClass.NETWORK_ERROR, told, reached=False))
+        response = await self._session().post(
+            self._url(model, request.operation),
+            data=self._usable(model, _worded(self._dialogue.body(model, request, stream=stream))),
+            headers=_headers(request),
+            timeout=limits.of_client(),
+            allow_redirects=False,
+        )
+        if 200 <= response.status < 300:
+            return response
         async with response:
-            if not 200 <= response.status < 300:
-                async with asyncio.timeout_at(limits.next()):
-                    told = _parsed(await _whole(response, _LONGEST_ERROR))
-                now, quirks = self._clock.now(), self._settings.quirks
-                self._usable(model, of_status(response.status, told, response.headers, now, quirks))
-            yield response
+            said = _parsed(await _whole(response, _LONGEST_ERROR))
+        refused = of_status(response.status, said, response.headers, self._clock.now(), self._settings.quirks)
+        raise refused.error(self.name, model)
 
     async def _events(self, model: str, response: aiohttp.ClientResponse, limits: _Limits) -> AsyncIterator[object]:
         """The JSON of each event, each within its time."""

@@ -11,6 +11,7 @@ import hmac
 import ipaddress
 import secrets
 import socket
+from functools import lru_cache
 from pathlib import Path
 
 from aiohttp import hdrs, web
@@ -97,6 +98,7 @@ def _over_unix(request: web.Request) -> bool:
     return opened is not None and opened.family == socket.AF_UNIX
 
 
+@lru_cache(maxsize=64)
 def _is_loopback(host: str) -> bool:
     name = _without_port(host)
     if name == "localhost":

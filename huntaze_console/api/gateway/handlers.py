@@ -14,6 +14,7 @@ from aiohttp.typedefs import Handler, Middleware
 from engine.orchestrator import Answer
 from huntaze_console.api.auth import Gate
 from huntaze_console.api.gateway import shapes
+from huntaze_console.api.gateway.catalogue import Choice
 from huntaze_console.api.gateway.errors import (
     GatewayError,
     of_error,
@@ -123,23 +124,23 @@ class Endpoints:
             raise stopping()
         asked = read(await self._body(request))
         choice = self._gateway.choose(client, asked)
-        trace_id = request[_TRACE]
-        with self._watch.over(request):
+        self._watch.begin(request)
+        try:
             if asked.stream:
-                stream = Stream(
-                    request,
-                    trace_id,
-                    self._gateway.clock,
-                    wants_usage=asked.wants_usage,
-                    patience=self._settings.sse_patience,
-                )
-                try:
-                    answer = await self._gateway.complete(client, asked, choice, trace_id, request.headers, stream.emit)
-                except Exception as error:  # noqa: BLE001 - a stream that has begun can only say so and end
-                    return await self._break_off(request, stream, error)
-                return await stream.finish(answer)
-            answer = await self._gateway.complete(client, asked, choice, trace_id, request.headers, None)
-        return self._whole(answer, trace_id)
+                return await self._stream(request, client, asked, choice)
+            answer = await self._gateway.complete(client, asked, choice, request[_TRACE], request.headers, None)
+        finally:
+            self._watch.end(request)
+        return self._whole(answer, request[_TRACE])
+
+    async def _stream(self, request: web.Request, client: Client, asked: Asked, choice: Choice) -> web.StreamResponse:
+        gateway, trace_id, patience = self._gateway, request[_TRACE], self._settings.sse_patience
+        stream = Stream(request, trace_id, gateway.clock, wants_usage=asked.wants_usage, patience=patience)
+        try:
+            answer = await gateway.complete(client, asked, choice, trace_id, request.headers, stream.emit)
+        except Exception as error:  # noqa: BLE001 - a stream that has begun can only say so and end
+            return await self._break_off(request, stream, error)
+        return await stream.finish(answer)
 
     def _whole(self, answer: Answer, trace_id: str) -> web.Response:
         payload = shapes.whole(answer, self._gateway.clock.now())

@@ -7,8 +7,6 @@ So requests under /v1 are looked at, all together, a few times a second.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from aiohttp import web
 
@@ -21,14 +19,12 @@ class Watch:
     def __init__(self) -> None:
         self._under_way: dict[int, web.Request] = {}
 
-    @contextmanager
-    def over(self, request: web.Request) -> Iterator[None]:
-        """Cancel this request's handler when its client leaves within the block."""
+    def begin(self, request: web.Request) -> None:
+        """From now on, cancel this request's handler when its client leaves."""
         self._under_way[id(request)] = request
-        try:
-            yield
-        finally:
-            self._under_way.pop(id(request), None)
+
+    def end(self, request: web.Request) -> None:
+        self._under_way.pop(id(request), None)
 
     async def run(self) -> None:
         """Until cancelled."""
