@@ -255,6 +255,10 @@ class Server:
             request, [*texts[:5], b": keep-alive\n\n", *[b": still here\n\n"] * 30, *end], gap=0.05
         )
 
+    async def late_words(self, request: web.Request) -> web.StreamResponse:
+        await asyncio.sleep(0.5)
+        return await self.streamed(request)
+
     async def dripping(self, request: web.Request) -> web.StreamResponse:
         texts, end = pieces(self.dialect, text="drip" * 20)
         if "stream" not in await request.json():
@@ -552,6 +556,18 @@ async def test_stream_that_stalls_times_out_although_it_says_it_is_alive(provide
     error = await failure(collect(provider, "stalled", request))
 
     assert error.error_class is ErrorClass.TIMEOUT
+
+
+async def test_only_the_first_words_of_a_stream_may_take_long(provider: Provider, server: Server) -> None:
+    thinking = replace(PATIENT, idle=200 * MILLISECOND)
+
+    chunks = await collect(provider, "late_words", asking(timeouts=thinking))
+    begun = asyncio.get_running_loop().time()
+    error = await failure(collect(provider, "stalled", asking(timeouts=thinking)))
+
+    assert "".join(chunk.text for chunk in chunks) == TEXT
+    assert error.error_class is ErrorClass.TIMEOUT
+    assert asyncio.get_running_loop().time() - begun < 1.2
 
 
 STATUSES = {

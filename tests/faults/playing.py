@@ -59,6 +59,7 @@ class Case:
     streamed: bool = False
     body: bool = False
     schema: bool = False
+    models: tuple[str, ...] = ("m",)  # of every provider of the chain
 
     @property
     def providers(self) -> tuple[str, ...]:
@@ -68,6 +69,10 @@ class Case:
     @property
     def tool(self) -> str:
         return self.providers[0]
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        return tuple(f"{provider}/{model}" for provider in self.providers for model in self.models)
 
 
 @dataclass
@@ -89,10 +94,11 @@ class Stage:
     server: FaultServer
     dialect: str
     published: list[Event] = field(default_factory=list)
+    pieces: list[str] = field(default_factory=list)  # that the task begun last has handed over
 
     async def ask(self, case: Case, trace: str) -> Seen:
         """One task, and what the caller got, what was booked and what was published."""
-        pieces: list[str] = []
+        pieces = self.pieces = list[str]()
 
         async def take(chunk: Chunk) -> None:
             pieces.append(chunk.text)
@@ -114,11 +120,10 @@ class Stage:
                 answer = await self.orchestrator.complete(task)
         except ProviderError as raised:
             error = raised
-        await self.database.write(lambda _: None)  # what was submitted before it is committed after it
         text = "".join(pieces)
         return Seen(
             given=self._given(case, answer, error),
-            tries=await self._tries(case.providers[0], trace, text),
+            tries=await self.tries(case, trace, text),
             told=self._told(case),
             error=error,
             answer=answer,
@@ -131,11 +136,13 @@ class Stage:
         assert answer is not None
         return "its answer" if answer.target.provider == case.providers[0] else "the stand-in's answer"
 
-    async def _tries(self, provider: str, trace: str, text: str) -> tuple[str, ...]:
+    async def tries(self, case: Case, trace: str, text: str) -> tuple[str, ...]:
+        """What a task's calls to its first provider are booked as. `text` is what the caller got of it."""
+        await self.database.write(lambda _: None)  # the settlements handed in before this are committed before it
         rows = await self.rows(
             "SELECT outcome, basis, cost, input_tokens, output_tokens FROM ledger"
             " WHERE provider = ? AND trace_id = ? ORDER BY number",
-            provider,
+            case.providers[0],
             trace,
         )
         return tuple(f"{row['outcome']}: {_bill(row, text)}" for row in rows)
@@ -193,18 +200,18 @@ def _bill(row: dict[str, Any], text: str) -> str:
     return "as received" if row["output_tokens"] == len(text.encode()) else f"estimated {row['output_tokens']}"
 
 
-def _prices(providers: Iterable[str]) -> CostSettings:
+def _prices(targets: Iterable[tuple[str, ...]]) -> CostSettings:
     return CostSettings(
         overrides=tuple(
             PriceOverride(
                 provider=name,
-                model="m",
+                model=model,
                 from_day=date(2020, 1, 1),
                 input=Decimal(1),
                 output=Decimal(2),
                 cached=Decimal("0.5"),
             )
-            for name in providers
+            for name, model in targets
         )
     )
 
@@ -212,10 +219,7 @@ def _prices(providers: Iterable[str]) -> CostSettings:
 def _settings(cases: Iterable[Case]) -> OrchestratorSettings:
     """Two tries on a model, no long waits, and a breaker that opens at the second failure."""
     return OrchestratorSettings(
-        tools={
-            case.tool: ToolRoute(chain=tuple(f"{name}/m" for name in case.providers), max_output_tokens=CAP)
-            for case in cases
-        },
+        tools={case.tool: ToolRoute(chain=case.targets, max_output_tokens=CAP) for case in cases},
         timeouts=TIMEOUTS,
         total=15 * SECOND,
         retry=RetrySettings(
@@ -241,7 +245,9 @@ async def staged(server: FaultServer, folder: Path, dialect: str, cases: Iterabl
             )
             providers[name] = open_provider(replace(row, max_answer_bytes=MOST_BYTES), clock)
             stack.push_async_callback(providers[name].close)
-        pricer = await asyncio.to_thread(Pricer, _prices(names))
+        pricer = await asyncio.to_thread(
+            Pricer, _prices({tuple(one.split("/")) for case in cases for one in case.targets})
+        )
         ledger = Ledger(database, pricer, clock)
         await database.write(lambda tx: ledger.set_limit(tx, "tenant", TENANT, usd(1)))  # so that every call is held
         metered = Metered(providers, LedgerMeter(ledger, pricer), database, clock, chance, settings)

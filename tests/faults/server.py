@@ -137,6 +137,7 @@ class Talk:
 
     server: FaultServer
     dialect: str
+    path: str
     streamed: bool
     turn: int
     reuse: int
@@ -285,7 +286,8 @@ class FaultServer:
         self.arrived[f"{dialect}/{case}"] += 1
         shape = "anthropic" if dialect == "anthropic" else "openai"
         asked = shape == "anthropic" or bool((body.get("stream_options") or {}).get("include_usage"))
-        return name, Talk(self, shape, bool(body.get("stream")), turn, reuse, asked, reader, writer)
+        path = head[0].split(" ")[1]
+        return name, Talk(self, shape, path, bool(body.get("stream")), turn, reuse, asked, reader, writer)
 
 
 @contextlib.contextmanager
@@ -380,6 +382,42 @@ async def healthy(talk: Talk) -> None:
 async def healthy_json(talk: Talk) -> None:
     """answers as it should, in JSON"""
     await talk.well(text='{"title": "Zoë"}')
+
+
+@behaviour
+async def healthy_batch(talk: Talk) -> None:
+    """serves the call as part of a batch"""
+    if talk.dialect == "anthropic":
+        await talk.counted({**usage_of(talk.dialect), "service_tier": "batch"})
+    elif talk.streamed:
+        parts = (*words_of(talk.dialect), *end_of(talk.dialect))
+        await talk.events(*(part.replace(b'"object"', b'"service_tier": "flex", "object"', 1) for part in parts))
+    else:
+        await talk.odd(service_tier="flex")
+
+
+@behaviour
+async def healthy_dear(talk: Talk) -> None:
+    """thinks, and writes to its cache"""
+    usage = usage_of(talk.dialect)
+    if talk.dialect == "anthropic":
+        kept = {"ephemeral_5m_input_tokens": 13, "ephemeral_1h_input_tokens": 17}
+        await talk.counted({**usage, "cache_creation_input_tokens": 30, "cache_creation": kept})
+    else:
+        thought = {"completion_tokens": 107, "completion_tokens_details": {"reasoning_tokens": 64}}
+        await talk.counted({**usage, **thought, "total_tokens": INPUT + 107})
+
+
+@behaviour
+async def one_bad_deployment(talk: Talk) -> None:
+    """serves all of its deployments but one"""
+    await (talk.refuse("500 Internal Server Error") if "/deployments/bad/" in talk.path else talk.well())
+
+
+@behaviour
+async def throttled_then_fine(talk: Talk) -> None:
+    """429 once, with a second to wait"""
+    await (talk.refuse("429 Too Many Requests", "r", retry_after="1") if talk.turn == 0 else talk.well())
 
 
 @behaviour
