@@ -388,7 +388,7 @@ async def open_engine(
         watch = Watch(database, monitor, tests, clock, teach(gauges))
         desk.extend(watch.commands, watch.queries)
         middleware = MiddlewareDesk(
-            database, keeping, shelf, flags, shadowed, orchestrator, clock, settings.costs.time_zone
+            database, keeping, flags, shadowed, orchestrator, clock, settings.costs.time_zone
         )
         desk.extend(middleware.commands, middleware.queries)
         desk.extend({}, WorkflowShelf(database).queries)

@@ -427,7 +427,7 @@ async def rig(folder: Path, *, clock: ManualClock | None = None, messages: int =
         routes = Routes(database, orchestrator, gauges, clock, providers)
         desk.extend(routes.commands, routes.queries)
         middleware = MiddlewareDesk(
-            database, joined.keeping, shelf, joined.flags, joined.shadowed, orchestrator, clock, "UTC"
+            database, joined.keeping, joined.flags, joined.shadowed, orchestrator, clock, "UTC"
         )
         desk.extend(middleware.commands, middleware.queries)
         purse = Purse(database, ledger, clock, "UTC")

@@ -10,7 +10,7 @@ from engine.kernel.clock import Clock
 from engine.kernel.errors import CommandRefused, Refusal
 from engine.kernel.periods import day_bounds
 from engine.kernel.values import DAY, NanoUSD, decimal_usd
-from engine.orchestrator import Flag, Flags, Keeping, Orchestrator, Shadowed, Shelf, Trial, reuse_between, target_of
+from engine.orchestrator import Flag, Flags, Keeping, Orchestrator, Shadowed, Trial, reuse_between, target_of
 from engine.orchestrator.flags import KNOWN
 from engine.storage import Database, Reader
 from engine.surface import commands, queries
@@ -19,6 +19,7 @@ from engine.surface.queries import Page, Query
 
 _SHADOW_DAYS = 30  # that a trial's sums go back
 _MOST_FLAGS = 100  # of one command
+_HELD = "SELECT (SELECT count(*) FROM kept_answers WHERE kept_until > ?) AS entries, bytes FROM kept_bytes"
 _SUMS = """
 SELECT tool, target, sum(compared) AS compared, sum(failed) AS failed, sum(duration) AS duration,
        sum(shadow_duration) AS shadow_duration, sum(cost) AS cost, sum(shadow_cost) AS shadow_cost,
@@ -34,7 +35,6 @@ class MiddlewareDesk:
         self,
         database: Database,
         keeping: Keeping,
-        shelf: Shelf,
         flags: Flags,
         shadowed: Shadowed,
         orchestrator: Orchestrator,
@@ -43,7 +43,6 @@ class MiddlewareDesk:
     ) -> None:
         self._database = database
         self._keeping = keeping
-        self._shelf = shelf
         self._flags = flags
         self._shadowed = shadowed
         self._orchestrator = orchestrator
@@ -92,9 +91,10 @@ class MiddlewareDesk:
         start, end = day_bounds(self._clock.now(), self._zone)
         async with self._database.view() as reader:
             reuse = await reuse_between(reader, start, end)
+            held = await reader.row(_HELD, (self._clock.now(),))
         row = queries.CacheRow(
-            entries=len(self._shelf),
-            bytes=self._shelf.bytes,
+            entries=held["entries"] if held else 0,
+            bytes=held["bytes"] if held else 0,
             most_bytes=self._orchestrator.settings.cache.most_bytes,
             hits=reuse.hits,
             near=reuse.near,
