@@ -96,7 +96,7 @@ class Bench:
         await self.settle(attempt)
 
 
-async def spread(attempts: Sequence[Attempt], tasks: int, act: Callable[[Attempt], Awaitable[None]]) -> float:
+async def spread(attempts: Sequence[Attempt], tasks: int, act: Callable[[Attempt], Awaitable[object]]) -> float:
     """Real seconds that so many tasks take over the attempts."""
     waiting = iter(attempts)
 

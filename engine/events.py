@@ -106,6 +106,16 @@ class BudgetWarned(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BudgetChanged(Event):
+    """Somebody set a budget or took it away; what was told of it before no longer counts."""
+
+    scope: str
+    key: str
+    window: str
+    limit: int | None  # nano-dollars; None: it is gone
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FallbackTaken(Event):
     tool: str
     failed_provider: str

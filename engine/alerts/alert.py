@@ -11,6 +11,7 @@ class Rule(StrEnum):
 
     DAY_COST = "day_cost"
     MONTH_COST = "month_cost"
+    BUDGET = "budget"
     UNPRICED_CALLS = "unpriced_calls"
     ERROR_RATE = "error_rate"
     BREAKER_OPEN = "breaker_open"

@@ -23,6 +23,7 @@ from engine.surface.projection import turned
 from engine.surface.snapshot import AccountView, ModelView, QueueView, Snapshot, finish_at
 
 _QUOTED = 160  # characters of a text from outside in a summary
+_BUDGET_SEVERITY = {50: Severity.INFO, 80: Severity.WARNING, 100: Severity.CRITICAL}
 _NAMES = 3  # names in a summary before "and n more"
 
 
@@ -180,6 +181,27 @@ def _cost(rule: Rule, period: str, spent: int, threshold: int | None, settings: 
         summary=f"{_usd(spent)} were spent {period}, {percent} % of the threshold of {_usd(threshold)}: {meaning}.",
         gist=_tens(percent),
     )
+
+
+def _budgets(snapshot: Snapshot, settings: AlertSettings, now: int) -> Iterator[Condition]:
+    """Hard limits at their thresholds. A campaign says itself when its own total is spent."""
+    for name, budget in snapshot.budgets.items():
+        over = budget.resets_at is not None and now >= budget.resets_at
+        if over or (budget.scope, budget.window) == ("campaign", "total"):
+            continue
+        whose = _quote(f"the {budget.scope} {budget.key}") if budget.key else "everything together"
+        span = "in total" if budget.window == "total" else f"this {budget.window}"
+        if budget.percent < 100:
+            meaning = f"{budget.percent} % of its limit of {_usd(budget.limit)} are spent"
+        else:
+            meaning = f"its limit of {_usd(budget.limit)} is used up, and calls that do not fit are held back"
+        yield Condition(
+            rule=Rule.BUDGET,
+            subject=name,
+            severity=_BUDGET_SEVERITY.get(budget.percent, Severity.WARNING),
+            summary=f"The budget of {whose}: {meaning} {span}.",
+            gist=str(budget.percent),
+        )
 
 
 def _unpriced(snapshot: Snapshot, settings: AlertSettings, now: int) -> Iterator[Condition]:
@@ -406,6 +428,7 @@ def _halted(snapshot: Snapshot, settings: AlertSettings, now: int) -> Iterator[C
 _Rule = Callable[[Snapshot, AlertSettings, int], Iterator[Condition]]
 _RULES: tuple[_Rule, ...] = (
     _costs,
+    _budgets,
     _unpriced,
     _error_rates,
     _breakers,

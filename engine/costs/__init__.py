@@ -31,9 +31,9 @@ from engine.costs.tokens import TokenCounter
 from engine.costs.windows import EVER, Window
 
 __all__ = [
-    "LOCAL",
     "EVER",
     "INTERRUPTED",
+    "LOCAL",
     "Action",
     "Attempt",
     "Basis",

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from engine.costs.room import Rooms
 from engine.costs.rules import Ask, Budget, BudgetRule, Grant, Kind, Origin, Scope, checked, judge
 from engine.costs.windows import EVER, Window, bounds
-from engine.events import BudgetWarned
+from engine.events import BudgetChanged, BudgetWarned
 from engine.kernel.errors import CommandRefused, Refusal
 from engine.kernel.values import HOUR, MINUTE, Instant, NanoUSD
 from engine.storage import Reader, Tx
@@ -171,12 +171,13 @@ class Budgets:
             tx.execute('DELETE FROM budgets WHERE name = ? AND "window" = ?', (rule.name, rule.window))
             self._begin(tx, rule, origin, now)
         if origin is Origin.COMMAND:
+            _tell_change(tx, rule.name, rule.window, rule.limit, now)
             tx.execute("INSERT OR IGNORE INTO budget_commands VALUES (?, ?)", (rule.name, rule.window))
         self._follow(tx, rule.name)
         row = tx.execute(f'SELECT {_COLUMNS} FROM budgets WHERE name = ? AND "window" = ?', (rule.name, rule.window))
         return _budget(row.fetchone())
 
-    def remove(self, tx: Tx, name: str, window: str) -> None:
+    def remove(self, tx: Tx, name: str, window: str, now: Instant) -> None:
         """Take a budget away, also one of the file's. What open attempts hold in it is nobody's concern any more.
 
         Raises CommandRefused where there is none.
@@ -184,6 +185,7 @@ class Budgets:
         if not tx.execute('DELETE FROM budgets WHERE name = ? AND "window" = ?', (name, window)).rowcount:
             raise CommandRefused(Refusal.NOT_FOUND, f"{name} has no budget by the {window}", field="key")
         tx.execute("INSERT OR IGNORE INTO budget_commands VALUES (?, ?)", (name, window))
+        _tell_change(tx, name, window, None, now)
         self._follow(tx, name)
 
     def adopt(self, tx: Tx, rules: Sequence[BudgetRule], now: Instant) -> None:
@@ -247,6 +249,11 @@ def _warn(tx: Tx, budget: Budget, percent: int, now: Instant) -> None:
             resets_at=None if budget.ends == EVER else budget.ends,
         )
     )
+
+
+def _tell_change(tx: Tx, name: str, window: str, limit: NanoUSD | None, now: Instant) -> None:
+    scope, _, key = name.partition(":")
+    tx.emit(BudgetChanged(at=now, scope=scope, key=key, window=window, limit=limit))
 
 
 def _budget(row: sqlite3.Row) -> Budget:

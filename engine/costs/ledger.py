@@ -287,7 +287,7 @@ class Ledger:
 
     def remove_budget(self, tx: Tx, name: str, window: str) -> None:
         """Take a budget away; calls that it kept waiting try again. Raises CommandRefused where there is none."""
-        self._budgets.remove(tx, name, window)
+        self._budgets.remove(tx, name, window, self._clock.now())
         tx.after_commit(lambda: self._line.wake((name,)))
 
     async def adopt(self, rules: Sequence[BudgetRule]) -> None:

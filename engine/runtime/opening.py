@@ -10,20 +10,21 @@ import orjson
 
 from engine.alerts import open_alerts
 from engine.campaigns import store as campaigns
+from engine.costs import EVER, list_budgets
 from engine.costs.breakdown import Dimension, Figures, breakdown, minutes
 from engine.events import FallbackTaken, from_fields
 from engine.kernel.periods import day_bounds, day_of, month_bounds
 from engine.kernel.values import Instant
 from engine.limiter import LimiterSettings
 from engine.messaging import switch
-from engine.orchestrator import reuse_between
-from engine.orchestrator.guard import standings
+from engine.orchestrator import reuse_between, standings
 from engine.queue import JobStore
 from engine.storage import Database, Reader
 from engine.surface.projection import add_recovery
 from engine.surface.snapshot import (
     MINUTES_KEPT,
     AccountView,
+    BudgetView,
     CampaignView,
     EngineView,
     ModelView,
@@ -63,8 +64,25 @@ async def first_snapshot(
             accounts=await _accounts(reader, limiter, names, now),
             campaigns=await _campaigns(reader),
             alerts={view.alert_id: view for view in await open_alerts(reader)},
+            budgets=await _budgets(reader, now),
         )
     return replace(snapshot, queues=await _queues(jobs))
+
+
+async def _budgets(reader: Reader, now: Instant) -> dict[str, BudgetView]:
+    found = [one for one in await list_budgets(reader, "UTC", now) if one.warned]
+    return {
+        f"{one.name}:{one.window}": BudgetView(
+            scope=one.kind,
+            key=one.key,
+            window=one.window,
+            percent=one.warned,
+            limit=one.limit,
+            spent=one.spent,
+            resets_at=None if one.ends == EVER else one.ends,
+        )
+        for one in found
+    }
 
 
 async def _money(reader: Reader, now: Instant, zone: ZoneInfo, thresholds: tuple[int | None, int | None]) -> MoneyView:

@@ -219,7 +219,7 @@ class SetBudget(Command):
     key: str = ""  # the id within the scope; none for global
     window: str = "total"  # hour, day, month, total
     limit: int  # nano-dollars
-    actions: tuple[str, ...] = ("stop",)  # for a call that does not fit, in this order: clamp, downgrade, throttle, stop
+    actions: tuple[str, ...] = ("stop",)  # clamp, downgrade, throttle, stop, in the order they are tried
     time_zone: str = ""  # cuts the windows; empty: the costs' own
 
 

@@ -21,6 +21,7 @@ from engine.surface.snapshot import (
     MINUTES_KEPT,
     AccountView,
     AlertView,
+    BudgetView,
     CampaignView,
     LevelView,
     ModelView,
@@ -368,6 +369,33 @@ def _move_deliveries(snapshot: Snapshot, campaign_id: str, before: str, after: s
     return replace(snapshot, campaigns={**snapshot.campaigns, campaign_id: changed})
 
 
+def _budget_warned(snapshot: Snapshot, event: events.BudgetWarned) -> Snapshot:
+    view = BudgetView(
+        scope=event.scope,
+        key=event.key,
+        window=event.window,
+        percent=event.percent,
+        limit=event.limit,
+        spent=event.spent,
+        resets_at=event.resets_at,
+    )
+    return replace(snapshot, budgets={**_running(snapshot.budgets, event.at), _budget_name(event): view})
+
+
+def _budget_changed(snapshot: Snapshot, event: events.BudgetChanged) -> Snapshot:
+    gone = _budget_name(event)
+    return replace(snapshot, budgets={name: view for name, view in snapshot.budgets.items() if name != gone})
+
+
+def _budget_name(event: events.BudgetWarned | events.BudgetChanged) -> str:
+    return f"{event.scope}:{event.key}:{event.window}"
+
+
+def _running(budgets: Mapping[str, BudgetView], at: int) -> Mapping[str, BudgetView]:
+    """Those whose window is not over."""
+    return {name: view for name, view in budgets.items() if view.resets_at is None or view.resets_at > at}
+
+
 def _alert_opened(snapshot: Snapshot, event: events.AlertOpened) -> Snapshot:
     view = AlertView(
         alert_id=event.alert_id,
@@ -418,6 +446,8 @@ _HANDLERS: Mapping[type[Event], Callable[[Snapshot, Any], Snapshot]] = {
     events.AnswerKept: _answer_kept,
     events.AnswerReused: _answer_reused,
     events.CallsShared: _calls_shared,
+    events.BudgetChanged: _budget_changed,
+    events.BudgetWarned: _budget_warned,
     events.BreakerChanged: _breaker_changed,
     events.FallbackTaken: _fallback_taken,
     events.QueueSampled: _queue_sampled,

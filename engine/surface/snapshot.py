@@ -189,6 +189,19 @@ class LevelView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BudgetView:
+    """A budget that reached a threshold in its window, and how it stood then; amounts are nano-dollars."""
+
+    scope: str
+    key: str
+    window: str
+    percent: int  # 50, 80, 100
+    limit: int
+    spent: int
+    resets_at: int | None  # after that it says nothing any more; None for a total
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
     """Where everything stands after event `<epoch>:<seq>`."""
 
@@ -205,6 +218,7 @@ class Snapshot:
     alerts: Mapping[str, AlertView] = field(default_factory=dict)  # open ones
     sync: SyncView = field(default_factory=SyncView)
     levels: Mapping[str, LevelView] = field(default_factory=dict)  # by tool; those served in full are left out
+    budgets: Mapping[str, BudgetView] = field(default_factory=dict)  # by scope:key:window; those near their limits
 
     @property
     def event_id(self) -> str:

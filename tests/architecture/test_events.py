@@ -10,7 +10,6 @@ NOT_SHOWN = {
     "FlagChanged",  # asked for with ListFlags
     "ShadowChanged",  # asked for with ListShadows
     "ShadowCompared",  # likewise
-    "BudgetWarned",  # shown with its budget, which is asked for
     "CallRated",  # the monitor counts it when it is asked
     "DrillEnded",  # whoever asked for it was answered; its calls are shown
     "RouteChanged",  # whoever shows routes asks for them
