@@ -19,11 +19,11 @@ from engine.orchestrator.coalescer import Coalescer
 from engine.orchestrator.decision import Candidate, Decision, Facts, Strategy, Verdict, Wish
 from engine.orchestrator.degradation import TEMPLATE_PROVIDER, Degraded
 from engine.orchestrator.downgrade import Downgrading
-from engine.orchestrator.drill import Drill
+from engine.orchestrator.drill import Drill, Part, Plan, Rehearsed
 from engine.orchestrator.fallback import Fallback
 from engine.orchestrator.flags import Flag, Flagged, Flags
 from engine.orchestrator.gauges import Gauged, Gauges, Lesson
-from engine.orchestrator.guard import Guarded, Standing
+from engine.orchestrator.guard import Guarded, Standing, standings
 from engine.orchestrator.limited import Limited, Quotas, Seat, Shut
 from engine.orchestrator.loadtest import LoadTests, Report
 from engine.orchestrator.meter import Call, Meter, Metered, Result, input_bound, text_bound
@@ -96,7 +96,10 @@ __all__ = [
     "Orchestrator",
     "OrchestratorSettings",
     "Outlook",
+    "Part",
+    "Plan",
     "Quotas",
+    "Rehearsed",
     "Report",
     "Result",
     "RetrySettings",
@@ -125,6 +128,7 @@ __all__ = [
     "input_bound",
     "reuse_between",
     "route_of",
+    "standings",
     "target_of",
     "text_bound",
 ]

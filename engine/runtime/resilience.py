@@ -8,10 +8,19 @@ from typing import Any
 from engine.events import DrillEnded
 from engine.kernel.clock import Clock
 from engine.kernel.errors import CommandRefused, Refusal
-from engine.orchestrator import BreakerState, Guarded, Orchestrator, Target, target_of
-from engine.orchestrator.drill import Drill, Part, Plan, Rehearsed
-from engine.orchestrator.guard import Standing
-from engine.orchestrator.trailing import Trailing
+from engine.orchestrator import (
+    BreakerState,
+    Drill,
+    Guarded,
+    Orchestrator,
+    Part,
+    Plan,
+    Rehearsed,
+    Standing,
+    Target,
+    Trailing,
+    target_of,
+)
 from engine.storage import Database
 from engine.surface import commands, queries
 from engine.surface.commands import Command, Done
