@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import ClassVar, Literal, cast
 
 from textual.binding import Binding, BindingType
 
+from engine.kernel.errors import HuntazeError
 from engine.surface.commands import ApproveDeliveries, CampaignDraft, RejectDeliveries, SettleDelivery
-from engine.surface.queries import DeliveryRow, GetDraft, ListCampaigns, ListDeliveries
+from engine.surface.queries import DeliveryRow, GetDraft, GetWorkflow, ListCampaigns, ListDeliveries, WorkflowRow
 from engine.surface.snapshot import CampaignView
 from screens.delivery import DeliveryScreen
 from screens.drawing import BLANK, Line, Span, cut, gauge, state
@@ -19,6 +21,7 @@ from screens.steering import VERBS, Steering
 from screens.view import View
 from screens.widgets.confirm import Choose, Confirm
 from screens.widgets.table import Column
+from screens.workflow import WorkflowScreen, trouble_line, workflow_line
 
 Outcome = Literal["sent", "failed", "again"]
 _VIEWS = ("", "drafted", "uncertain", "failed", "sent", "queued", "skipped", "rejected")
@@ -123,6 +126,7 @@ class CampaignScreen(Listing[DeliveryRow], Steering):
         Binding("d", "reject", "reject"),
         Binding("u", "settle", "settle"),
         Binding("v", "view", "view"),
+        Binding("w", "workflow", "workflow"),
         *VERBS,
     ]
 
@@ -131,6 +135,7 @@ class CampaignScreen(Listing[DeliveryRow], Steering):
         self._campaign = campaign
         self._state = "drafted" if campaign.counts.get("drafted") else ""
         self._draft: CampaignDraft | None = None
+        self._workflow: WorkflowRow | None = None
 
     @property
     def heading(self) -> str:
@@ -151,6 +156,18 @@ class CampaignScreen(Listing[DeliveryRow], Steering):
     async def _read_draft(self) -> None:
         page = await self.console.source.query(GetDraft(campaign_id=self._campaign.campaign_id))
         self._draft = page.rows[0] if page.rows else None
+
+    def action_reload(self) -> None:
+        super().action_reload()
+        self.run_worker(self._read_workflow(), group="workflow", exclusive=True, exit_on_error=False)
+
+    async def _read_workflow(self) -> None:
+        """A campaign older than workflows has none until the engine starts again; its deliveries show all the same."""
+        with suppress(HuntazeError):
+            page = await self.console.source.query(GetWorkflow(workflow_id=self._campaign.campaign_id))
+            self._workflow = page.rows[0] if page.rows else None
+        if self.is_current:
+            self.show(self.view)
 
     def target(self) -> CampaignView:
         """As the snapshot has it; an old one as it was read."""
@@ -180,7 +197,15 @@ class CampaignScreen(Listing[DeliveryRow], Steering):
             if number:
                 mark, shade, words = state(name)
                 counts.append((f"  {mark} {count(number)} {words}", "chosen" if name == self._state else shade))
-        return (cut(first, width), cut(second, width), cut(tuple(counts), width))
+        return (cut(first, width), cut(second, width), *self._way(view, width), cut(tuple(counts), width))
+
+    def _way(self, view: View, width: int) -> Sequence[Line]:
+        """The workflow in a line, and what failed last in another."""
+        if self._workflow is None:
+            return ()
+        trouble = trouble_line(self._workflow, view)
+        lines = [workflow_line(self._workflow), *([trouble] if trouble else [])]
+        return [cut(line, width) for line in lines]
 
     def _asks(self) -> str:
         if self._draft is None:
@@ -265,6 +290,9 @@ class CampaignScreen(Listing[DeliveryRow], Steering):
         if action == "approve_all":
             return bool(self.target().counts.get("drafted")) and self.may_act
         return super().check_action(action, parameters)
+
+    def action_workflow(self) -> None:
+        self.app.push_screen(WorkflowScreen(self._campaign))
 
     def action_view(self) -> None:
         self._state = _VIEWS[(_VIEWS.index(self._state) + 1) % len(_VIEWS)]

@@ -27,6 +27,7 @@ from screens.formatting import (
     wrap,
 )
 from screens.listing import Listing, number
+from screens.monitoring import MonitoringScreen
 from screens.routes import RoutesScreen
 from screens.view import View
 from screens.widgets.table import Column
@@ -36,7 +37,10 @@ class ProvidersScreen(Listing[ModelView]):
     """One row a model, the dearest first; below, why its breaker stands as it does and what is expected of it."""
 
     title_text = place = "providers"
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("r", "routes", "routes and decisions")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("r", "routes", "routes and decisions"),
+        Binding("t", "times", "times and errors"),
+    ]
     empty = "no provider was called yet: the first call of a campaign or of the gateway shows here"
 
     def question(self) -> ListGauges:
@@ -46,6 +50,9 @@ class ProvidersScreen(Listing[ModelView]):
         """What is measured of a model, as last read."""
         gauges: tuple[Any, ...] = self.read
         return next((each for each in gauges if (each.provider, each.model) == (row.provider, row.model)), None)
+
+    def action_times(self) -> None:
+        self.app.push_screen(MonitoringScreen())
 
     def action_routes(self) -> None:
         self.app.push_screen(RoutesScreen())

@@ -72,6 +72,7 @@ for command in (
     reading.queue,
     reading.limits,
     reading.alerts,
+    key.key,
     monitor.monitor,
     monitor.rate,
     loadtest.loadtest,

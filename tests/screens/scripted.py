@@ -28,6 +28,7 @@ from engine.surface.queries import (
     GetCampaign,
     GetDraft,
     GetJob,
+    GetWorkflow,
     JobRow,
     LimitRow,
     ListAlerts,
@@ -38,9 +39,13 @@ from engine.surface.queries import (
     ListJobs,
     ListLimits,
     ListRoutes,
+    Monitor,
+    MonitorRow,
     Page,
     Query,
     RouteRow,
+    WorkflowRow,
+    WorkflowStep,
 )
 from engine.surface.snapshot import (
     AccountView,
@@ -568,7 +573,7 @@ def windows(query: ListLimits) -> Sequence[LimitRow]:
             layer=layer,
             key=key,
             measure=measure,
-            window=window,
+            per=window,
             used=used,
             limit=limit,
             allowed=allowed,
@@ -637,6 +642,107 @@ def candidates(query: ExplainRoute) -> Sequence[CandidateRow]:
     return [taken, slow, shut]
 
 
+def workflow(query: GetWorkflow) -> Sequence[WorkflowRow]:
+    """A campaign in the middle: some texts written, some waiting for a yes, nothing sent yet."""
+    plain = WorkflowStep(
+        step="plan",
+        state="done",
+        waits_for="",
+        entered=1_000,
+        open=0,
+        passed=979,
+        outcomes={"chosen": 979, "left out": 21},
+        tries=1,
+        retries=0,
+        cause="",
+        caused_at=None,
+        started_at=_ago(HOUR),
+        ended_at=_ago(HOUR),
+    )
+    begun = replace(plain, state="running", started_at=_ago(50 * MINUTE), ended_at=None)
+    return [
+        WorkflowRow(
+            workflow_id="wf_1",
+            campaign_id=query.workflow_id,
+            name="spring-ppv",
+            graph="campaign",
+            state="running",
+            created_at=_ago(HOUR),
+            ended_at=None,
+            steps=(
+                plain,
+                replace(
+                    begun,
+                    step="generate",
+                    waits_for="engine",
+                    entered=979,
+                    open=567,
+                    passed=412,
+                    outcomes={"written": 412},
+                    tries=6,
+                    retries=3,
+                    cause="openai/gpt-4o-mini answered 500",
+                    caused_at=_ago(4 * MINUTE),
+                ),
+                replace(begun, step="moderate", entered=412, passed=410, outcomes={"passed": 410, "blocked": 2}),
+                replace(
+                    begun,
+                    step="approve",
+                    state="waiting",
+                    waits_for="person",
+                    entered=410,
+                    open=410,
+                    passed=0,
+                    outcomes={},
+                ),
+                replace(
+                    begun,
+                    step="send",
+                    state="waiting",
+                    waits_for="engine",
+                    entered=0,
+                    passed=0,
+                    outcomes={},
+                    tries=12,
+                    started_at=None,
+                ),
+            ),
+            edges=(),
+        )
+    ]
+
+
+def passed(query: Monitor) -> Sequence[MonitorRow]:
+    names = {
+        "tool": ("message", "quick-reply"),
+        "model": ("openai/gpt-4o-mini", "azure/gpt-4-turbo"),
+        "provider": ("openai", "azure"),
+        "endpoint": ("GET /api/v2/snapshot", "POST /api/v2/query"),
+    }
+    return [
+        MonitorRow(
+            kind=query.kind,
+            name=name,
+            at=_ago(HOUR),
+            calls=1_204 // (at + 1),
+            errors=at * 31,
+            refused=3,
+            fallbacks=at * 12,
+            error_rate=at * 0.052,
+            fallback_rate=None if query.kind == "endpoint" else at * 0.02,
+            per_minute=20.07 / (at + 1),
+            p50=640 * MILLISECOND,
+            p95=1_850 * MILLISECOND,
+            p99=4_120 * MILLISECOND,
+            first_p50=None,
+            first_p95=None,
+            rating=4.4 - at if query.kind != "endpoint" else None,
+            ratings=17 if query.kind != "endpoint" else 0,
+        )
+        for at, name in enumerate(names[query.kind])
+    ]
+
+
 _ROWS: dict[type[Query], Callable[[Any], Sequence[Any]]] = {
     CostBreakdown: breakdown,
     ListCalls: calls,
@@ -653,6 +759,8 @@ _ROWS: dict[type[Query], Callable[[Any], Sequence[Any]]] = {
     EstimateCampaign: estimate,
     ListGauges: gauges,
     ListRoutes: routes,
+    GetWorkflow: workflow,
+    Monitor: passed,
     ExplainRoute: candidates,
     CheckHealth: lambda query: [],
 }

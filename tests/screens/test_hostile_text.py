@@ -65,7 +65,25 @@ _SHORT = " ".join(attack for name, attack in ATTACKS.items() if name not in ("lo
 @pytest.mark.parametrize("attack", [_SHORT, ATTACKS["long"], ATTACKS["wide"]], ids=["all short ones", "long", "wide"])
 async def test_no_screen_shows_it(attack: str) -> None:
     async with console(HostileSource(attack), size=(120, 34)) as running:
-        for keys in ("1", "2", "enter", "enter", "3", "4 enter enter", "5", "6", "enter", "enter", "7", "v", "c"):
+        for keys in (
+            "1",
+            "2",
+            "enter",
+            "enter",
+            "3",
+            "t",
+            "v",
+            "4 enter enter",
+            "5",
+            "6",
+            "enter",
+            "w",
+            "escape",
+            "enter",
+            "7",
+            "v",
+            "c",
+        ):
             await running.press(*keys.split())
             harmless(running.lines(), 120)
             assert running.app.is_running
