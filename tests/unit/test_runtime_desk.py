@@ -54,7 +54,7 @@ REQUIRED: dict[str, Any] = {
     "provider": "one",
     "model": "m",
     "state": "auto",
-    "down": "nobody",
+    "down": "two",
     "tool": "message",
     "flags": [{"name": "use_hybrid_orchestrator", "percentage": 50}],
     "test_id": "tst_nobody",
