@@ -1,9 +1,10 @@
-"""Durable queue operations a second, beside huey's in the same run.
+"""Durable queue operations a second, beside those of huey, persist-queue and litequeue in the same run.
 
 An operation is one put, one lease or one acknowledgement, and it is durable: both sides commit with `synchronous=FULL`
 in WAL mode before the caller goes on. Ours are asyncio tasks, each putting a job, leasing one and completing it;
 huey's are threads, its own unit, each enqueueing and dequeueing (huey's dequeue deletes the task: it has no lease and
-no acknowledgement). The ratio is what to compare between machines.
+no acknowledgement). persist-queue and litequeue run in an environment of their own: threads that put, take and
+acknowledge. The ratio is what to compare between machines.
 
     python -m benchmarks.queue [--seconds 2] [--json]
 """
@@ -27,6 +28,7 @@ from pathlib import Path
 
 from huey import SqliteHuey  # type: ignore[import-untyped]
 
+from benchmarks.environment import measure as measure_peers
 from engine.kernel.clock import SystemClock
 from engine.kernel.values import MINUTE, SECOND, JobId, new_id
 from engine.queue import Done, Lease, NewJob, Outcome, Worker
@@ -45,6 +47,8 @@ class Row:
     ops: float  # a second
     ops_a_commit: float
     huey_ops: float  # a second
+    persist_ops: float
+    lite_ops: float
 
     @property
     def ratio(self) -> float:
@@ -161,7 +165,8 @@ def measure(tasks: int, seconds: float) -> Row:
     with tempfile.TemporaryDirectory() as directory:
         ops, ops_a_commit = asyncio.run(measure_ours(Path(directory) / "ours.db", tasks, seconds))
         huey_ops = measure_huey(Path(directory) / "huey.db", tasks, seconds)
-    return Row(tasks, ops, ops_a_commit, huey_ops)
+        peers = measure_peers("queues.py", directory, tasks, seconds)
+    return Row(tasks, ops, ops_a_commit, huey_ops, peers["persist-queue"], peers["litequeue"])
 
 
 def main() -> int:
@@ -180,9 +185,12 @@ def main() -> int:
         print(json.dumps({"commit_seconds": commit, "rows": found, "worker_jobs": jobs, "met": met}))
         return 0 if met else 1
     print(f"one durable commit on this disk: {commit * 1e6:,.0f} µs; both sides synchronous=FULL, WAL\n")
-    print(f"{'tasks':>6} {'ops/s':>10} {'ops/commit':>11} {'huey ops/s':>11} {'ratio':>7}")
+    print(f"{'tasks':>6} {'ops/s':>10} {'ops/commit':>11} {'huey':>15} {'persist-queue':>15} {'litequeue':>15}")
     for row in rows:
-        print(f"{row.tasks:>6} {row.ops:>10,.0f} {row.ops_a_commit:>11.1f} {row.huey_ops:>11,.0f} {row.ratio:>7.1f}")
+        peers = (
+            f"{theirs:,.0f} ({row.ops / theirs:.1f} x)" for theirs in (row.huey_ops, row.persist_ops, row.lite_ops)
+        )
+        print("{:>6} {:>10,.0f} {:>11.1f} {:>15} {:>15} {:>15}".format(row.tasks, row.ops, row.ops_a_commit, *peers))
     print(f"\na worker with 256 jobs at a time: {jobs:,.0f} jobs/s")
     print(f"bars at 256 tasks: {BAR_OPS:,} ops/s and {BAR_RATIO:.0f} × huey: {'met' if met else 'MISSED'}")
     return 0 if met else 1

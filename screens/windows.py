@@ -39,8 +39,8 @@ class WindowsScreen(Listing[LimitRow]):
             Column(
                 title="in any",
                 width=6,
-                paint=plain(lambda row: row.window, "dim"),
-                sort=lambda row: _WIDTHS.get(row.window, 0),
+                paint=plain(lambda row: row.per, "dim"),
+                sort=lambda row: _WIDTHS.get(row.per, 0),
             ),
             Column(title="used", width=11, right=True, paint=_used, sort=lambda row: row.used / row.allowed),
             Column(title="of at most", width=11, right=True, paint=_allowed, sort=lambda row: row.allowed),
@@ -49,15 +49,15 @@ class WindowsScreen(Listing[LimitRow]):
         )
 
     def key_of(self, row: LimitRow) -> str:
-        return f"{row.layer}:{row.key}:{row.measure}:{row.window}"
+        return f"{row.layer}:{row.key}:{row.measure}:{row.per}"
 
     def words_of(self, row: LimitRow) -> str:
-        return f"{row.layer} {row.key} {row.measure} {row.window}"
+        return f"{row.layer} {row.key} {row.measure} {row.per}"
 
     def foot(self, row: LimitRow, view: View, width: int) -> Sequence[Line]:
         title: Line = (
             (f"  {_whose(row)}", "head"),
-            (f"  {count(row.used)} of {count(row.limit)} {row.measure} in the last {row.window}", "dim"),
+            (f"  {count(row.used)} of {count(row.limit)} {row.measure} in the last {row.per}", "dim"),
         )
         lines = [BLANK, title]
         if row.allowed < row.limit:

@@ -66,7 +66,8 @@ _QUOTAS = """
 local count, worst, blocked = tonumber(ARGV[4]), now, 0
 local function bound(index)
   local at = 5 + (index - 1) * 5
-  return KEYS[2 * index], KEYS[2 * index + 1], tonumber(ARGV[at]), tonumber(ARGV[at + 1]), tonumber(ARGV[at + 2]),
+  local name = KEYS[index + 1]
+  return name .. ':stamps', name .. ':amounts', tonumber(ARGV[at]), tonumber(ARGV[at + 1]), tonumber(ARGV[at + 2]),
     tonumber(ARGV[at + 3]), tonumber(ARGV[at + 4])
 end
 local function forget(order, amounts, span)
@@ -157,9 +158,10 @@ def slots(time: str = SERVER_TIME) -> Script:
 def quotas(time: str = SERVER_TIME) -> Script:
     """The models' quotas.
 
-    KEYS: state, and for each window its stamps and its amounts. ARGV: run id, quarantine, op, the number of windows,
-    and five for each: width, grain, and for `take` the limit, the whole limit and the amount; for `adjust` the stamp,
-    the change and nothing; for `look` nothing. `take` returns 1 and the stamps; 0, the window that opens last and in
-    how long; -2 and the window the amount is too large for; -1 and how long it is closed.
+    KEYS: state, and a name for each window, whose stamps and amounts lie in two keys beside it. ARGV: run id,
+    quarantine, op, the number of windows, and five for each: width, grain, and for `take` the limit, the whole limit
+    and the amount; for `adjust` the stamp, the change and nothing; for `look` nothing. `take` returns 1 and the stamps;
+    0, the window that opens last and in how long; -2 and the window the amount is too large for; -1 and how long it is
+    closed.
     """
     return Script(_BEGIN.replace(_TIME, time) + _QUOTAS)

@@ -62,7 +62,7 @@ class Quotas:
     def claim(self, provider: str, user_id: str, account_id: str, tokens: Callable[[], int]) -> Claim:
         """A call's claim. `tokens`, the most it can take, is asked only where a window counts them."""
         bounds = self.bounds(provider, user_id, account_id)
-        counted = tokens() if any([bound.measure is Measure.TOKENS for bound in bounds]) else 0
+        counted = tokens() if any(bound.measure is Measure.TOKENS for bound in bounds) else 0
         return Claim(bounds, counted, self._limits(bounds) if self._paces else None)
 
     async def reserve(self, provider: str, claim: Claim) -> Grant | QuotaRefusal:

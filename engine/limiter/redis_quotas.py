@@ -103,9 +103,10 @@ class RedisQuotas:
             self._unsure_until = self._clock.now() + ASK_AGAIN
 
     async def _ask(self, op: str, bounds: Sequence[Bound], rows: Sequence[tuple[int, int, int]]) -> list[int]:
-        keys, arguments = [f"{PREFIX}:quotas"], [MINUTE // MICROSECOND, op, len(bounds)]
+        keys = [f"{PREFIX}:quotas"]
+        arguments: list[str | int] = [MINUTE // MICROSECOND, op, len(bounds)]
         for bound, row in zip(bounds, rows, strict=True):
-            keys += (f"{PREFIX}:quota:{bound.name}:stamps", f"{PREFIX}:quota:{bound.name}:amounts")
+            keys.append(f"{PREFIX}:quota:{bound.name}")
             arguments += (bound.width // MICROSECOND, max(1, grain_of(bound.width) // MICROSECOND), *row)
         answer = await self._redis.run(self._script, keys, arguments)
         if not isinstance(answer, list) or not answer or not all(isinstance(part, int) for part in answer):

@@ -34,7 +34,7 @@ def _row(use: WindowUse) -> LimitRow:
         layer=str(use.bound.layer),
         key=use.bound.key,
         measure=str(use.bound.measure),
-        window=use.bound.window,
+        per=use.bound.window,
         used=use.used,
         limit=use.bound.limit,
         allowed=use.allowed,

@@ -356,7 +356,7 @@ class CallLimit(AnswerShape):
     key: str
     measure: str
     """requests or tokens."""
-    window: str
+    per: str
     """minute, hour or day."""
     used: int
     limit: int

@@ -80,7 +80,7 @@ def _breakdown(place: Where, line: Line, by: str, from_: str | None, to: str | N
     if unknown:
         raise click.UsageError(f"--by: {unknown[0]} is none of {', '.join(_DIMENSIONS)}")
     zone = snapshot.engine.time_zone
-    query = CostBreakdown(by=dimensions, from_=_instant("from", from_, zone), to=_instant("to", to, zone))
+    query = CostBreakdown(by=dimensions, from_=instant_of("from", from_, zone), to=instant_of("to", to, zone))
     page = line.query(query)
     if place.json:
         rows = [{**row.dimensions, **_without(plain(row), "dimensions")} for row in page.rows]
@@ -319,7 +319,7 @@ def limits(place: Where) -> None:
     with reading(place) as line:
         snapshot = line.snapshot()
         calls, unknown = _windows(line)
-    now = _now(snapshot)
+    now = present(snapshot)
     accounts = sorted(snapshot.accounts.values(), key=lambda account: account.account_id)
     if place.json:
         rows = [{**plain(each), "free": each.free(now), **_next(each.next_free_at(now))} for each in accounts]
@@ -374,7 +374,7 @@ def _say_windows(calls: Sequence[LimitRow], zone: str) -> None:
                 each.layer,
                 each.key or "-",
                 each.measure,
-                each.window,
+                each.per,
                 f"{each.used:,}",
                 f"{each.allowed:,}" if each.allowed == each.limit else f"{each.allowed:,} (throttled, {each.limit:,})",
                 moment(each.frees_at, zone),
@@ -460,7 +460,7 @@ def _alert_state(resolved_at: int | None, acknowledged_by: str) -> str:
 # ── small things ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _instant(flag: str, text: str | None, zone: str) -> int | None:
+def instant_of(flag: str, text: str | None, zone: str) -> int | None:
     """An instant from a flag: a day begins at midnight in the costs' zone, a time needs an offset."""
     if text is None:
         return None
@@ -472,7 +472,7 @@ def _instant(flag: str, text: str | None, zone: str) -> int | None:
         raise click.UsageError(f"--{flag}: a day such as 2026-11-20, or a time with its offset: {error}") from error
 
 
-def _now(snapshot: Snapshot) -> int:
+def present(snapshot: Snapshot) -> int:
     """The engine's present, as well as a command can know it: a simulation's time is that of its newest event."""
     from engine.kernel.clock import SystemClock
 

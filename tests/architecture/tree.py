@@ -47,7 +47,8 @@ def text_files() -> Iterator[Path]:
         if top.name in _NOT_OURS or top.name.endswith(".egg-info") or (top.name.startswith(".") and top.name != ".ci"):
             continue
         for path in (top,) if top.is_file() else sorted(top.rglob("*")):
-            if path.is_file() and path.suffix in _TEXT and "__pycache__" not in path.parts:
+            inside = path.relative_to(ROOT).parts[1:]
+            if path.is_file() and path.suffix in _TEXT and not {"__pycache__", ".venv"} & set(inside):
                 yield path
 
 

@@ -428,8 +428,10 @@ async def test_keys_expire_and_have_a_name_of_their_own(server: RedisServer, tmp
 
 @pytest.mark.parametrize("url", ["redis://:hunter2secret@127.0.0.1:1/0", "hunter2secret", "redis://:hunter2secret@h:x"])
 async def test_the_address_is_never_shown(url: str) -> None:
+    async def ask() -> None:
+        await RedisQuotas(RedisClient(Secret(url), 0.3), SystemClock()).usage([requests(1)])
+
     with pytest.raises(RedisFailure) as failure:
-        client = RedisClient(Secret(url), 0.3)
-        await RedisQuotas(client, SystemClock()).usage([requests(1)])
+        await ask()
 
     assert "hunter2" not in str(failure.value) + failure.value.remedy + where(Secret(url))

@@ -601,7 +601,7 @@ async def test_limits_queues_and_the_time_they_stand_at(tmp_path: Path) -> None:
         layer="provider",
         key="openai",
         measure="requests",
-        window="minute",
+        per="minute",
         used=30,
         limit=60,
         allowed=33,

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -102,15 +103,14 @@ async def test_a_newcomer_does_not_pass_a_line_even_when_the_window_opens_as_it_
 
 async def test_a_full_user_does_not_hold_up_the_others(tmp_path: Path) -> None:
     limits = QuotaSettings(users_at={"one": Rates(requests_minute=1)})
-    async with bench(tmp_path, limits) as b:
-        async with asyncio.TaskGroup() as group:
-            for user in ("ann", "ann", "ann", "bob"):
-                group.create_task(b.limited.complete(task(user), ONE))
-            await settle()
+    async with bench(tmp_path, limits) as b, asyncio.TaskGroup() as group:
+        for user in ("ann", "ann", "ann", "bob"):
+            group.create_task(b.limited.complete(task(user), ONE))
+        await settle()
 
-            assert [who for who, _ in b.inner.came] == ["ann", "bob"]
-            for _ in range(2):
-                await b.clock.advance(MINUTE + 1)
+        assert [who for who, _ in b.inner.came] == ["ann", "bob"]
+        for _ in range(2):
+            await b.clock.advance(MINUTE + 1)
 
 
 async def test_nobody_starves_and_no_window_overflows_where_layers_cross(tmp_path: Path) -> None:
@@ -189,11 +189,9 @@ async def test_who_stands_behind_others_leaves_at_its_deadline_and_the_rest_move
         assert [who for who, _ in b.inner.came] == ["u0", "u1", "u3"]
 
 
-async def swallow(call: object) -> None:
-    try:
-        await call  # type: ignore[misc]
-    except ProviderError as error:
-        assert error.error_class is ErrorClass.RATE_LIMIT
+async def swallow(call: Awaitable[Answer]) -> None:
+    with contextlib.suppress(ProviderError):
+        await call
 
 
 async def test_where_another_model_is_free_it_does_not_wait(tmp_path: Path) -> None:

@@ -51,7 +51,7 @@ ENDED: dict[str, int] = {}
     [
         (Sent("msg_9"), False, "sent", ENDED, 9),
         (NotSent("no connection"), False, *REPEATED, 10),
-        (Throttled(0), False, *REPEATED, 9),
+        (Throttled(0), False, *REPEATED, 4),
         (Unauthorised("401"), False, "queued", {"ready": 1}, 9),
         (Refused("400 too long"), False, "failed", ENDED, 9),
         (Uncertain("reset"), False, "uncertain", ENDED, 9),
