@@ -14,6 +14,7 @@ from huntaze_console.cli import (
     campaign,
     drill,
     exits,
+    key,
     loadtest,
     middleware,
     monitor,

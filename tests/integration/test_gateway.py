@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import subprocess
+import sys
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
@@ -421,3 +422,42 @@ def curl(
         command += ["-H", "Content-Type: application/json", "-H", "Expect:", "--data-binary", "@-"]
     done = subprocess.run(command, input=data, capture_output=True, timeout=20, check=False)
     return Curled(done.stdout)
+
+
+# ── keys on the command line ────────────────────────────────────────────────────────────────────────────────────────
+
+
+def huntaze(stage: GatewayStage, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "huntaze_console", *arguments, "--state-dir", str(stage.state)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+
+
+def test_a_key_made_on_the_command_line_works_until_it_is_revoked_there(stage: GatewayStage) -> None:
+    flags = ["--tenant", "cli", "--budget", "25/month", "--models", "huntaze/*, gpt-4o-mini", "--expires", "90d"]
+    secret = huntaze(stage, "key", "create", *flags).stdout.strip()
+    worked = curl(stage, {"model": MODEL, "messages": said("hello")}, secret)
+    listed = huntaze(stage, "key", "list", "--tenant", "cli", "--json").stdout
+    revoked = huntaze(stage, "key", "revoke", secret[:9])
+    refused = curl(stage, {"model": MODEL, "messages": said("hello")}, secret)
+
+    assert (worked.status, revoked.returncode, refused.status) == (200, 0, 401)
+    (row,) = json.loads(listed)["rows"]
+    assert secret not in listed
+    assert (row["prefix"], row["tenant"], row["budget_usd"], row["window"]) == (secret[:9], "cli", "25.00", "month")
+    assert row["models"] == ["huntaze/*", "gpt-4o-mini"]
+    assert row["used_at"] is not None
+    assert row["expires_at"] is not None
+    (budget,) = [
+        row
+        for row in json.loads(huntaze(stage, "budget", "list", "--json").stdout)["rows"]
+        if row["key"] == json.loads(listed)["rows"][0]["key_id"]
+    ]
+    assert budget["window"] == "month"
+
+
+@pytest.mark.parametrize("budget", ["lots", "25/fortnight", "-1"])
+def test_a_budget_that_makes_no_sense_makes_no_key(stage: GatewayStage, budget: str) -> None:
+    done = huntaze(stage, "key", "create", "--budget", budget)
+
+    assert done.returncode == 2
+    assert "hz-" not in done.stdout
