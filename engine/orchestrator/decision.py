@@ -189,7 +189,8 @@ def _good(candidate: Candidate) -> str:
 
 
 def _weighed(candidate: Candidate) -> str:
-    return f"weight {candidate.facts.weight}, drawn by chance"
+    weight = candidate.facts.weight
+    return f"weight {weight}, drawn by chance" if weight else "weight 0, so it only stands in"
 
 
 def _idle(candidate: Candidate) -> str:
