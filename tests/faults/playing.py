@@ -46,7 +46,7 @@ CAP = 100  # tokens a tool may write
 EXACT = (INPUT - CACHED) * 1_000 + CACHED * 500 + OUTPUT * 2_000  # nano-dollars of a healthy answer
 HARD_LIMIT = 20.0  # real seconds; a task that takes longer hangs
 SCHEMA = {"type": "object", "properties": {"title": {"type": "string"}}}
-TIMEOUTS = Timeouts(connect=SECOND, first_byte=1_500 * MILLISECOND, idle=1_000 * MILLISECOND, total=2_500 * MILLISECOND)
+TIMEOUTS = Timeouts(connect=SECOND, first_byte=2_500 * MILLISECOND, idle=1_500 * MILLISECOND, total=4_000 * MILLISECOND)
 
 
 @dataclass(frozen=True)
