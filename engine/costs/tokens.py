@@ -10,7 +10,7 @@ import asyncio
 import json
 import logging
 from collections.abc import Mapping, Sequence
-from importlib.machinery import ExtensionFileLoader
+from importlib.machinery import EXTENSION_SUFFIXES, ExtensionFileLoader
 from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any, Protocol
@@ -90,7 +90,8 @@ def _open() -> Tokenizer:
     that is not needed here. See docs/decisions/0009-tokenizer.md. Raises ImportError, OSError."""
     package = find_spec("bpe_openai")
     places = package.submodule_search_locations if package is not None else None
-    found = next((path for place in places or () for path in Path(place).glob("_bindings.*")), None)
+    libraries = (Path(place, f"_bindings{suffix}") for place in places or () for suffix in EXTENSION_SUFFIXES)
+    found = next((path for path in libraries if path.is_file()), None)
     if found is None:
         raise ImportError("the package bpe-openai is not installed")
     name = "_bindings"  # as the library calls itself
