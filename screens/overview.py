@@ -14,6 +14,7 @@ from engine.surface.snapshot import (
     AlertView,
     CampaignView,
     ModelView,
+    MoneyView,
     QueueView,
     quantile,
 )
@@ -72,7 +73,7 @@ def spend(view: View, width: int, rows: int) -> list[Line]:
     """Today and the month against their thresholds, and the last hour as it went."""
     now_money = view.snapshot.money
     lines = [
-        title("SPEND", view, width, _unpriced(now_money.today_unpriced)),
+        title("SPEND", view, width, _beside(now_money)),
         _spent("today", now_money.today, now_money.day_threshold, width, "strong"),
         _spent("month", now_money.month, now_money.month_threshold, width, "plain"),
     ]
@@ -86,6 +87,13 @@ def spend(view: View, width: int, rows: int) -> list[Line]:
     lines.append(cut((*left, (f"the last hour, at most {rate(peak)}", "dim")), width))
     lines += [(("  ", "plain"), *line) for line in chart(bars, rows - 5)]
     return [*lines, (("  ", "plain"), *spread((("60 m ago", "dim"),), (("now", "dim"),), len(bars)))]
+
+
+def _beside(spent: MoneyView) -> Line:
+    """What today's sum leaves out: calls without a price, and what was not spent at all."""
+    saved: Line = ((f"{money(spent.today_saved)} saved by kept answers", "ok"),) if spent.today_saved else ()
+    unpriced = _unpriced(spent.today_unpriced)
+    return (*unpriced, *((("  ", "plain"),) if unpriced and saved else ()), *saved)
 
 
 def _unpriced(calls: int) -> Line:
