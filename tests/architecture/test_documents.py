@@ -12,7 +12,7 @@ from huntaze_console.cli.root import huntaze
 from tests.architecture.tree import ROOT, text_files
 
 LINK = re.compile(r"\]\((?!https?:)([^)#\s]*)(?:#([^)\s]+))?\)")
-TEST = re.compile(r"`((?:unit|properties|contracts|integration|acceptance|screens|architecture|system)/\w*)`")
+TEST = re.compile(r"`((?:unit|properties|contracts|integration|acceptance|screens|architecture|system|faults)/\w*)`")
 COMMAND = re.compile(r"huntaze((?: [a-z]+)+)")
 
 
