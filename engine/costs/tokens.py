@@ -30,6 +30,9 @@ _LONGEST = 100_000  # bytes of one text that are counted; a longer one is bounde
 _MOST = 500_000  # bytes of a request that is counted
 _THREADED = 20_000  # bytes from which the count leaves the loop: it takes a millisecond or two
 
+_UNREAD = frozenset({"model", "user", "metadata", "stream_options", "service_tier", "reasoning_effort", "stop"})
+"""Parameters of a request that the model does not read."""
+
 _O200K = ("gpt-4o", "gpt-4.1", "gpt-4.5", "gpt-5", "chatgpt-4o", "o1", "o3", "o4")
 """Beginnings of the names of the models that read o200k."""
 
@@ -118,7 +121,7 @@ def _body(tokenizer: Tokenizer, body: Mapping[str, Any]) -> int:
     for key, value in body.items():
         if key == "messages" and isinstance(value, Sequence) and not isinstance(value, str):
             total += sum(_message(tokenizer, message) for message in value)
-        else:
+        elif isinstance(value, str | Mapping | Sequence) and key not in _UNREAD:
             total += _structure(tokenizer, value)
     return total
 
