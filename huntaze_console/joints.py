@@ -76,16 +76,18 @@ class LedgerMeter:
         self._ledger = ledger
         self._pricer = pricer
         self._counter = counter or TokenCounter(counting=False)
+        self._under_way: dict[str, Attempt] = {}  # as opened, until they are settled
 
     async def open(self, call: Call) -> Call:
         deadline = Instant(call.task.deadline) if call.task.deadline is not None else None
         if self._counter is not None:
-            call = replace(
-                call, input_bound=await self._counter.bound(call.target.model, call.request, call.input_bound)
-            )
+            bound = await self._counter.bound(call.target.model, call.request, call.input_bound)
+            if bound != call.input_bound:
+                call = replace(call, input_bound=bound)
         opened = await self._ledger.open(self._attempt(call), deadline=deadline)
         if opened.max_output_tokens != call.request.max_output_tokens:
             call = replace(call, request=replace(call.request, max_output_tokens=opened.max_output_tokens))
+        self._under_way[opened.id] = opened
         return call
 
     def room(self, task: Task, target: Target) -> NanoUSD | None:
@@ -93,10 +95,12 @@ class LedgerMeter:
         return self._ledger.room(_dimensions(task, target))
 
     def cost(self, call: Call, result: Result) -> NanoUSD | None:
-        return self._ledger.appraise(self._attempt(call), _settlement(result)).priced.cost
+        attempt = self._under_way.get(call.attempt_id) or self._attempt(call)
+        return self._ledger.appraise(attempt, _settlement(result)).priced.cost
 
     def settle(self, tx: Tx, call: Call, result: Result) -> NanoUSD | None:
-        return self._ledger.settle(tx, self._attempt(call), _settlement(result))
+        attempt = self._under_way.pop(call.attempt_id, None) or self._attempt(call)  # again after a failed commit
+        return self._ledger.settle(tx, attempt, _settlement(result))
 
     def _attempt(self, call: Call) -> Attempt:
         task, target, opened_at = call.task, call.target, Instant(call.opened_at)

@@ -194,25 +194,29 @@ class Metered:
         )
 
     async def _conclude(self, call: Call, flow: _Flow, completion: Completion) -> Answer:
-        ended_at = self._clock.now()
-        answer = Answer(
+        conclude = call.task.conclude
+        if conclude is None:
+            return self._answer(call, flow, completion, await self._settle(call, flow, _OK, completion.usage))
+        answer = self._answer(call, flow, completion, None)
+        try:
+            write = conclude(answer)
+        except BaseException:
+            await self._settle(call, flow, _OK, completion.usage)
+            raise
+        return replace(answer, cost=await self._settle(call, flow, _OK, completion.usage, also=write))
+
+    def _answer(self, call: Call, flow: _Flow, completion: Completion, cost: NanoUSD | None) -> Answer:
+        return Answer(
             text=completion.text,
             target=call.target,
             finish=completion.finish,
             usage=completion.usage,
             attempt_id=call.attempt_id,
-            duration=ended_at - flow.sent_at,
+            cost=cost,
+            duration=self._clock.now() - flow.sent_at,
             began=flow.began_at - flow.sent_at if flow.began_at else None,
             payload=completion.payload,
         )
-        try:
-            write = call.task.conclude(answer) if call.task.conclude else None
-            trail = call.task.trail(answer) if call.task.trail else None
-        except BaseException:
-            await self._settle(call, flow, _OK, completion.usage)
-            raise
-        cost = await self._settle(call, flow, _OK, completion.usage, also=write, trail=trail)
-        return replace(answer, cost=cost)
 
     async def _settle(
         self,
