@@ -295,14 +295,15 @@ def join_stages(
     settings: OrchestratorSettings = SETTINGS,
     pricer: Pricer | None = None,
     gauges: Gauges | None = None,
+    limits: QuotaSettings = LIMITS,
 ) -> Joined:
     """The way from a task to its answer, over a metered hop."""
     gauges = gauges or Gauges(clock, settings.gauges)
     guarded = Guarded(Gauged(metered, gauges, clock), database, clock, chance, settings.breaker)
-    quotas = Quotas(LocalQuotas(database, clock), clock, LIMITS, lambda event: note(database, event))
-    book = QuotaBook(quotas, clock, SETTINGS)
+    quotas = Quotas(LocalQuotas(database, clock), clock, limits, lambda event: note(database, event))
+    book = QuotaBook(quotas, clock, settings)
     limited = Limited(
-        guarded, book, clock, SETTINGS, spare=lambda task, target: spare(router, limited, clock, task, target)
+        guarded, book, clock, settings, spare=lambda task, target: spare(router, limited, clock, task, target)
     )
     throttles = Throttles(chance, settings.retry.backoff)
     outlook = Outlook(
