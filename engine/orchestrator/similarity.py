@@ -104,8 +104,9 @@ def words_of(text: str) -> tuple[str, ...]:
     tokens = [token if token.startswith('"') else token.casefold() for token in found]  # a quotation stands as it is
     tokens = _without_frame(tokens)
     words = [_stem(_NUMBER_WORDS.get(token, token)) for token in tokens if token not in _LOOSE]
-    if words and words[0] in _ASKING:
-        words[0] = "write"
+    asking = next((at for at, word in enumerate(words) if word in _ASKING), None)
+    if asking is not None:
+        words[asking] = "write"
     return tuple(words)
 
 

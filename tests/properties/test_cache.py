@@ -10,6 +10,7 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchmarks.similarity import judge, ours
 from engine.kernel.values import HOUR, SECOND, NanoUSD
 from engine.orchestrator import (
     Answer,
@@ -162,6 +163,13 @@ def test_one_other_word_is_never_near(words: list[str], at: int, put: str) -> No
 
     if sorted(before) != sorted(after):
         assert not near(before, after)
+
+
+def test_on_labelled_pairs_nothing_is_taken_for_near_that_is_not_and_most_is_found() -> None:
+    precision, recall = judge(ours, 1.0)
+
+    assert precision == 1.0
+    assert recall >= 0.75
 
 
 @given(st.text(max_size=200))
