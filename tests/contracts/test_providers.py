@@ -251,9 +251,8 @@ class Server:
 
     async def stalled(self, request: web.Request) -> web.StreamResponse:
         texts, end = pieces(self.dialect)
-        return await self.events(
-            request, [*texts[:5], b": keep-alive\n\n", *[b": still here\n\n"] * 30, *end], gap=0.05
-        )
+        alive = event({"type": "ping"}, "ping") if self.dialect == "anthropic" else b": still here\n\n"
+        return await self.events(request, [*texts[:5], b": keep-alive\n\n", *[alive] * 30, *end], gap=0.05)
 
     async def late_words(self, request: web.Request) -> web.StreamResponse:
         await asyncio.sleep(0.5)
