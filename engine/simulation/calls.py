@@ -54,6 +54,7 @@ class Order:
     stream: bool = False
     stream_usage: bool = False
     deployment: str | None = None
+    tool: str = ""  # the function the answer has to call; its text is then the arguments
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -59,6 +59,16 @@ class _Format(BaseModel):
     json_schema: _JsonSchema | None = None
 
 
+class _Function(BaseModel):
+    name: str = Field(min_length=1)
+    parameters: dict[str, Any] = Field(default_factory=dict)
+
+
+class _Tool(BaseModel):
+    type: Literal["function"]
+    function: _Function
+
+
 class _StreamOptions(BaseModel):
     include_usage: bool = False
 
@@ -72,6 +82,15 @@ class _Chat(BaseModel):
     max_completion_tokens: int | None = Field(default=None, ge=1)
     temperature: float | None = Field(default=None, ge=0, le=2)
     response_format: _Format | None = None
+    tools: list[_Tool] = Field(default_factory=list)
+    tool_choice: Literal["auto", "none", "required"] | _Tool | None = None
+
+    def called(self) -> _Function | None:
+        """The function that must be called; left to choose, these models rather talk."""
+        if isinstance(self.tool_choice, _Tool):
+            wanted = self.tool_choice.function.name
+            return next((tool.function for tool in self.tools if tool.function.name == wanted), None)
+        return self.tools[0].function if self.tool_choice == "required" and self.tools else None
 
 
 class _Embedding(BaseModel):
@@ -111,18 +130,27 @@ class ChatDialect:
             _check_reasoning(chat, model.name)
         contents = tuple(message.text() for message in chat.messages)
         users = [message.text() for message in chat.messages if message.role == "user"]
-        form = chat.response_format
+        form, called = chat.response_format, chat.called()
+        schema = form.json_schema.schema_ if form and form.json_schema else None
+        if called is not None:
+            schema = called.parameters or {"type": "object", "properties": {}}
         ask = models.Ask(
             provider=self.provider,
             model=model,
             contents=contents,
             last_user=users[-1] if users else "",
             max_tokens=chat.max_completion_tokens or chat.max_tokens,
-            schema=form.json_schema.schema_ if form and form.json_schema else None,
+            schema=schema,
             wants_json=form is not None and form.type == "json_object",
         )
         usage = chat.stream_options is not None and chat.stream_options.include_usage
-        return Order(ask=ask, stream=bool(chat.stream), stream_usage=usage, deployment=deployment)
+        return Order(
+            ask=ask,
+            stream=bool(chat.stream),
+            stream_usage=usage,
+            deployment=deployment,
+            tool=called.name if called else "",
+        )
 
     def _model(self, name: str, deployed: bool) -> models.Model:
         found = models.find(self.provider, self._deployments.get(name, name))
@@ -149,13 +177,20 @@ class ChatDialect:
 
     def whole(self, call: Call) -> bytes:
         message: dict[str, Any] = {"role": "assistant", "content": call.answer.text, "refusal": None}
+        if call.order.tool:
+            message |= {"content": None, "tool_calls": [_tool_call(call, call.answer.text)]}
         choice = {"index": 0, "message": message, "finish_reason": _finish(call), "logprobs": None}
         return orjson.dumps(self._envelope(call, "chat.completion") | {"choices": [choice], "usage": self._usage(call)})
 
     def opening(self, call: Call) -> bytes:
+        if call.order.tool:
+            calls = [{"index": 0, **_tool_call(call, "")}]
+            return self._chunk(call, {"role": "assistant", "content": None, "tool_calls": calls})
         return self._chunk(call, {"role": "assistant", "content": ""})
 
     def piece(self, call: Call, text: str) -> bytes:
+        if call.order.tool:
+            return self._chunk(call, {"tool_calls": [{"index": 0, "function": {"arguments": text}}]})
         return self._chunk(call, {"content": text})
 
     def closing(self, call: Call) -> bytes:
@@ -339,7 +374,14 @@ def _check_reasoning(chat: _Chat, name: str) -> None:
         raise Refused(400, "unsupported", message, param="temperature")
 
 
+def _tool_call(call: Call, arguments: str) -> dict[str, Any]:
+    function = {"name": call.order.tool, "arguments": arguments}
+    return {"id": f"call_{call.id[-8:]}", "type": "function", "function": function}
+
+
 def _finish(call: Call) -> str:
+    if call.order.tool and call.answer.end is models.End.STOP:
+        return "tool_calls"
     return {models.End.STOP: "stop", models.End.LENGTH: "length", models.End.FILTERED: "content_filter"}[
         call.answer.end
     ]

@@ -120,6 +120,23 @@ async def test_structured_answers_parse(clients: dict[str, openai.AsyncOpenAI]) 
     assert isinstance(answer.choices[0].message.parsed, Plan)
 
 
+@pytest.mark.parametrize("choice", ["required", {"type": "function", "function": {"name": "plan"}}])
+async def test_a_tool_that_must_be_called_is_called(clients: dict[str, openai.AsyncOpenAI], choice: Any) -> None:
+    tool: Any = {"type": "function", "function": {"name": "plan", "parameters": SCHEMA}}
+    asked: Any = {"model": "gpt-4o", "messages": USER, "tools": [tool], "tool_choice": choice}
+
+    whole = await clients["openai"].chat.completions.create(**asked)
+    async with clients["openai"].chat.completions.stream(**asked) as stream:
+        streamed = await stream.get_final_completion()
+
+    (call,) = whole.choices[0].message.tool_calls or ()
+    (again,) = streamed.choices[0].message.tool_calls or ()
+    assert call.type == "function"
+    assert (whole.choices[0].finish_reason, streamed.choices[0].finish_reason) == ("tool_calls", "tool_calls")
+    assert set(json.loads(call.function.arguments)) == {"title", "tags"}
+    assert again.function.arguments == call.function.arguments
+
+
 async def test_deepseek_splits_its_prompt_by_cache(clients: dict[str, openai.AsyncOpenAI]) -> None:
     answer = await clients["deepseek"].chat.completions.create(model="deepseek-chat", messages=USER)
 
