@@ -22,8 +22,7 @@ from huntaze_console.api import openapi, problems
 from huntaze_console.api.auth import Gate, open_token
 from huntaze_console.api.call import Call, Office, Route
 from huntaze_console.api.feed import Seats
-from huntaze_console.api.gateway import Gateway
-from huntaze_console.api.gateway.handlers import Endpoints
+from huntaze_console.api.gateway import Endpoints, Gateway
 from huntaze_console.api.measuring import Measure, mark_first, measured
 from huntaze_console.api.routes import ROUTES
 from huntaze_console.api.settings import ApiSettings

@@ -312,7 +312,7 @@ def gateway_stage(folder: Path, config: str = "") -> Iterator[GatewayStage]:
     provider.start()
     state, file = folder / "state", folder / "config.toml"
     file.write_text(CONFIG.format(url=provider.url) + config)
-    keys = {"OPENAI_API_KEY": "sk-upstream-openai", "ANTHROPIC_API_KEY": "sk-upstream-anthropic"}
+    keys = {"OPENAI_API_KEY": "upstream-key-openai", "ANTHROPIC_API_KEY": "upstream-key-anthropic"}
     command = [sys.executable, "-m", "huntaze_console", "daemon", "--port", "0"]
     command += ["--state-dir", str(state), "--config", str(file)]
     with (folder / "engine.log").open("ab") as log:

@@ -119,7 +119,7 @@ def test_what_the_gateway_does_not_know_reaches_the_provider_as_it_was(
     body = stage.provider.last().body
     sent = {"model": MODEL, "messages": said("hello"), "user": "their-user", "temperature": 0.25, **extra}
     assert body == sent | {"max_completion_tokens": 77}
-    assert stage.provider.last().headers["Authorization"] == "Bearer sk-upstream-openai"
+    assert stage.provider.last().headers["Authorization"] == "Bearer upstream-key-openai"
 
 
 @pytest.mark.parametrize("streamed", [False, True])
@@ -269,7 +269,7 @@ def test_refusals_are_in_openais_words_and_tell_nothing_of_the_inside(
     assert set(error) == {"message", "type", "param", "code"}
     assert (error["code"], error["param"]) == (code, param)
     assert "secret words" not in answer.text
-    assert "sk-upstream" not in answer.text
+    assert "upstream-key" not in answer.text
     if status == 429:
         assert answer.headers["retry-after"] == "1"
 

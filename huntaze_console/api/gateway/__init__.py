@@ -11,6 +11,7 @@ It is the one face that knows the orchestrator; the bootstrap hands it over.
 
 from huntaze_console.api.gateway.catalogue import Catalogue
 from huntaze_console.api.gateway.gateway import Gateway
+from huntaze_console.api.gateway.handlers import Endpoints
 from huntaze_console.api.gateway.settings import GatewaySettings
 
-__all__ = ["Catalogue", "Gateway", "GatewaySettings"]
+__all__ = ["Catalogue", "Endpoints", "Gateway", "GatewaySettings"]
