@@ -80,10 +80,10 @@ class LedgerMeter:
 
     async def open(self, call: Call) -> Call:
         deadline = Instant(call.task.deadline) if call.task.deadline is not None else None
-        if self._counter is not None:
-            bound = await self._counter.bound(call.target.model, call.request, call.input_bound)
-            if bound != call.input_bound:
-                call = replace(call, input_bound=bound)
+        close = self.room(call.task, call.target) is not None  # without a budget nobody waits for what is held
+        bound = await self._counter.bound(call.target.model, call.request, call.input_bound, close=close)
+        if bound != call.input_bound:
+            call = replace(call, input_bound=bound)
         opened = await self._ledger.open(self._attempt(call), deadline=deadline)
         if opened.max_output_tokens != call.request.max_output_tokens:
             call = replace(call, request=replace(call.request, max_output_tokens=opened.max_output_tokens))

@@ -55,11 +55,14 @@ class TokenCounter:
         self._tokenizer: Tokenizer | None = None
         self._loading: asyncio.Task[None] | None = None
 
-    async def bound(self, model: str, request: ModelRequest, by_bytes: int) -> int:
-        """The most input tokens the request can have; `by_bytes` bounds its texts."""
+    async def bound(self, model: str, request: ModelRequest, by_bytes: int, *, close: bool = True) -> int:
+        """The most input tokens the request can have; `by_bytes` bounds its texts.
+
+        `close`: worth a count, since somebody pays for what is held too much.
+        """
         beyond = _pictures(request.body) if request.body is not None else _structure_bytes(request.schema)
         model = self._models.get(model, model).removeprefix("ft:")
-        if not self._counting or not model.startswith(_O200K) or by_bytes > _MOST:
+        if not (close and self._counting) or not model.startswith(_O200K) or by_bytes > _MOST:
             return by_bytes + beyond
         if self._tokenizer is None:
             self._load()
