@@ -109,8 +109,13 @@ class Resilience:
             actor=command.actor,
         )
         await self._database.write(lambda tx: tx.emit(event))
-        summary = f"With {command.down} down, {unserved or 'none'} of {len(parts)} tools would be unserved"
-        return Done(summary, {"down": command.down, "unserved": unserved, "cost": event.cost, "tools": rows})
+        served = (
+            f"{unserved} of {len(parts)} tools would be served by nobody" if unserved else "every tool would be served"
+        )
+        return Done(
+            f"With {command.down} down, {served}",
+            {"down": command.down, "unserved": unserved, "cost": event.cost, "tools": rows},
+        )
 
     def _ready(self) -> Drill:
         if self._drill is None:
@@ -133,7 +138,7 @@ def _breaker_row(one: Standing) -> queries.BreakerRow:
         model=one.target.model,
         state=str(one.state),
         reason=one.reason,
-        since=one.since,
+        changed_at=one.since or None,
         retry_at=one.retry_at,
         held_by=one.held_by,
         calls=one.calls,

@@ -443,7 +443,7 @@ class BreakerRow:
     model: str
     state: str  # closed, open, half_open
     reason: str
-    since: int
+    changed_at: int | None  # None: it never moved
     retry_at: int | None
     held_by: str
     calls: int

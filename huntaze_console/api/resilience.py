@@ -37,7 +37,7 @@ class Breaker(AnswerShape):
     state: str
     """closed, open or half_open"""
     reason: str
-    since: TimeOrNull
+    changed_at: TimeOrNull
     retry_at: TimeOrNull
     held_by: str
     """The operator who holds it so; empty while it moves by itself."""

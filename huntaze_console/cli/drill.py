@@ -57,7 +57,7 @@ def list_(place: Where) -> None:
                 row.state.replace("_", " "),
                 row.held_by or "-",
                 *map(count, (row.calls, row.failed, row.slow)),
-                moment(row.since, zone),
+                moment(row.changed_at, zone),
                 moment(row.retry_at, zone),
                 row.reason or "-",
             )

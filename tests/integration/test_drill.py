@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
+from click.testing import CliRunner, Result
 
 from engine.events import BreakerChanged, CallSettled, DrillEnded, FallbackTaken
 from engine.kernel.errors import CommandRefused, ErrorClass, ProviderError
@@ -16,7 +20,11 @@ from engine.providers import Message, Role
 from engine.surface.commands import ForceBreaker, RunDrill
 from engine.surface.queries import ListBreakers, PlanDrill
 from engine.surface.snapshot import quantile
+from huntaze_console.cli import drill
+from huntaze_console.cli.paper import money
+from huntaze_console.cli.root import huntaze
 from tests.fakes import ManualClock
+from tests.integration.test_api_desk import serving
 from tests.rig import COST, SETTINGS, Rig, answer, rig
 
 ONE, TWO = Target("one", "m"), Target("two", "m")
@@ -308,3 +316,66 @@ async def test_a_plan_asks_nobody_and_its_most_covers_what_the_drill_costs(play:
 
     assert row.models == ("two/m",)
     assert found["cost"] <= row.cost_high
+
+
+# ── over HTTP and from the command line ─────────────────────────────────────────────────────────────────────────────
+
+
+async def test_breakers_recoveries_and_drills_over_http(play: Rig, tmp_path: Path) -> None:
+    route = "/api/v2/breakers/{provider}/{model}"
+    async with serving(tmp_path / "served", play.desk, unix=True) as served:  # type: ignore[arg-type]
+        client = served.client
+        held = await client.post("/api/v2/breakers/one/m", route=route, json={"state": "open"})
+        await play.orchestrator.complete(task())
+        await play.metered.drain()
+        listed = (await client.get("/api/v2/breakers")).json()["breakers"]
+        recovered = (await client.get("/api/v2/recoveries")).json()["recoveries"]
+        await client.post("/api/v2/breakers/one/m", route=route, json={"state": "auto"})
+        planned = (await client.post("/api/v2/drill", json={"down": "one", "dry_run": True})).json()
+        asked = len(play.providers["two"].requests)
+        drilled = (await client.post("/api/v2/drill", json={"down": "one"})).json()
+        unknown = await client.post("/api/v2/drill", json={"down": "deepsek"})
+        nobody = await client.post("/api/v2/breakers/one/x%2Fy", route=route, json={"state": "open"})
+        wrong = await client.post("/api/v2/breakers/one/m", route=route, json={"state": "ajar"})
+
+    assert (held.json()["state"], held.json()["held_by"]) == ("open", "api")
+    assert [(one["model"], one["state"]) for one in listed] == [("m", "open"), ("m", "closed")]
+    assert [(one["tool"], one["reason"]) for one in recovered] == [("message", "breaker_open")]
+    assert [(one["models"], one["part"]) for one in planned["tools"]] == [(["two/m"], "planned")]
+    assert asked == 1  # the task of before: a dry run asks nobody
+    assert (drilled["unserved"], drilled["tools"][0]["part"], drilled["cost_usd"]) == (0, "taken_over", "0.00002")
+    assert (unknown.status, nobody.status, wrong.status) == (400, 404, 400)
+    assert "one, two" in unknown.json()["detail"]
+    assert "one/x/y" in nobody.json()["detail"]
+
+
+async def test_the_command_line_holds_breakers_and_rehearses(play: Rig, tmp_path: Path) -> None:
+    state = tmp_path / "served"
+
+    def run(*words: str) -> Result:
+        return CliRunner().invoke(huntaze, [*words, "--state-dir", str(state)], standalone_mode=False)
+
+    async with serving(state, play.desk, unix=True):  # type: ignore[arg-type]
+        opened = await asyncio.to_thread(run, "breaker", "open", "two/m")
+        listed = await asyncio.to_thread(run, "breaker", "list")
+        unserved = await asyncio.to_thread(run, "drill", "--down", "one", "--yes")
+        await asyncio.to_thread(run, "breaker", "auto", "two/m")
+        served = await asyncio.to_thread(run, "drill", "--down", "one", "--tool", "message", "--yes", "--json")
+        silent = await asyncio.to_thread(run, "drill", "--down", "one")
+        unknown = await asyncio.to_thread(run, "drill", "--down", "deepsek", "--yes")
+
+    assert "two/m is asked no more" in opened.output
+    assert "held open by" in listed.output
+    assert (unserved.return_value, served.return_value, unknown.return_value) == (1, None, 2)
+    assert "UNSERVED" in unserved.output
+    assert "1 of 1 tools would be served by nobody" in unserved.output
+    found = json.loads(served.output)
+    assert [(row["part"], row["target"]) for row in found["rows"]] == [("taken_over", "two/m")]
+    assert isinstance(silent.exception, click.UsageError)
+    assert "those used are one, two" in unknown.output
+
+
+async def test_the_question_states_the_most_it_may_cost(play: Rig) -> None:
+    (row,) = (await play.desk.query(PlanDrill(down="one"))).rows
+
+    assert drill._question("one", (row,)) == f"Rehearse one down with 1 real tasks, at most {money(row.cost_high)}?"
