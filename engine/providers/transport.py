@@ -25,8 +25,8 @@ from engine.providers.settings import ProviderSettings
 _IDLE = 5.0  # real seconds a connection is kept; a longer one is closed by some peers just as it is used again
 _SENT = frozenset(
     (
-        *("host", "connection", "accept", "accept-encoding", "user-agent", "content-type", "content-length"),
-        *("authorization", "api-key", "openai-organization", "anthropic-version", "x-client-request-id"),
+        *(b"host", b"connection", b"accept", b"user-agent", b"content-type", b"content-length"),
+        *(b"authorization", b"api-key", b"openai-organization", b"anthropic-version", b"x-client-request-id"),
     )
 )
 
@@ -74,10 +74,8 @@ def client_options(settings: ProviderSettings) -> ClientOptions:
 
 async def _send_only_what_is_needed(request: httpx2.Request) -> None:
     """Drop the SDKs' reports about this machine, and whatever their own environment variables would add."""
-    for name in set(request.headers):
-        if name.lower() not in _SENT or not request.headers[name]:
-            del request.headers[name]
-    request.headers["accept-encoding"] = PACKINGS
+    kept = [(name, value) for name, value in request.headers.raw if value and name.lower() in _SENT]
+    request.headers = httpx2.Headers([*kept, (b"accept-encoding", PACKINGS.encode())])
 
 
 class Patience:
