@@ -67,6 +67,7 @@ def test_when_trouble_is_over_it_climbs_back_to_the_ceiling(ceiling: int) -> Non
     while state.limit < ceiling:
         state = state.look(CALM, running=state.limit, waiting=100, settings=SETTINGS)
         looks += 1
+        assert state.limit <= ceiling
 
     assert looks <= 60  # two minutes for three hundred
 
