@@ -143,6 +143,11 @@ class BodyStream:
         self.wrote = ""  # something of what the model wrote
 
     @property
+    def begun(self) -> bool:
+        """Whether a model's words have begun to come."""
+        return bool(self.wrote)
+
+    @property
     def finished(self) -> bool:
         """Whether every choice has said why it stopped: a cut after that loses the usage only."""
         return bool(self._choices) and all(choice.finish is not None for choice in self._choices.values())

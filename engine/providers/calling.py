@@ -145,8 +145,6 @@ class SdkProvider:
             try:
                 async with patience.next_event(begun=begun):
                     event = await anext(events)
-                    while _is_keepalive(event):
-                        event = await anext(events)
             except StopAsyncIteration:
                 return
             except self._failures as error:
@@ -199,11 +197,6 @@ def _payload(response: httpx2.Response) -> Mapping[str, object] | Fault:
 def _billed(outcome: T | Fault, reader: Reader) -> T | Fault:
     """A failed answer that had said what it will cost is charged exactly that."""
     return outcome.billed(reader.usage) if isinstance(outcome, Fault) else outcome
-
-
-def _is_keepalive(event: object) -> bool:
-    """Whether an event says only that the connection lives; a model that has stopped must not hide behind those."""
-    return isinstance(event, dict) and event.get("type") == "ping"
 
 
 def _not_a_stream(response: httpx2.Response) -> Fault:

@@ -99,7 +99,7 @@ _NOTES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """A failed call, before it is known whose. `reached`, `usage`, `code`, `retry_after` (seconds) as in ProviderError."""
+    """A failed call, before it is known whose. What its fields mean stands at ProviderError."""
 
     error_class: ErrorClass
     message: str
@@ -145,6 +145,7 @@ def of_status(status: int, body: object, headers: Mapping[str, str], now: int, q
         status=status,
         retry_after=retry_after(headers, now),
         reached=status not in quirks.unbilled,
+        code=_telling(body, codes),
     )
 
 
@@ -152,7 +153,12 @@ def of_answer(body: object, status: int | None = 200) -> Fault:
     """The fault behind an error object inside an answer that began as a success. Work may have been done and billed."""
     codes = tuple(_codes(body))
     error_class = _class_said(body, codes) or ErrorClass.UNKNOWN
-    return Fault(error_class=error_class, message=_message("an error in the answer", error_class, codes), status=status)
+    return Fault(
+        error_class=error_class,
+        message=_message("an error in the answer", error_class, codes),
+        status=status,
+        code=_telling(body, codes),
+    )
 
 
 def class_of_status(status: int) -> ErrorClass:
@@ -243,6 +249,15 @@ def _class_said(body: object, codes: tuple[str, ...]) -> ErrorClass | None:
         if code.isdecimal() and len(code) == 3 and int(code) >= 400:
             return class_of_status(int(code))
     return ErrorClass.INVALID_REQUEST if any(code.lower() in _CLASS_OF_WORD for code in codes) else None
+
+
+def _telling(body: object, codes: tuple[str, ...]) -> str:
+    """The code among a body's on which more is decided than on its class; empty where it has none."""
+    for code in codes:
+        if code.lower() in _TELLING:
+            return code.lower()
+    prose = str(body)[:4096].lower()
+    return "context_length_exceeded" if any(phrase in prose for phrase in _TOO_LONG) else ""
 
 
 def _message(lead: str, error_class: ErrorClass, codes: tuple[str, ...]) -> str:

@@ -41,6 +41,8 @@ class Reader(Protocol):
     """Puts one streamed answer together; see `bodies.BodyStream`."""
 
     @property
+    def begun(self) -> bool: ...
+    @property
     def finished(self) -> bool: ...
     @property
     def usage(self) -> Usage | None: ...
@@ -134,7 +136,7 @@ class Passthrough:
             async with asyncio.timeout_at(limits.opening()):
                 response = await self._send(model, request, limits, stream=True)
             async with response:
-                async for event in self._events(model, response, limits):
+                async for event in self._events(model, response, limits, reader):
                     for chunk in self._usable(model, reader.feed(event), reader.usage):
                         yield replace(chunk, origin=origin)
         except FAILURES as error:
@@ -172,14 +174,16 @@ class Passthrough:
         refused = of_status(response.status, said, response.headers, self._clock.now(), self._settings.quirks)
         raise refused.error(self.name, model)
 
-    async def _events(self, model: str, response: aiohttp.ClientResponse, limits: _Limits) -> AsyncIterator[object]:
-        """The JSON of each event, each within its time."""
+    async def _events(
+        self, model: str, response: aiohttp.ClientResponse, limits: _Limits, reader: Reader
+    ) -> AsyncIterator[object]:
+        """The JSON of each event, each within its time: what only keeps the connection alive does not count."""
         if response.content_type != _EVENTS:
             async with asyncio.timeout_at(limits.next()):
                 told = _parsed(await _whole(response, _LONGEST_ERROR))
             self._usable(model, _not_a_stream(told))
         lines, content, left = EventReader(), response.content, self._settings.max_answer_bytes
-        due = limits.next()
+        due = limits.next(begun=False)
         while True:
             async with asyncio.timeout_at(due):
                 piece = await content.readany()
@@ -190,11 +194,13 @@ class Passthrough:
             for data in found:
                 if data.startswith(_DONE):
                     return
-                yield orjson.loads(data)
+                event = orjson.loads(data)
+                if isinstance(event, dict) and event.get("type") == "ping":
+                    continue
+                yield event
+                due = limits.next(begun=reader.begun)
             if not piece:
                 return
-            if found:  # a keep-alive comment is no event: it does not hold a stalled stream open
-                due = limits.next()
 
     def _read(
         self, kind: str, data: bytes, model: str, request: ModelRequest
@@ -266,9 +272,9 @@ class _Limits:
         """By when the headers must be here."""
         return min(self.end, self._time() + self._connect + self._first_byte)
 
-    def next(self) -> float:
-        """By when the next event of a stream must be here."""
-        return min(self.end, self._time() + self._idle)
+    def next(self, *, begun: bool = True) -> float:
+        """By when the next event of a stream must be here, whose words have begun or not."""
+        return min(self.end, self._time() + (self._idle if begun else self._first_byte))
 
 
 async def _whole(response: aiohttp.ClientResponse, longest: int) -> bytes:

@@ -310,6 +310,10 @@ class ClaudeBodyStream:
         self._calls = -1  # the index of the tool call under way
 
     @property
+    def begun(self) -> bool:
+        return self._whole.begun
+
+    @property
     def finished(self) -> bool:
         return self._whole.finished
 
