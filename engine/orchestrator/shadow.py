@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from engine.events import ShadowChanged, ShadowCompared
 from engine.kernel.clock import Clock
@@ -166,7 +167,7 @@ class Shadowed:
             await self._try(waiting)
 
     def _samples(self, trial: Trial, task: Task, answer: Answer) -> bool:
-        """Whether this task is one of the sample: answered by another model just now, and fit to be shown to a third."""
+        """Whether this task is one of the sample: answered by another model just now, and fit to be shown to this."""
         if task.rehearsal or task.operation is not Operation.CHAT or answer.target == trial.target:
             return False
         if answer.hit is not Hit.MISS or answer.level is Level.TEMPLATE:
@@ -250,9 +251,20 @@ class Shadowed:
 
 def holds_a_person(task: Task) -> bool:
     """Whether any part of a task's request may hold a person's data."""
-    if task.body is not None:
-        return may_name_a_person(str(task.body.get("messages", "")))
-    return any(may_name_a_person(message.text) for message in task.messages)
+    texts = _said(task.body) if task.body is not None else [message.text for message in task.messages]
+    return any(text is None or may_name_a_person(text) for text in texts)
+
+
+def _said(body: Mapping[str, Any]) -> Iterator[str | None]:
+    """Each text of a client's messages; None for a part that is none, such as a picture."""
+    messages = body.get("messages")
+    for message in messages if isinstance(messages, list) else ():
+        content = message.get("content") if isinstance(message, Mapping) else None
+        if isinstance(content, list):
+            for part in content:
+                yield part.get("text") if isinstance(part, Mapping) and part.get("type") == "text" else None
+        elif content is not None:
+            yield content if isinstance(content, str) else None
 
 
 _LAST = _Waiting(

@@ -48,11 +48,13 @@ _LEAST_CLAUSE = 2  # words on either side of a moved clause; single words that c
 
 # ── who a prompt may name ───────────────────────────────────────────────────────────────────────────────────────────
 
-_ADDRESS = re.compile(r"[\w.+\-]+@[\w\-]+\.\w|(?<!\w)@\w{2,}|https?://|www\.")
-_PHONE = re.compile(r"\+?\d[\d\s().\-/]{6,}\d")
+# None of these looks far ahead or back: a text of a client's must not make them slow.
+_ADDRESS = re.compile(r"\w@\w|(?<!\w)@\w\w|https?://|www\.")
+_PHONE = re.compile(r"\+?\d[\d\s().\-/]{6,20}\d")
 _DATA_LINE = re.compile(
-    r"^\W*(?:fan|fans?'? name|name|known as|customer|client|user(?:name)?|subscriber|member|person|contact|e-?mail"
-    r"|phone|tel|address|birthday|born|age|handle|account|creator|profile|about (?:the )?fan|message from \w+)\s*[:=]",
+    r"^\W{0,10}(?:fan|fans?'? name|name|known as|customer|client|user(?:name)?|subscriber|member|person|contact|e-?mail"
+    r"|phone|tel|address|birthday|born|age|handle|account|creator|profile|about (?:the )?fan|message from \w{1,40})"
+    r"\s{0,10}[:=]",
     re.IGNORECASE | re.MULTILINE,
 )
 _SAID = re.compile(
@@ -67,8 +69,10 @@ _COMMON = re.compile(  # words that are written large and are nobody
     "|english|french|german|spanish|italian|portuguese|dutch|polish|american|british|european|asian|dm|ppv|asmr|gif|vip"
 )
 _WORD = re.compile(r"[^\W\d_]+(?:['’\-][^\W\d_]+)*")
+_LARGE = re.compile(r"(?<![^\W_])[^\W\d_a-z][^\W\d_]*(?:['’\-][^\W\d_]+)*")  # what may begin with a capital
 _SENTENCE_ENDS = frozenset('.!?:\n"“”„«»')
 _BULLETS = " \t([{'‘’*#-–—•>"
+_LONGEST_LOOK = 20_000  # characters; who writes so much may well name somebody
 _LOOK_BACK = 40  # characters; between a sentence's end and its first word there is little else
 
 
@@ -78,9 +82,15 @@ def may_name_a_person(text: str) -> bool:
 
     A name written small escapes it; but then it is a word like any other, and near matching needs all of them equal.
     """
-    if _ADDRESS.search(text) or _PHONE.search(text) or _DATA_LINE.search(text) or _SAID.search(text):
+    if (
+        len(text) > _LONGEST_LOOK
+        or _ADDRESS.search(text)
+        or _PHONE.search(text)
+        or _DATA_LINE.search(text)
+        or _SAID.search(text)
+    ):
         return True
-    return any(_looks_like_a_name(text, found) for found in _WORD.finditer(text))
+    return any(_looks_like_a_name(text, found) for found in _LARGE.finditer(text))
 
 
 def _looks_like_a_name(text: str, found: re.Match[str]) -> bool:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
+import time
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -27,7 +29,7 @@ from engine.orchestrator import (
     Task,
     ToolRoute,
 )
-from engine.orchestrator.similarity import near, words_of
+from engine.orchestrator.similarity import may_name_a_person, near, words_of
 from engine.providers import Finish, Message, Role
 from engine.storage import Database
 from tests.fakes import ManualClock, settle_as_the_meter_does
@@ -176,3 +178,13 @@ def test_on_labelled_pairs_nothing_is_taken_for_near_that_is_not_and_most_is_fou
 def test_any_text_can_be_read(text: str) -> None:
     assert isinstance(words_of(text), tuple)
     assert words_of(text) == words_of(f"  {text}\n")
+
+
+@pytest.mark.parametrize(
+    "text", ["a" * 20_000, "1 " * 10_000, "\n" * 20_000, "fan" + " " * 19_000, "A-" * 10_000, "@" * 20_000]
+)
+def test_no_text_makes_the_look_for_people_slow(text: str) -> None:
+    started = time.process_time()
+    may_name_a_person(text)
+
+    assert time.process_time() - started < 0.2  # linear ones take a hundredth of that

@@ -178,6 +178,9 @@ async def test_a_call_on_trial_is_a_rehearsal_that_stands_on_nobodys_budget_and_
         {"fan_id": "f1"},
         {"messages": (Message(Role.USER, "Say hello\nFan: Zoe"),)},
         {"messages": (Message(Role.SYSTEM, "hi"), Message(Role.USER, "write to zoe@example.org"))},
+        {"messages": (), "body": {"messages": [{"role": "user", "content": [{"type": "image_url"}]}]}},
+        {"messages": (), "body": {"messages": [{"role": "user", "content": [{"type": "text", "text": "hi @zoe"}]}]}},
+        {"messages": (Message(Role.USER, "long " * 5_000),)},
         {"messages": (), "body": {"messages": [{"role": "user", "content": "call +33 6 12 34 56 78"}]}},
     ],
 )
