@@ -557,12 +557,13 @@ async def test_stream_that_stalls_times_out_although_it_says_it_is_alive(provide
     assert error.error_class is ErrorClass.TIMEOUT
 
 
-async def test_only_the_first_words_of_a_stream_may_take_long(provider: Provider, server: Server) -> None:
-    thinking = replace(PATIENT, idle=200 * MILLISECOND)
+@pytest.mark.parametrize("body", [None, {"model": "x", "messages": [{"role": "user", "content": PROMPT}]}])
+async def test_only_the_first_words_of_a_stream_may_take_long(provider: Provider, body: dict[str, Any] | None) -> None:
+    request = asking(timeouts=replace(PATIENT, idle=200 * MILLISECOND), body=body)
 
-    chunks = await collect(provider, "late_words", asking(timeouts=thinking))
+    chunks = await collect(provider, "late_words", request)
     begun = asyncio.get_running_loop().time()
-    error = await failure(collect(provider, "stalled", asking(timeouts=thinking)))
+    error = await failure(collect(provider, "stalled", request))
 
     assert "".join(chunk.text for chunk in chunks) == TEXT
     assert error.error_class is ErrorClass.TIMEOUT
