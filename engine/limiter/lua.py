@@ -131,8 +131,6 @@ local answer = {1}
 for index = 1, count do
   local order, amounts, width, grain, limit, ceiling, amount = bound(index)
   local stamp = now - now % grain
-  local last = redis.call('ZRANGE', order, -1, -1)
-  if last[1] and tonumber(last[1]) > stamp then stamp = tonumber(last[1]) end
   redis.call('ZADD', order, text(stamp), text(stamp))
   redis.call('HINCRBY', amounts, text(stamp), text(amount))
   redis.call('HINCRBY', amounts, 'n', text(amount))

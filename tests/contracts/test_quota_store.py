@@ -372,6 +372,25 @@ async def test_a_cancelled_question_leaves_its_answer_to_nobody(server: RedisSer
             assert wait + 1 <= use.used <= 2 * (wait + 1)
 
 
+async def test_an_answer_that_comes_too_late_is_not_taken_for_the_next_ones(
+    server: RedisServer, tmp_path: Path
+) -> None:
+    async with stores(server, tmp_path, ROOMY) as found:
+        bound = requests(10_000)
+        assert not await found.closed()
+        server.freeze()
+        late = asyncio.get_running_loop().create_task(found.quotas.reserve(Claim((bound,))))
+        await asyncio.sleep(0.05)  # real: the question is on its way
+        late.cancel()
+        await asyncio.wait((late,))
+        next_one = asyncio.get_running_loop().create_task(found.quotas.usage([bound, bound]))
+        await asyncio.sleep(0.05)
+        server.thaw()
+
+        first, second = await next_one
+        assert first == second
+
+
 RACER = """
 import asyncio, sys
 from engine.kernel.clock import SystemClock

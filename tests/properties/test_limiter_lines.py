@@ -237,7 +237,7 @@ async def test_room_given_back_goes_to_the_first_in_line_at_once(tmp_path: Path)
             return await came(task, target)
 
         b.inner.complete = held  # type: ignore[method-assign]
-        async with asyncio.TaskGroup() as group:
+        async with asyncio.timeout(5), asyncio.TaskGroup() as group:
             group.create_task(refused_by_its_budget(b, "first"))
             await settle()
             group.create_task(b.limited.complete(task("second"), ONE))
