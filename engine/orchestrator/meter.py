@@ -194,16 +194,18 @@ class Metered:
         )
 
     async def _conclude(self, call: Call, flow: _Flow, completion: Completion) -> Answer:
-        conclude = call.task.conclude
-        if conclude is None:
+        conclude, trail = call.task.conclude, call.task.trail
+        if conclude is None and trail is None:
             return self._answer(call, flow, completion, await self._settle(call, flow, _OK, completion.usage))
         answer = self._answer(call, flow, completion, None)
         try:
-            write = conclude(answer)
+            write = conclude(answer) if conclude is not None else None
+            behind = trail(answer) if trail is not None else None
         except BaseException:
             await self._settle(call, flow, _OK, completion.usage)
             raise
-        return replace(answer, cost=await self._settle(call, flow, _OK, completion.usage, also=write))
+        cost = await self._settle(call, flow, _OK, completion.usage, also=write, trail=behind)
+        return replace(answer, cost=cost)
 
     def _answer(self, call: Call, flow: _Flow, completion: Completion, cost: NanoUSD | None) -> Answer:
         return Answer(

@@ -34,6 +34,8 @@ from engine.orchestrator.cache import UPKEEP
 from engine.providers import Chunk, Finish, Message, Operation, Role, Usage
 from engine.storage import Database, Tx
 from tests.fakes import ManualClock, settle_as_the_meter_does
+from tests.rig import SETTINGS as RIG_SETTINGS
+from tests.rig import rig
 
 COST = NanoUSD(1_000)
 SETTINGS = OrchestratorSettings(
@@ -570,3 +572,42 @@ async def _size_of_one(stage: Stage) -> int:
     (size,) = (await stage.rows("SELECT bytes FROM kept_answers"))[0]
     await stage.keeping.clear(None)
     return int(size)
+
+
+# ── in the engine ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_the_engine_keeps_what_it_settles_and_nobody_waits_for_that(tmp_path: Path) -> None:
+    async with rig(tmp_path) as play:
+        kept = replace(RIG_SETTINGS.tools["message"], cache=CacheMode.EXACT)
+        play.orchestrator.configure(replace(RIG_SETTINGS, tools={"message": kept}))
+        task = Task(tool="message", messages=(Message(Role.USER, "hi"),), trace_id="t")
+        first = await play.orchestrator.complete(task)
+        trailing = play.metered.trailing.outstanding  # its answer did not wait
+        second = await play.orchestrator.complete(task)
+        await play.metered.drain()
+
+        rows = await play.rows("SELECT k.cost, e.cost AS booked FROM kept_answers k, entries e")
+        assert (trailing, first.hit, second.hit) == (1, Hit.MISS, Hit.EXACT)
+        assert (second.cost, second.saved) == (0, first.cost)
+        assert rows == [{"cost": first.cost, "booked": first.cost}]
+        assert len(play.providers["one"].requests) == 1
+
+
+async def test_fifty_at_once_in_the_engine_are_one_call_one_entry_and_one_kept_answer(tmp_path: Path) -> None:
+    async with rig(tmp_path) as play:
+        kept = replace(RIG_SETTINGS.tools["message"], cache=CacheMode.EXACT)
+        play.orchestrator.configure(replace(RIG_SETTINGS, tools={"message": kept}))
+        task = Task(tool="message", messages=(Message(Role.USER, "hi"),), trace_id="t")
+
+        answers = await asyncio.gather(*(play.orchestrator.complete(task) for _ in range(50)))
+        await play.metered.drain()
+
+        (entry,) = await play.rows("SELECT cost FROM entries")
+        assert sum(answer.cost or 0 for answer in answers) == entry["cost"]
+        assert await play.rows("SELECT count(*) AS n, sum(cost) AS cost FROM call_shares") == [
+            {"n": 50, "cost": entry["cost"]}
+        ]
+        assert await play.rows("SELECT cost FROM kept_answers") == [entry]
+        money = play.projector.snapshot.money
+        assert (money.today, money.today_shared, money.today_saved) == (entry["cost"], 49, 49 * entry["cost"])
