@@ -13,8 +13,8 @@ Sources of the prices, in dollars per million tokens:
 - Anthropic, "Pricing" (docs.claude.com), 2025-11-24: writing to the cache costs 1.25 times the input for five minutes
   and 2 times for an hour, reading from it 0.1 times; the long context of Sonnet 4.5 beyond 200,000 tokens of input;
   batches cost half, the cache's rates included.
-- DeepSeek, "Models & Pricing" (api-docs.deepseek.com), 2025-02-26: standard hours 00:30-16:30 UTC, and the discounts
-  outside (50 % for deepseek-chat, 75 % for deepseek-reasoner).
+- DeepSeek, "Models & Pricing" (api-docs.deepseek.com), two states of the page. Until 2025-09-05: standard hours
+  00:30-16:30 UTC, discounts outside. Autumn of 2026: V4, dear from 01:00 to 04:00 and 06:00 to 10:00 UTC of a workday.
 - xAI, "Models and Pricing" (docs.x.ai), 2025-09.
 - Google, "Gemini Developer API pricing" (ai.google.dev), 2025-11: 2.5 Pro has a second rate beyond 200,000 tokens.
 """
@@ -31,6 +31,7 @@ from typing import Any
 
 FOLDER = Path(__file__).parent / "data" / "usage"
 NOON = "2025-12-15T12:00:00+00:00"
+WORKDAY_MORNING, WORKDAY_NOON = "2026-11-20T08:00:00+00:00", "2026-11-20T12:00:00+00:00"
 SPRING_NOON, SPRING_NIGHT = "2025-05-15T12:00:00+00:00", "2025-05-15T20:00:00+00:00"
 
 
@@ -115,6 +116,10 @@ DEEPSEEK = {
     ("deepseek-chat", SPRING_NIGHT): Rates(fresh="0.135", cached="0.035", output="0.550"),
     ("deepseek-reasoner", SPRING_NOON): Rates(fresh="0.55", cached="0.14", output="2.19"),
     ("deepseek-reasoner", SPRING_NIGHT): Rates(fresh="0.135", cached="0.035", output="0.550"),
+    ("deepseek-v4-flash", WORKDAY_MORNING): Rates(fresh="0.30", cached="0.006", output="1.20"),
+    ("deepseek-v4-flash", WORKDAY_NOON): Rates(fresh="0.15", cached="0.003", output="0.60"),
+    ("deepseek-v4-pro", WORKDAY_MORNING): Rates(fresh="1.32", cached="0.044", output="3.96"),
+    ("deepseek-v4-pro", WORKDAY_NOON): Rates(fresh="0.66", cached="0.022", output="1.98"),
 }
 XAI = {
     "grok-3": Rates(fresh="3.00", cached="0.75", output="15.00"),
@@ -324,7 +329,7 @@ def _anthropic() -> Iterator[dict[str, Any]]:
 
 def _deepseek() -> Iterator[dict[str, Any]]:
     for (model, at), rates in DEEPSEEK.items():
-        for bill in (*_PLAIN, *_CACHED, *(_REASONED if model == "deepseek-reasoner" else ())):
+        for bill in (*_PLAIN, *_CACHED, *(() if model == "deepseek-chat" else _REASONED)):
             yield _case("deepseek", model, bill, rates, deepseek(model, bill), at)
 
 
