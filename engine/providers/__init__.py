@@ -6,7 +6,8 @@
     faults.py      what went wrong, in eight classes               calling.py     one call: time limits, JSON, checks
     chat.py        the OpenAI chat format, pure                    claude.py      Anthropic's messages format, pure
     openai.py, azure.py (through openai_sdk.py), anthropic.py      the adapters; each imports its SDK
-    transport.py   the HTTP client under both SDKs
+    transport.py   the HTTP client under both SDKs                 bounds.py      how much of an answer is taken in
+    passthrough.py (with bodies.py, translation.py and sse.py)     a gateway client's requests, sent without an SDK
 
 Importing this package loads no SDK and no HTTP client.
 """
