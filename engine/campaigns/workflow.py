@@ -7,8 +7,8 @@ that and from the graph. Items are told where to go next by `after`, and that is
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Set
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property, reduce
 
@@ -33,6 +33,9 @@ class StepState(StrEnum):
     DONE = "done"
     FAILED = "failed"  # it is over, and nothing got through
     SKIPPED = "skipped"  # it is over, and nothing ever came to it, or the graph leads past it
+
+
+_OVER = frozenset({StepState.DONE, StepState.FAILED, StepState.SKIPPED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,24 +92,46 @@ class Graph:
         """Raises KeyError."""
         return self._by_name[name]
 
-    def edge(self, step: str, outcome: str, facts: Set[str]) -> Edge:
-        """The edge an item takes. Raises KeyError for an outcome that the step cannot have."""
-        for edge in self.edges:
-            if edge.step == step and edge.outcome == outcome and (not edge.when or edge.when in facts):
-                return edge
-        raise KeyError(f"{step} cannot end with {outcome}")
+    @cached_property
+    def _ways(self) -> dict[frozenset[str], Ways]:
+        return {}
 
-    def after(self, step: str, outcome: str, facts: Set[str]) -> str:
+    def ways(self, facts: frozenset[str]) -> Ways:
+        """The graph as it is where these facts hold."""
+        found = self._ways.get(facts)
+        if found is None:
+            found = self._ways[facts] = _ways(self, facts)
+        return found
+
+    def edge(self, step: str, outcome: str, facts: frozenset[str]) -> Edge:
+        """The edge an item takes. Raises KeyError for an outcome that the step cannot have."""
+        edge = self.ways(facts).edges.get((step, outcome))
+        if edge is None:
+            raise KeyError(f"{step} cannot end with {outcome}")
+        return edge
+
+    def after(self, step: str, outcome: str, facts: frozenset[str]) -> str:
         """The step an item goes to next, END when it leaves the graph. Raises KeyError."""
         return self.edge(step, outcome, facts).to
 
-    def taken(self, facts: Set[str]) -> list[Edge]:
-        """The edges that can be taken where these facts hold."""
-        return [edge for edge in self.edges if self.edge(edge.step, edge.outcome, facts) is edge]
 
-    def before(self, step: str, facts: Set[str]) -> set[str]:
-        """The steps that lead straight to one."""
-        return {edge.step for edge in self.taken(facts) if edge.to == step}
+@dataclass(frozen=True, slots=True)
+class Ways:
+    """The edges that can be taken where some facts hold, and the steps that lead straight to each step."""
+
+    edges: Mapping[tuple[str, str], Edge]
+    before: Mapping[str, frozenset[str]]
+
+
+def _ways(graph: Graph, facts: frozenset[str]) -> Ways:
+    edges: dict[tuple[str, str], Edge] = {}
+    for edge in graph.edges:
+        if not edge.when or edge.when in facts:
+            edges.setdefault((edge.step, edge.outcome), edge)
+    before = {
+        step.name: frozenset(edge.step for edge in edges.values() if edge.to == step.name) for step in graph.steps
+    }
+    return Ways(edges, before)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,15 +180,16 @@ def advance(graph: Graph, instance: Instance, passage: Passage) -> Instance:
     place = places[passage.step]
     if passage.step == graph.first:
         place = _entered(place, passage.count, passage.first_at)
-    places[passage.step] = replace(
-        place,
+    places[passage.step] = Place(
+        entered=place.entered,
         left={**place.left, passage.outcome: place.left.get(passage.outcome, 0) + passage.count},
         passed=place.passed + passage.count * edge.passes,
+        began_at=place.began_at,
         moved_at=max(place.moved_at or 0, passage.last_at),
     )
     if edge.to != END:
         places[edge.to] = _entered(places[edge.to], passage.count, passage.first_at)
-    return replace(instance, places=places)
+    return Instance(facts=instance.facts, places=places)
 
 
 def replay(graph: Graph, facts: Iterable[str], passages: Iterable[Passage]) -> Instance:
@@ -174,10 +200,9 @@ def replay(graph: Graph, facts: Iterable[str], passages: Iterable[Passage]) -> I
 def states(graph: Graph, instance: Instance) -> dict[str, StepState]:
     """The state of each step, in the graph's order."""
     found: dict[str, StepState] = {}
-    over = {StepState.DONE, StepState.FAILED, StepState.SKIPPED}
+    before = graph.ways(instance.facts).before
     for step in graph.steps:
-        before = graph.before(step.name, instance.facts)
-        ended = all(found[name] in over for name in before)
+        ended = all(found[name] in _OVER for name in before[step.name])
         untouched = step.name == graph.first and not instance.places[step.name].entered
         found[step.name] = _state(step, instance.places[step.name], ended=ended and not untouched)
     return found
@@ -196,7 +221,9 @@ def _state(step: Step, place: Place, *, ended: bool) -> StepState:
 
 def _entered(place: Place, count: int, at: int) -> Place:
     began = at if place.began_at is None else min(place.began_at, at)
-    return replace(place, entered=place.entered + count, began_at=began)
+    return Place(
+        entered=place.entered + count, left=place.left, passed=place.passed, began_at=began, moved_at=place.moved_at
+    )
 
 
 # ── graphs as they are kept ─────────────────────────────────────────────────────────────────────────────────────────

@@ -138,7 +138,7 @@ def _graph(data: bytes) -> Graph:
 
 
 def _workflow(workflow_id: str, graph: bytes, facts: str) -> Workflow:
-    return Workflow(workflow_id, _graph(graph), frozenset(filter(None, facts.split(","))))
+    return Workflow(workflow_id, _graph(graph), frozenset(facts.split(",")) if facts else frozenset())
 
 
 def _move(row: sqlite3.Row) -> Move:
@@ -239,7 +239,7 @@ def _step(step: Step, row: sqlite3.Row, place: Place) -> WorkflowStep:
 
 
 def _edges(workflow: Workflow) -> tuple[WorkflowEdge, ...]:
-    taken = workflow.graph.taken(workflow.facts)
+    taken = workflow.graph.ways(workflow.facts).edges.values()
     return tuple(
         WorkflowEdge(step=edge.step, outcome=edge.outcome, to=edge.to, when=edge.when, taken=edge in taken)
         for edge in workflow.graph.edges
