@@ -54,6 +54,7 @@ __all__ = [
     "lessons",
     "note",
     "priced",
+    "priced_at",
     "ready_in",
     "recall_ratings",
     "route_jobs",
@@ -212,14 +213,20 @@ def trial_cost(
     return worst
 
 
-def worst_cost(pricer: Pricer, clock: Clock) -> Callable[[Target, int, int], NanoUSD | None]:
+def priced_at(pricer: Pricer) -> Callable[[Target, int, int, int], NanoUSD | None]:
     """The Router's prices, kept by the costs' Pricer."""
 
-    def worst(target: Target, input_tokens: int, output_tokens: int) -> NanoUSD | None:
-        card = pricer.card(target.provider, target.model, clock.now())
+    def worst(target: Target, input_tokens: int, output_tokens: int, now: int) -> NanoUSD | None:
+        card = pricer.card(target.provider, target.model, Instant(now))
         return None if isinstance(card, str) else card.worst(input_tokens, output_tokens)
 
     return worst
+
+
+def worst_cost(pricer: Pricer, clock: Clock) -> Callable[[Target, int, int], NanoUSD | None]:
+    """The same, for who asks but now and then."""
+    worst = priced_at(pricer)
+    return lambda target, input_tokens, output_tokens: worst(target, input_tokens, output_tokens, clock.now())
 
 
 async def lessons(database: Database, limit: int = 1_000) -> Sequence[Lesson]:

@@ -71,7 +71,7 @@ from engine.storage import Database, Tx
 from engine.surface.commands import Audience, CampaignDraft, CreateCampaign
 from engine.surface.snapshot import EngineView, Snapshot
 from engine.telemetry import Monitor, Rated
-from huntaze_console.joints import LedgerMeter, QuotaBook, note, spare, tool_bound, trial_cost, worst_cost
+from huntaze_console.joints import LedgerMeter, QuotaBook, note, priced_at, spare, tool_bound, trial_cost, worst_cost
 from tests.fakes import ManualClock
 
 PRICES = CostSettings(
@@ -310,7 +310,7 @@ def join_stages(
         admits_at=guarded.admits_at,
         throttled_until=throttles.until,
         opens_at=limited.opens_at,
-        worst_cost=worst_cost(pricer or _pricer(), clock),
+        worst_cost=priced_at(pricer or _pricer()),
         latency=gauges.latency,
         in_flight=gauges.in_flight,
         quality=gauges.quality,

@@ -108,10 +108,10 @@ class Gauges:
         """The models that anything is known of."""
         return tuple(self._paces)
 
-    def latency(self, target: Target) -> int | None:
+    def latency(self, target: Target, now: int) -> int | None:
         """Nanoseconds that a call to the model is expected to take; None while that is not known."""
         pace = self._paces.get(target)
-        if pace is None or not pace.seen or self._clock.now() - pace.at > self._settings.forget:
+        if pace is None or not pace.seen or now - pace.at > self._settings.forget:
             return None
         return round(pace.estimate)
 

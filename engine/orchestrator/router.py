@@ -36,13 +36,17 @@ class Outlook:
     opens_at: Callable[[Task, Target], int] = lambda task, target: 0
     """When the limits on this call have room; an instant in the past: now."""
 
-    worst_cost: Callable[[Target, int, int], NanoUSD | None] = lambda target, input_tokens, output_tokens: None
+    worst_cost: Callable[[Target, int, int, int], NanoUSD | None] = lambda target, input_tokens, output_tokens, now: (
+        None
+    )
     """The most that a call of at most so many tokens can cost there now; None where no price is known."""
 
     room: Callable[[Task, Target], NanoUSD | None] = lambda task, target: None
     """What is left in the tightest budget that covers the call; None where none does."""
 
-    latency: Callable[[Target], int | None] = lambda target: None
+    latency: Callable[[Target, int], int | None] = lambda target, now: None
+    """Nanoseconds expected, judged now."""
+
     in_flight: Callable[[Target], int] = lambda target: 0
     quality: Callable[[str, Target], float] = lambda tool, target: 0.0
     model: Callable[[Target], Model] = lambda target: UNKNOWN_MODEL
@@ -89,8 +93,9 @@ class Router:
         size = _size(task, route)
         output = (task.max_output_tokens or route.max_output_tokens) if task.operation is Operation.CHAT else 0
         weights = route.weights if task.pinned is None else ()
+        began = self._clock.now()
         facts = [
-            self._facts(task, target, number, size, output, weights[number] if weights else 1)
+            self._facts(task, target, number, size, output, weights[number] if weights else 1, began)
             for number, target in enumerate(targets)
         ]
         wish = Wish(
@@ -106,7 +111,7 @@ class Router:
         draws = [self._chance.random() for _ in targets] if strategy is Strategy.WEIGHTED else ()
         return decide(wish, facts, draws)
 
-    def _facts(self, task: Task, target: Target, position: int, size: int, output: int, weight: int) -> Facts:
+    def _facts(self, task: Task, target: Target, position: int, size: int, output: int, weight: int, now: int) -> Facts:
         look = self._outlook
         serves = self._serves(target)
         admits = serves and self._admits(target)
@@ -118,9 +123,9 @@ class Router:
             0 if admits else look.admits_at(target),
             look.throttled_until(target),
             look.opens_at(task, target),
-            look.worst_cost(target, size, output),
+            look.worst_cost(target, size, output, now),
             look.room(task, target),
-            look.latency(target),
+            look.latency(target, now),
             look.in_flight(target),
             look.quality(task.tool, target),
             weight,

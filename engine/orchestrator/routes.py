@@ -259,7 +259,7 @@ class Routes:
         return GaugeRow(
             provider=target.provider,
             model=target.model,
-            latency=self._gauges.latency(target),
+            latency=self._gauges.latency(target, self._clock.now()),
             in_flight=self._gauges.in_flight(target),
             quality=self._gauges.overall(target),
             tools=tuple(tools),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from engine.kernel.values import NanoUSD
 from engine.providers import Chunk, Finish, Message, Operation, Usage
@@ -41,9 +41,8 @@ class Need(StrEnum):
     IMAGES = "images"
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
-    """One model at one provider. For Azure the model is a deployment."""
+class Target(NamedTuple):
+    """One model at one provider. For Azure the model is a deployment. A tuple: every step looks it up in its tables."""
 
     provider: str
     model: str

@@ -111,7 +111,7 @@ def test_a_pinned_model_is_the_only_candidate() -> None:
 def test_the_price_is_that_of_this_very_task() -> None:
     asked: list[tuple[int, int]] = []
 
-    def worst(target: Target, input_tokens: int, output_tokens: int) -> NanoUSD:
+    def worst(target: Target, input_tokens: int, output_tokens: int, now: int) -> NanoUSD:
         asked.append((input_tokens, output_tokens))
         return NanoUSD(1)
 
@@ -176,7 +176,7 @@ def test_a_slow_model_stands_last_and_is_taken_before_nobody() -> None:
     decision = slow.decide(task())
     assert decision.order == (TWO, THREE, ONE)
     assert decision.candidates[2].why == "9.0 s expected where 5.0 s is the most, so it stands last"
-    alone = router(latency=lambda target: 9 * SECOND, route={"too_slow": SECOND}).decide(task())
+    alone = router(latency=lambda target, now: 9 * SECOND, route={"too_slow": SECOND}).decide(task())
     assert alone.candidates[0].why == "9.0 s expected where 1.0 s is the most, but nothing better is left"
     assert alone.order == (ONE, TWO, THREE)
 
@@ -260,12 +260,12 @@ def test_a_slow_answer_counts_at_once_and_quick_ones_bring_it_down_in_time() -> 
 
     gauges.answered("message", ONE, SECOND)
     gauges.answered("message", ONE, 9 * SECOND)
-    assert gauges.latency(ONE) == 9 * SECOND
+    assert gauges.latency(ONE, clock.now()) == 9 * SECOND
     gauges.answered("message", ONE, SECOND)
-    assert gauges.latency(ONE) == 9 * SECOND  # no time has passed: a burst of quick ones proves nothing
+    assert gauges.latency(ONE, clock.now()) == 9 * SECOND  # no time has passed: a burst of quick ones proves nothing
     clock.jump(30 * SECOND)
     gauges.answered("message", ONE, SECOND)
-    assert gauges.latency(ONE) == pytest.approx(SECOND + 8 * SECOND / 2.718281828, abs=2)
+    assert gauges.latency(ONE, clock.now()) == pytest.approx(SECOND + 8 * SECOND / 2.718281828, abs=2)
 
 
 def test_an_old_latency_says_nothing() -> None:
@@ -275,9 +275,9 @@ def test_an_old_latency_says_nothing() -> None:
 
     clock.jump(GAUGES.forget + 1)
 
-    assert gauges.latency(ONE) is None
+    assert gauges.latency(ONE, clock.now()) is None
     gauges.answered("message", ONE, SECOND)
-    assert gauges.latency(ONE) == SECOND
+    assert gauges.latency(ONE, clock.now()) == SECOND
 
 
 def test_quality_is_drawn_to_its_prior_while_scores_are_few() -> None:
@@ -350,7 +350,7 @@ async def test_a_rehearsal_teaches_nothing() -> None:
     with pytest.raises(ProviderError):
         await hop.complete(task(rehearsal=True), ONE)
 
-    assert gauges.latency(ONE) is None
+    assert gauges.latency(ONE, clock.now()) is None
     assert gauges.quality("message", ONE) == 0.9
     assert gauges.load() == Load()
 
@@ -364,11 +364,11 @@ async def test_a_time_out_is_a_slow_answer_and_a_quick_failure_is_no_quick_one()
     inner.script = [failure(ErrorClass.SERVER_ERROR)]
     with pytest.raises(ProviderError):
         await hop.complete(task(), ONE)
-    assert gauges.latency(ONE) == SECOND
+    assert gauges.latency(ONE, clock.now()) == SECOND
     inner.script, inner.during = [failure(ErrorClass.TIMEOUT)], lambda: clock.jump(75 * SECOND)
     with pytest.raises(ProviderError):
         await hop.complete(task(), ONE)
-    assert gauges.latency(ONE) == 75 * SECOND
+    assert gauges.latency(ONE, clock.now()) == 75 * SECOND
 
 
 @pytest.mark.parametrize("error_class", [ErrorClass.RATE_LIMIT, ErrorClass.AUTHENTICATION, ErrorClass.INVALID_REQUEST])
@@ -397,8 +397,8 @@ def test_the_past_is_recalled_at_a_start() -> None:
         ]
     )
 
-    assert gauges.latency(ONE) == SECOND
-    assert gauges.latency(TWO) is None
+    assert gauges.latency(ONE, clock.now()) == SECOND
+    assert gauges.latency(TWO, clock.now()) is None
     assert gauges.quality("message", ONE) == pytest.approx((18 + 2) / 23)
     assert gauges.load() == Load()
 
