@@ -10,6 +10,7 @@ from textual.binding import Binding, BindingType
 from engine.kernel.periods import day_bounds, month_bounds
 from engine.kernel.values import DAY, from_datetime
 from engine.surface.queries import BreakdownRow, CostBreakdown
+from screens.budgets import BudgetsScreen
 from screens.calls import CallsScreen
 from screens.drawing import Line, Span, cut, gauge
 from screens.facts import account_name
@@ -27,7 +28,11 @@ class CostsScreen(Listing[BreakdownRow]):
 
     title_text = place = "costs"
     empty = "no calls in this time; t looks further back"
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("b", "by", "group by"), Binding("t", "time", "time")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("b", "by", "group by"),
+        Binding("t", "time", "time"),
+        Binding("u", "budgets", "budgets"),
+    ]
 
     def __init__(self, day: str = "") -> None:
         super().__init__()
@@ -157,6 +162,9 @@ class CostsScreen(Listing[BreakdownRow]):
         if _GROUPS[self._by] == ("day",):
             self._span = _SPANS.index("this month")
         self.start_over()
+
+    def action_budgets(self) -> None:
+        self.app.push_screen(BudgetsScreen())
 
     def action_time(self) -> None:
         self._span = (self._span + 1) % len(_SPANS)

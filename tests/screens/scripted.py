@@ -11,11 +11,12 @@ from typing import Any
 from engine import events
 from engine.events import Recorded
 from engine.kernel.errors import CommandRefused, EngineUnavailable, Refusal
-from engine.kernel.values import HOUR, MILLISECOND, MINUTE, SECOND, Instant, from_datetime, usd
+from engine.kernel.values import DAY, HOUR, MILLISECOND, MINUTE, SECOND, Instant, from_datetime, usd
 from engine.surface.commands import Audience, CampaignDraft, Command, Done
 from engine.surface.queries import (
     AlertRow,
     BreakdownRow,
+    BudgetRow,
     CallRow,
     CandidateRow,
     CheckHealth,
@@ -32,6 +33,7 @@ from engine.surface.queries import (
     JobRow,
     LimitRow,
     ListAlerts,
+    ListBudgets,
     ListCalls,
     ListCampaigns,
     ListDeliveries,
@@ -583,6 +585,33 @@ def windows(query: ListLimits) -> Sequence[LimitRow]:
     ]
 
 
+def budgets(query: ListBudgets) -> Sequence[BudgetRow]:
+    """One of each window: at ease, near its limit, at it, and one that never begins anew."""
+    rows = (
+        ("global", "", "day", "50", "21.40", "1.35", 0, 9 * HOUR),
+        ("account", "acc_anna", "hour", "2.50", "2.08", "0.12", 80, 22 * MINUTE),
+        ("provider", "anthropic", "month", "300", "300", "0", 100, 10 * DAY),
+        ("campaign", "cmp_1", "total", "5", "1.20", "0", 0, None),
+    )
+    return [
+        BudgetRow(
+            scope=scope,
+            key=key,
+            window=window,
+            limit=usd(limit),
+            spent=usd(spent),
+            held=usd(held),
+            percent=told,
+            began_at=None if left is None else NOW - HOUR,
+            resets_at=None if left is None else NOW + left,
+            actions=("clamp", "downgrade", "stop") if at == 0 else ("stop",),
+            time_zone="Europe/Paris",
+            origin="file" if at == 0 else "command",
+        )
+        for at, (scope, key, window, limit, spent, held, told, left) in enumerate(rows)
+    ]
+
+
 def gauges(query: ListGauges) -> Sequence[GaugeRow]:
     """Every model with a call today, one of them not measured lately, and one that only stands in a chain."""
     figures = (("azure", "gpt-4-turbo", None, 0, 0.61), ("openai", "gpt-4o-mini", 820, 3, 0.98))
@@ -755,6 +784,7 @@ _ROWS: dict[type[Query], Callable[[Any], Sequence[Any]]] = {
     ],
     ListDeliveries: lambda query: [delivery(at, query.state, query.campaign_id) for at in range(40)],
     ListLimits: windows,
+    ListBudgets: budgets,
     ListAlerts: lambda query: [alert(at) for at in range(3 if query.open_only else 12)],
     EstimateCampaign: estimate,
     ListGauges: gauges,

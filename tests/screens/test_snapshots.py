@@ -40,6 +40,7 @@ async def _details(running: Console) -> list[str]:
     return [
         await _shot(running, "calls of a model", "2", "enter"),
         await _shot(running, "one call", "enter"),
+        await _shot(running, "budgets", "2", "u"),
         await _shot(running, "routes", "3", "r"),
         await _shot(running, "one decision", "enter"),
         await _shot(running, "another strategy", "s", "s"),
