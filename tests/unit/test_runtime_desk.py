@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import AsyncIterator, Awaitable
 from pathlib import Path
 from typing import Any
@@ -65,7 +66,8 @@ HUGE = [2**63, -(2**63) - 1, 2**64, 10**30]
 
 def body(tag: str, name: str, kind: type, **changes: Any) -> bytes:
     """A request for that kind, its required fields filled in."""
-    fields = {key: REQUIRED[key] for key in kind.__dataclass_fields__ if key in REQUIRED}  # type: ignore[attr-defined]
+    needed = [one.name for one in dataclasses.fields(kind) if one.default is one.default_factory is dataclasses.MISSING]
+    fields = {key: REQUIRED[key] for key in needed if key in REQUIRED}
     text = orjson.dumps({tag: name, "fields": {**fields, **{k: "@" + k for k in changes}}})
     for key, value in changes.items():
         text = text.replace(
