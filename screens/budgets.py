@@ -12,7 +12,7 @@ from screens.view import View
 from screens.widgets.table import Column
 
 _SPANS = {"hour": 0, "day": 1, "month": 2, "total": 3}
-_BAR, _BAR_WIDE = 10, 40  # cells
+_BAR, _BAR_WIDE = 10, 36  # cells
 _UP = 999_999_999  # nanoseconds; room is never promised earlier than it comes
 
 
