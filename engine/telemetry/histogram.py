@@ -33,10 +33,13 @@ class Histogram:
 
     counts: dict[int, int] = field(default_factory=dict)
 
-    def record(self, duration: int, times: int = 1) -> None:
+    def record(self, duration: int) -> None:
         """Count a duration in nanoseconds."""
-        bucket = bucket_of(duration)
-        self.counts[bucket] = self.counts.get(bucket, 0) + times
+        self.put(bucket_of(duration))
+
+    def put(self, bucket: int) -> None:
+        """Count a duration by its bucket, for who has it for several histograms."""
+        self.counts[bucket] = self.counts.get(bucket, 0) + 1
 
     def add(self, other: Histogram) -> None:
         for bucket, count in other.counts.items():

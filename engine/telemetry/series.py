@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from engine.events import CallSettled, Event, FallbackTaken
 from engine.kernel.values import MINUTE
-from engine.telemetry.histogram import Histogram
+from engine.telemetry.histogram import Histogram, bucket_of
 
 OTHERS = "(others)"
 
@@ -93,23 +93,15 @@ class Recorder:
         """Count what the engine says of a call to a model."""
         match event:
             case CallSettled():
+                bucket = bucket_of(event.duration) if event.duration else None  # 0 where nobody saw the end
                 for kind, name in _names(event.tool, event.provider, event.model):
-                    self._settled(self.series(event.at, kind, name), event)
+                    _settled(self.series(event.at, kind, name), event.outcome, bucket)
             case FallbackTaken():
                 passed = event.reason == _BREAKER_OPEN
                 for kind, name in _names(event.tool, event.failed_provider, event.failed_model):
                     series = self.series(event.at, kind, name)
                     series.fallbacks += 1
                     series.passed += passed
-
-    def _settled(self, series: Series, event: CallSettled) -> None:
-        series.calls += 1
-        if event.outcome == _NOBODYS_FAULT:
-            series.refused += 1
-            return
-        series.errors += event.outcome != _OK
-        if event.duration:  # 0 where nobody saw the end
-            series.whole.record(event.duration)
 
     def between(self, start: int, end: int) -> Iterator[tuple[int, Key, Series]]:
         """What is in memory of the minutes from `start` to before `end`, in nanoseconds: minute, key, counts."""
@@ -131,6 +123,16 @@ class Recorder:
             del self._open[min(self._open)]
             self.lost += 1
         return self._open.setdefault(number, {})
+
+
+def _settled(series: Series, outcome: str, bucket: int | None) -> None:
+    series.calls += 1
+    if outcome == _NOBODYS_FAULT:
+        series.refused += 1
+        return
+    series.errors += outcome != _OK
+    if bucket is not None:
+        series.whole.put(bucket)
 
 
 def _names(tool: str, provider: str, model: str) -> tuple[Key, Key, Key]:

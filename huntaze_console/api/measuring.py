@@ -17,23 +17,25 @@ _BEGAN = web.RequestKey("measuring_began", float)  # real seconds on the loop's 
 _NO_ROUTE = "(no route)"
 
 
-def name_of(request: web.Request) -> str:
+def name_of(method: str, resource: web.AbstractResource | None) -> str:
     """The method and the route's template, as `GET /api/v2/campaigns/{campaign_id}/deliveries`."""
-    resource = request.match_info.route.resource
-    return f"{request.method} {resource.canonical}" if resource is not None else _NO_ROUTE
+    return f"{method} {resource.canonical}" if resource is not None else _NO_ROUTE
 
 
 def measured(measure: Measure) -> Middleware:
     """Real time, also in a simulation: this is about our own work, not the world's."""
+    names: dict[tuple[str, web.AbstractResource | None], str] = {}  # as many as there are routes and methods
 
     @web.middleware
     async def watch(request: web.Request, handler: Handler) -> web.StreamResponse:
-        loop = asyncio.get_running_loop()
-        started = loop.time()
+        now = asyncio.get_running_loop().time
+        started = now()
         response = await handler(request)
-        began = request.get(_BEGAN)
-        first = None if began is None else nanos(began - started)
-        measure(name_of(request), response.status, nanos(loop.time() - started), first)
+        first = nanos(request[_BEGAN] - started) if response.prepared and _BEGAN in request else None
+        resource = request.match_info.route.resource
+        key = (request.method if resource is not None else "", resource)  # a stranger may make methods up
+        name = names.get(key) or names.setdefault(key, name_of(*key))
+        measure(name, response.status, nanos(now() - started), first)
         return response
 
     return watch
