@@ -398,7 +398,13 @@ async def open_engine(
         keyring = Keyring(database, clock, chance, key_budget(ledger))
         await keyring.load()
         desk.extend({CreateKey: keyring.create, RevokeKey: keyring.revoke}, {ListKeys: keyring.listing})
-        catalogue = Catalogue(orchestrator, tuple(serving), priced(pricer, clock), settings.model_aliases)
+        catalogue = Catalogue(
+            orchestrator,
+            tuple(serving),
+            priced(pricer, clock),
+            lambda target: models.of(target.provider, target.model).largest_output,
+            settings.model_aliases,
+        )
         traces = random.Random(random.SystemRandom().getrandbits(128))  # noqa: S311 - ids; a seed must not repeat them
         gateway = Gateway(orchestrator, keyring, catalogue, gateway_settings(settings), clock, traces)
         alerts = AlertService(

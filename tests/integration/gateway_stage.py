@@ -138,6 +138,8 @@ class Provider:
             return web.json_response({"error": error}, status=400)
         if wish == "html":
             return web.Response(text="<html>busy</html>", content_type="text/html")
+        if wish == "slow and the same":
+            await asyncio.sleep(0.3)
         if wish == "hang":
             await self._until_left(request, seen)
         if seen.body.get("stream"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import socket
 import subprocess
@@ -167,6 +168,47 @@ def test_an_answer_cut_at_the_clients_own_limit_is_an_answer(client: openai.Open
     answer = client.chat.completions.create(model=MODEL, messages=said("long"), max_tokens=5)
 
     assert answer.choices[0].finish_reason == "length"
+
+
+def test_the_same_question_is_answered_from_what_is_kept_whole_and_streamed(
+    stage: GatewayStage, client: openai.OpenAI
+) -> None:
+    asked: Any = {"model": MODEL, "messages": said("asked again and again"), "extra_headers": {"x-huntaze-cache": ""}}
+    chat = client.chat.completions
+    first = chat.with_raw_response.create(**asked)
+    seen = len(stage.provider.seen)
+    again = chat.with_raw_response.create(**asked)
+    stream = chat.create(**asked, stream=True)
+    chunks = list(stream)
+    fresh = chat.with_raw_response.create(**{**asked, "extra_headers": FRESH})
+
+    assert (first.headers["x-huntaze-cache"], again.headers["x-huntaze-cache"]) == ("miss", "hit")
+    assert again.headers["x-huntaze-cost-usd"] == "0.00"
+    assert again.parse() == first.parse()
+    assert "".join(chunk.choices[0].delta.content or "" for chunk in chunks) == TEXT
+    assert stream.response.headers["x-huntaze-cache"] == "hit"
+    told: Any = chunks[-1].model_extra
+    assert (told["huntaze"]["cache"], told["huntaze"]["cost_usd"]) == ("hit", "0.00")
+    assert fresh.headers["x-huntaze-cache"] == "miss"
+    assert len(stage.provider.seen) == seen + 1
+
+
+async def test_fifty_who_ask_the_same_at_once_make_one_call(stage: GatewayStage, later: openai.AsyncOpenAI) -> None:
+    seen = len(stage.provider.seen)
+    asked: Any = {"model": MODEL, "messages": said("slow and the same"), "extra_headers": {"x-huntaze-cache": ""}}
+    answers = await asyncio.gather(
+        *(later.chat.completions.with_raw_response.create(**asked) for _ in range(50)),
+    )
+
+    assert len(stage.provider.seen) == seen + 1
+    assert {answer.parse().choices[0].message.content for answer in answers} == {TEXT}
+    assert sum(usd(answer.headers["x-huntaze-cost-usd"]) for answer in answers) == usd(COST)
+
+
+def test_a_cap_beyond_what_the_model_can_write_is_lowered(stage: GatewayStage, client: openai.OpenAI) -> None:
+    client.chat.completions.create(model=MODEL, messages=said("hello"), max_tokens=1_000_000)
+
+    assert stage.provider.last().body["max_completion_tokens"] == 16_384
 
 
 # ── names ───────────────────────────────────────────────────────────────────────────────────────────────────────────

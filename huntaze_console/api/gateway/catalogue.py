@@ -28,22 +28,28 @@ class Choice:
     strategy: str = ""
     pinned: Target | None = None
     cap: int  # tokens of an answer where the client gives none …
-    most: int | None = None  # … and the most it may give; None: the gateway's own
+    most: int | None = None  # … and the most it may give; None: the gateway's own limit
 
 
 class Catalogue:
-    """Knows the names. `prices` says whether a model has a price; only such a one is guessed a provider for."""
+    """Knows the names.
+
+    `prices` says whether a model has a price; only such a one is guessed a provider for. `largest` is the most tokens a
+    model can write, None where that is not known.
+    """
 
     def __init__(
         self,
         orchestrator: Orchestrator,
         providers: Sequence[str],
         prices: Callable[[Target], bool],
+        largest: Callable[[Target], int | None],
         aliases: Mapping[str, str],
     ) -> None:
         self._orchestrator = orchestrator
         self._providers = providers
         self._prices = prices
+        self._largest = largest
         self._aliases = aliases
         self._found: dict[str, Choice | None] = {}
         self._of: OrchestratorSettings | None = None  # the settings that `_found` was found under
@@ -82,7 +88,8 @@ class Catalogue:
         if target is None:
             return None
         names = tuple(dict.fromkeys((name, str(target), target.model)))
-        return Choice(names=names, pinned=target, cap=settings.tools[GATEWAY].max_output_tokens)
+        cap, most = settings.tools[GATEWAY].max_output_tokens, self._largest(target)
+        return Choice(names=names, pinned=target, cap=cap, most=most)
 
     def _target(self, name: str, settings: OrchestratorSettings) -> Target | None:
         provider = name.partition("/")[0]

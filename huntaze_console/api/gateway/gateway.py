@@ -98,5 +98,5 @@ class Gateway:
         """The most all choices of the answer may have together."""
         if asked.operation is Operation.EMBEDDINGS:
             return None
-        most = choice.most or self.settings.largest_output_tokens
+        most = min(choice.most or self.settings.largest_output_tokens, self.settings.largest_output_tokens)
         return min(asked.cap or choice.cap, most) * asked.choices
