@@ -25,7 +25,7 @@ from engine.costs.ledger import (
     Settlement,
 )
 from engine.costs.pricing import LOCAL, Priced, Pricer
-from engine.costs.rules import Action, Budget, BudgetRule, Kind, Origin, Scope
+from engine.costs.rules import Action, Budget, BudgetRule, Kind, Origin, Scope, check_rule
 from engine.costs.settings import CostSettings, PriceOverride, SyncSettings
 from engine.costs.tokens import TokenCounter
 from engine.costs.windows import EVER, Window
@@ -63,6 +63,7 @@ __all__ = [
     "breakdown",
     "calls",
     "campaign_costs",
+    "check_rule",
     "find_budget",
     "list_budgets",
     "minutes",

@@ -11,7 +11,7 @@ import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 
 from engine.costs.room import Rooms
-from engine.costs.rules import Ask, Budget, BudgetRule, Grant, Kind, Origin, Scope, checked, judge
+from engine.costs.rules import Ask, Budget, BudgetRule, Grant, Kind, Origin, Scope, check_rule, judge
 from engine.costs.windows import EVER, Window, bounds
 from engine.events import BudgetChanged, BudgetWarned
 from engine.kernel.errors import CommandRefused, Refusal
@@ -156,7 +156,7 @@ class Budgets:
         A new one, or one of another zone, begins with what its scope has already spent in the window, and holds what
         its open attempts may yet cost. Raises CommandRefused for a rule that makes no sense.
         """
-        checked(rule)
+        check_rule(rule)
         found = tx.execute(
             f'SELECT {_COLUMNS} FROM budgets WHERE name = ? AND "window" = ?', (rule.name, rule.window)
         ).fetchone()

@@ -75,7 +75,7 @@ class BudgetRule:
         return f"{self.kind}:{self.key}"
 
 
-def checked(rule: BudgetRule) -> BudgetRule:
+def check_rule(rule: BudgetRule) -> BudgetRule:
     """The rule as it stands. Raises CommandRefused, with the field, for one that makes no sense."""
     if rule.kind not in set(Kind):
         raise _wrong("scope", f"{rule.kind} has no budgets", f"Known: {', '.join(Kind)}")

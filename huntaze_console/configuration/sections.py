@@ -27,7 +27,7 @@ from pydantic_core import PydanticCustomError
 
 from engine.alerts.settings import AlertSettings
 from engine.content.settings import ContentSettings
-from engine.costs.rules import BudgetRule, checked
+from engine.costs import BudgetRule, check_rule
 from engine.costs.settings import CostSettings, SyncSettings
 from engine.kernel.errors import CommandRefused
 from engine.kernel.secret import Secret
@@ -349,7 +349,7 @@ class BudgetSection(Section):
     @model_validator(mode="after")
     def _sound(self) -> Self:
         try:
-            checked(self.rule())
+            check_rule(self.rule())
         except CommandRefused as refused:
             raise PydanticCustomError("budget", "{why}", {"why": str(refused)}) from refused
         return self
