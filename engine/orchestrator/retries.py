@@ -43,6 +43,14 @@ class Course(StrEnum):
     NOWHERE = "nowhere"  # nobody: the failure is the caller's
 
 
+def asks_for_patience(error: ProviderError) -> bool:
+    """Whether a provider asked to be left alone for a while: a 429, or an overload that names a time."""
+    if error.code in (OWN_LIMIT, LEFT_ALONE):
+        return False
+    overloaded = error.error_class is ErrorClass.SERVER_ERROR and error.retry_after is not None
+    return overloaded or error.error_class is ErrorClass.RATE_LIMIT
+
+
 def course_of(error: ProviderError, *, alone: bool) -> Course:
     """What a failure calls for. `alone` when no other model is left to try."""
     if error.begun:
@@ -51,7 +59,9 @@ def course_of(error: ProviderError, *, alone: bool) -> Course:
         case ErrorClass.RATE_LIMIT:
             return Course.NEXT if error.code == OWN_LIMIT else Course.LATER
         case ErrorClass.SERVER_ERROR | ErrorClass.NETWORK_ERROR:
-            return Course.NEXT if error.code == LEFT_ALONE else Course.AGAIN
+            if error.code == LEFT_ALONE:
+                return Course.NEXT
+            return Course.LATER if asks_for_patience(error) else Course.AGAIN
         case ErrorClass.TIMEOUT:  # a second wait as long as the first helps nobody while another can be asked
             return Course.AGAIN if alone else Course.NEXT
         case ErrorClass.UNKNOWN:

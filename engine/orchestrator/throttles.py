@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from engine.kernel.backoff import Backoff
-from engine.kernel.errors import ErrorClass, ProviderError
+from engine.kernel.errors import ProviderError
 from engine.kernel.values import Random, nanos
-from engine.orchestrator.retries import OWN_LIMIT
+from engine.orchestrator.retries import asks_for_patience
 from engine.orchestrator.task import Target
 
 _KEPT = 512  # targets; what clients of the gateway may name is not bounded by the configuration
@@ -25,16 +25,14 @@ class Throttles:
         self._until: dict[Target, tuple[int, int]] = {}  # to the instant, and how many 429s came in a row
 
     def note(self, target: Target, error: ProviderError, now: int) -> None:
-        """A model failed; a 429 throttles it."""
-        if error.error_class is not ErrorClass.RATE_LIMIT or error.code == OWN_LIMIT:
+        """A model failed; where its provider asks for patience, that throttles it."""
+        if not asks_for_patience(error):
             return
         key = Target(target.provider, "") if error.code in _WHOLE_PROVIDER else target
         known, row = self._until.pop(key, (0, 0))
-        if error.retry_after is None:
-            until = now + self.backoff.wait(min(row + 1, 16), self._chance)
-        else:
-            until = now + nanos(error.retry_after)
-        self._until[key] = max(known, until), row + 1
+        attempt = 1 if error.retry_after is not None else min(row + 1, 16)
+        wait = self.backoff.wait(attempt, self._chance, at_least=nanos(error.retry_after or 0))
+        self._until[key] = max(known, now + wait), row + 1
         if len(self._until) > _KEPT:
             del self._until[next(iter(self._until))]
 

@@ -140,7 +140,7 @@ TABLE: dict[str, Row] = {
     "out_of_quota": both(falls("rate_limit", "nothing", 1)),
     "broken": both(falls("server_error", "at most")),
     "bad_gateway": both(falls("server_error", "at most")),
-    "unavailable": both(falls("server_error", "at most", 1)),
+    "unavailable": both(falls("server_error", "at most", 1, opens=False)),
     "gateway_timeout": both(falls("server_error", "at most")),
     "overloaded": both(falls("server_error", "at most")),
     "redirected": both(falls("invalid_request", "nothing", 1, opens=False)),

@@ -94,7 +94,8 @@ async def at_last(play: Rig, one: Task) -> Any:
         (error(ErrorClass.RATE_LIMIT, status=429), Course.LATER),
         (error(ErrorClass.RATE_LIMIT, code="own_limit"), Course.NEXT),
         (error(ErrorClass.SERVER_ERROR, status=500), Course.AGAIN),
-        (error(ErrorClass.SERVER_ERROR, code="left_alone"), Course.NEXT),
+        (error(ErrorClass.SERVER_ERROR, status=503, retry_after=20.0), Course.LATER),
+        (error(ErrorClass.SERVER_ERROR, code="left_alone", retry_after=20.0), Course.NEXT),
         (error(ErrorClass.NETWORK_ERROR), Course.AGAIN),
         (error(ErrorClass.TIMEOUT), Course.NEXT),
         (error(ErrorClass.UNKNOWN), Course.AGAIN),
@@ -227,6 +228,33 @@ async def test_with_all_throttled_for_long_it_says_when_to_come_back(play: Rig) 
     assert caught.value.error_class is ErrorClass.RATE_LIMIT
     assert caught.value.retry_after == 40.0
     assert [len(play.providers[name].requests) for name in ("one", "two")] == [1, 1]
+
+
+async def test_an_overload_that_names_its_time_is_remembered_too(play: Rig) -> None:
+    play.providers["one"].script.append(error(ErrorClass.SERVER_ERROR, status=503, retry_after=30.0))
+    await play.orchestrator.complete(task())
+
+    assert (await play.orchestrator.complete(task())).target == TWO
+    assert len(play.providers["one"].requests) == 1
+
+
+async def test_a_throttled_model_is_asked_again_when_the_next_fails_too(play: Rig) -> None:
+    play.providers["one"].script.append(error(ErrorClass.RATE_LIMIT, status=429, retry_after=3.0, reached=False))
+    play.providers["two"].script.append(error(ErrorClass.AUTHENTICATION, "two", status=401, reached=False))
+
+    found = await at_last(play, task())
+
+    assert (found.target, found.failed) == (ONE, ("one/m", "two/m"))
+
+
+async def test_a_429_that_asks_for_no_time_is_not_repeated_at_once(play: Rig) -> None:
+    chain(play, "one/m")
+    play.providers["one"].script.append(error(ErrorClass.RATE_LIMIT, status=429, retry_after=0.0, reached=False))
+    started = play.clock.now()
+
+    await at_last(play, task())
+
+    assert play.clock.now() - started >= SETTINGS.retry.backoff.floor
 
 
 async def test_no_task_waits_twice_for_a_model_that_throttles_it_again(play: Rig) -> None:
