@@ -123,7 +123,7 @@ if TYPE_CHECKING:  # what a simulation or a shared limiter needs is loaded when 
 VERSION = version_of("huntaze-console")
 
 TAKEN_WHILE_RUNNING = frozenset(
-    {"orchestrator", "tools", "models", "limiter", "limits", "accounts", "alerts", "campaigns"}
+    {"gateway", "orchestrator", "tools", "models", "limiter", "limits", "accounts", "alerts", "campaigns"}
 )
 """Sections of the configuration that a reload takes over; the others wait for a restart."""
 
@@ -505,6 +505,7 @@ async def open_engine(
             quotas.configure(fresh.quotas)
             limiter.configure(fresh.limiter, {key: account.name or key for key, account in fresh.accounts.items()})
             await limiter.announce()
+            gateway.configure(gateway_settings(fresh))
             sender.settings = fresh.sending
             progress.graph = campaign_graph(fresh.sending)
             writer.content = fresh.content

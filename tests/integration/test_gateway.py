@@ -323,6 +323,21 @@ def test_what_is_no_json_object_is_refused(stage: GatewayStage, key: str, data: 
     assert (answer.status, answer.json["error"]["type"]) == (400, "invalid_request_error")
 
 
+def test_pictures_pass_and_more_than_the_gateway_takes_does_not(stage: GatewayStage, key: str) -> None:
+    """curl asks with `Expect: 100-continue` before it sends as much."""
+
+    def looked_at(size: int) -> Curled:
+        picture = {"type": "image_url", "image_url": {"url": "data:image/png;base64," + "A" * size}}
+        content = [{"type": "text", "text": "What is this?"}, picture]
+        body = {"model": MODEL, "messages": [{"role": "user", "content": content}], "max_tokens": 50}
+        return curl(stage, body, key, flags=["-H", "Expect: 100-continue"])
+
+    assert looked_at(4 << 20).json["choices"][0]["message"]["content"] == TEXT
+    assert len(stage.provider.last().body["messages"][0]["content"][1]["image_url"]["url"]) > 4 << 20
+    refused = looked_at(33 << 20)
+    assert (refused.status, refused.json["error"]["code"]) == (413, "request_too_large")
+
+
 @pytest.mark.parametrize("given", ["", "hz-wrong", "Bearer"])
 def test_without_a_key_nothing_is_answered(stage: GatewayStage, given: str) -> None:
     answer = curl(stage, {"model": MODEL, "messages": said("hello")}, given)
@@ -438,6 +453,7 @@ class Curled:
     """What curl saw."""
 
     def __init__(self, told: bytes) -> None:
+        told = told.removeprefix(b"HTTP/1.1 100 Continue\r\n\r\n")
         head, _, body = told.partition(b"\r\n\r\n")
         lines = head.decode().split("\r\n")
         self.status = int(lines[0].split()[1])
@@ -461,7 +477,8 @@ def curl(
     command += ["-H", f"Authorization: Bearer {key}", "-H", "x-huntaze-cache: no-store"] if key else []
     data = json.dumps(body).encode() if isinstance(body, dict) else body
     if data is not None:
-        command += ["-H", "Content-Type: application/json", "-H", "Expect:", "--data-binary", "@-"]
+        command += ["-H", "Content-Type: application/json", "--data-binary", "@-"]
+        command += [] if flags else ["-H", "Expect:"]
     done = subprocess.run(command, input=data, capture_output=True, timeout=20, check=False)
     return Curled(done.stdout)
 

@@ -54,6 +54,10 @@ class Catalogue:
         self._found: dict[str, Choice | None] = {}
         self._of: OrchestratorSettings | None = None  # the settings that `_found` was found under
 
+    def configure(self, aliases: Mapping[str, str]) -> None:
+        """Take other names of models over."""
+        self._aliases, self._of = aliases, None
+
     def find(self, name: str) -> Choice | None:
         """What a name stands for, or None when it stands for nothing here."""
         settings = self._orchestrator.settings

@@ -52,6 +52,11 @@ class Gateway:
         self._chance = chance
         self.opened_at = clock.now()
 
+    def configure(self, settings: GatewaySettings) -> None:
+        """Take new limits and names over."""
+        self.settings = settings
+        self.catalogue.configure(settings.model_aliases)
+
     def client(self, secret: str) -> Client | None:
         """Whose secret it is, or None where nobody's."""
         key = self._keyring.find(secret)
