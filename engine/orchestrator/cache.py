@@ -19,11 +19,11 @@ import orjson
 from engine.events import AnswerKept, AnswerReused
 from engine.kernel.clock import Clock
 from engine.kernel.usage import Tier, Usage
-from engine.kernel.values import NanoUSD
+from engine.kernel.values import DAY, NanoUSD
 from engine.orchestrator.fingerprint import digest_of_words, fingerprint
 from engine.orchestrator.replay import replay
 from engine.orchestrator.router import route_of
-from engine.orchestrator.savings import Reuse, note
+from engine.orchestrator.savings import Reuse, forget, note
 from engine.orchestrator.settings import CacheMode, OrchestratorSettings, ToolRoute
 from engine.orchestrator.similarity import bucket, may_name_a_person, near, words_of
 from engine.orchestrator.task import Answer, Conclusion, Hit, Level, Stage, Target, Task
@@ -32,6 +32,8 @@ from engine.storage import Database, Tx
 
 UPKEEP = 400  # bytes that an entry takes beside its answer, in the database and in memory
 _CANDIDATES = 8  # of one bucket that are compared; more would be questions that differ in their order alone
+_SUMS_KEPT = 400 * DAY  # nanoseconds that sums and splits of bills are kept: a year and some to compare with
+_AT_ONCE = 5_000  # splits deleted in one transaction
 _WHOLE = frozenset({Finish.STOP, Finish.TOOL})
 _ENDED_WELL = frozenset({"stop", "tool_calls", "function_call"})
 _FREE = NanoUSD(0)
@@ -231,6 +233,7 @@ class Keeping:
         now = self._clock.now()
 
         def tidy(tx: Tx) -> None:
+            forget(tx, now - _SUMS_KEPT, _AT_ONCE)
             dropped = _drop(tx, "kept_until <= ?", now)
             if dropped:
                 tx.after_commit(lambda: self._shelf.drop(dropped))

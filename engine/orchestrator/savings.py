@@ -54,7 +54,5 @@ async def reuse_between(reader: Reader, start: int, end: int) -> Reuse:
 def forget(tx: Tx, before: int, at_once: int) -> None:
     """Drop the sums and splits of long ago."""
     tx.execute("DELETE FROM reuse_quarters WHERE quarter < ?", (before // QUARTER,))
-    tx.execute(
-        "DELETE FROM call_shares WHERE attempt_id IN (SELECT attempt_id FROM call_shares WHERE at < ? LIMIT ?)",
-        (before, at_once),
-    )
+    old = "SELECT attempt_id FROM call_shares WHERE at < ? ORDER BY at LIMIT ?"
+    tx.execute(f"DELETE FROM call_shares WHERE attempt_id IN ({old})", (before, at_once))

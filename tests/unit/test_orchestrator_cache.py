@@ -611,3 +611,41 @@ async def test_fifty_at_once_in_the_engine_are_one_call_one_entry_and_one_kept_a
         assert await play.rows("SELECT cost FROM kept_answers") == [entry]
         money = play.projector.snapshot.money
         assert (money.today, money.today_shared, money.today_saved) == (entry["cost"], 49, 49 * entry["cost"])
+
+
+async def test_what_was_saved_is_the_same_folded_from_events_and_read_from_the_tables(tmp_path: Path) -> None:
+    async with rig(tmp_path) as play:
+        kept = replace(RIG_SETTINGS.tools["message"], cache=CacheMode.EXACT)
+        play.orchestrator.configure(replace(RIG_SETTINGS, tools={"message": kept}))
+        for text in ("a", "b", "a", "a"):
+            task = Task(tool="message", messages=(Message(Role.USER, text),), trace_id="t")
+            await asyncio.gather(*(play.orchestrator.complete(task) for _ in range(3)))
+            await play.metered.drain()
+            await play.orchestrator.complete(task)
+            assert play.projector.snapshot.money == (await play.first()).money
+        today = play.projector.snapshot.money
+        assert (today.today_kept, today.today_shared, today.today_hits) == (2, 4, 4 + 6)
+
+        play.clock.jump(17 * HOUR)  # another day, and the answers still serve
+        await play.orchestrator.complete(task)
+        after = play.projector.snapshot.money
+        assert replace(after, minutes=()) == (await play.first()).money
+        assert (after.today_hits, after.today_kept) == (1, 0)
+
+
+async def test_sums_and_splits_of_long_ago_are_forgotten(stage: Stage) -> None:
+    await stage.ask()
+    await stage.database.write(
+        lambda tx: tx.execute(
+            "INSERT INTO call_shares VALUES ('att_1', 0, '', '', '', '', '', '', 1, ?)", (stage.clock.now(),)
+        )
+    )
+    stage.clock.jump(399 * 24 * HOUR)
+    await stage.keeping.tidy()
+    assert len(await stage.rows("SELECT * FROM reuse_quarters")) == 1
+    assert len(await stage.rows("SELECT * FROM call_shares")) == 1
+    stage.clock.jump(2 * 24 * HOUR)
+    await stage.keeping.tidy()
+
+    assert await stage.rows("SELECT * FROM reuse_quarters") == []
+    assert await stage.rows("SELECT * FROM call_shares") == []
