@@ -10,7 +10,7 @@ import json
 import subprocess
 import sys
 
-NAMES = ("limiter", "queue", "ledger", "startup")
+NAMES = ("limiter", "queue", "ledger", "budgets", "startup")
 
 
 def main() -> int:
