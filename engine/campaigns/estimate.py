@@ -10,7 +10,7 @@ from engine.content import render
 from engine.costs import Pricer
 from engine.kernel.clock import Clock
 from engine.kernel.values import NanoUSD
-from engine.orchestrator import Orchestrator, Target, route_of, text_bound
+from engine.orchestrator import Orchestrator, Target, Task, route_of, text_bound
 from engine.providers import Message, Role, Usage
 from engine.surface.commands import CampaignDraft
 from engine.surface.queries import EstimateRow
@@ -22,7 +22,7 @@ _PREVIEWS = 3
 
 
 class Estimator:
-    """Prices a draft by the first model of its tool's chain, at this moment's price."""
+    """Prices a draft by the model that its tool's tasks go to now, at this moment's price."""
 
     def __init__(
         self,
@@ -70,8 +70,9 @@ class Estimator:
         route = route_of(self._orchestrator.settings, draft.tool)
         system = (Message(Role.SYSTEM, route.system),) if route.system else ()
         longest = max(reached, key=lambda member: len(member.fan.name.encode()))
-        messages = (*system, *messages_for(draft, self._values(draft, longest)))
-        now, target = self._clock.now(), targets[0]
+        prompt = messages_for(draft, self._values(draft, longest))
+        messages = (*system, *prompt)
+        now, target = self._clock.now(), self._likely(draft, prompt) or targets[0]
         usage = Usage(
             input_tokens=sum(len(message.text) for message in messages) // _CHARACTERS_A_TOKEN,
             output_tokens=round(route.max_output_tokens * _TYPICAL_OUTPUT),
@@ -86,6 +87,17 @@ class Estimator:
         ).cost
         fans = len(reached)
         return _times(low, fans), _times(high, fans), target
+
+    def _likely(self, draft: CampaignDraft, prompt: tuple[Message, ...]) -> Target | None:
+        task = Task(
+            tool=draft.tool,
+            messages=prompt,
+            trace_id="",
+            account_id=draft.account_id,
+            tenant_id=draft.tenant_id,
+            rehearsal=True,
+        )
+        return self._orchestrator.likely(task)
 
     def _previews(self, draft: CampaignDraft, reached: Sequence[Member]) -> tuple[str, ...]:
         if not draft.template:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from engine.orchestrator.decision import Decision
+from engine.orchestrator.decision import Decision, Strategy
 from engine.orchestrator.router import Router, chain_of
 from engine.orchestrator.settings import OrchestratorSettings
 from engine.orchestrator.task import Answer, Stage, Target, Task
@@ -36,6 +36,14 @@ class Orchestrator:
     def targets(self, tool: str) -> tuple[Target, ...]:
         """The tool's chain as far as its providers are configured."""
         return tuple(target for target in chain_of(self.settings, tool) if self._serves(target))
+
+    def likely(self, task: Task) -> Target | None:
+        """The model that most such tasks go to now: the first in line, or where chance decides the heaviest."""
+        decision = self._router.decide(task)
+        line = [one for one in decision.candidates if one.verdict.usable]
+        if decision.strategy is Strategy.WEIGHTED and line:
+            return max(line, key=lambda one: (one.flaw is None, one.facts.weight)).target
+        return line[0].target if line else None
 
     def decide(self, task: Task) -> Decision:
         """Who would be asked now, and why; nothing is asked."""

@@ -226,6 +226,16 @@ def test_a_model_that_is_behind_a_breaker_says_when_it_is_tried() -> None:
     assert behind.refusal().error_class is ErrorClass.SERVER_ERROR
 
 
+def test_most_tasks_of_a_weighted_tool_go_to_the_heaviest_that_can_be_asked() -> None:
+    def likely(**looks: Any) -> Target | None:
+        weighted = router(**looks, route={"strategy": Strategy.WEIGHTED, "weights": (1, 7, 2)})
+        return Orchestrator(NoStage(), weighted, lambda target: True, settings()).likely(task())
+
+    assert likely() == TWO
+    assert likely(admits=lambda target: target != TWO) == THREE
+    assert likely(serves=lambda target: False) is None
+
+
 # ── what models can do ──────────────────────────────────────────────────────────────────────────────────────────────
 
 
