@@ -153,10 +153,11 @@ def _move(row: sqlite3.Row) -> Move:
     )
 
 
+_Tries = tuple[int, str, int | None]
 _Figures = tuple[str, int, int, int, int, str, int | None]
 
 
-def _tries(row: sqlite3.Row | None) -> tuple[int, str, int | None]:
+def _tries(row: sqlite3.Row | None) -> _Tries:
     return (0, "", None) if row is None else (row["retries"], row["cause"], row["caused_at"])
 
 
@@ -207,6 +208,8 @@ async def _shown(reader: Reader, row: sqlite3.Row) -> WorkflowRow:
     moves = [_move(one) for one in await reader.rows(_MOVES, (row["campaign_id"],))]
     kept = {one["step"]: one for one in await reader.rows(_STEPS, (row["workflow_id"],))}
     left = replay(workflow.graph, workflow.facts, passages(moves, workflow.facts)).places
+    back = sent_back(moves)  # what came back for another try moves no step, so its row may not have it yet
+    sends = (back.count, back.reason, back.last_at) if back else (0, "", None)
     return WorkflowRow(
         workflow_id=row["workflow_id"],
         campaign_id=row["campaign_id"],
@@ -215,12 +218,16 @@ async def _shown(reader: Reader, row: sqlite3.Row) -> WorkflowRow:
         state=row["state"],
         created_at=row["created_at"],
         ended_at=row["ended_at"],
-        steps=tuple(_step(step, kept[step.name], left[step.name]) for step in workflow.graph.steps),
+        steps=tuple(
+            _step(step, kept[step.name], left[step.name], sends if step.name == SEND else _tries(kept[step.name]))
+            for step in workflow.graph.steps
+        ),
         edges=_edges(workflow),
     )
 
 
-def _step(step: Step, row: sqlite3.Row, place: Place) -> WorkflowStep:
+def _step(step: Step, row: sqlite3.Row, place: Place, tries: _Tries) -> WorkflowStep:
+    retries, cause, caused_at = tries
     return WorkflowStep(
         step=step.name,
         state=row["state"],
@@ -230,9 +237,9 @@ def _step(step: Step, row: sqlite3.Row, place: Place) -> WorkflowStep:
         passed=row["passed"],
         outcomes={name: count for name, count in place.left.items() if count},
         tries=step.tries,
-        retries=row["retries"],
-        cause=row["cause"],
-        caused_at=row["caused_at"],
+        retries=retries,
+        cause=cause,
+        caused_at=caused_at,
         started_at=row["started_at"],
         ended_at=row["ended_at"],
     )

@@ -75,6 +75,9 @@ class Monitor:
 
     async def flush(self, now: int | None) -> None:
         """Write the minutes that have ended at an instant, for None all, in one transaction, each once."""
+        if self.recorder.lost:
+            _log.warning("%d minutes of monitoring were dropped: they came faster than written", self.recorder.lost)
+            self.recorder.lost = 0
         ended = self.recorder.ended(now)
         if not ended:
             return

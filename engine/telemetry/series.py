@@ -61,7 +61,7 @@ class Recorder:
     minutes, the oldest are dropped and counted in `lost`.
     """
 
-    def __init__(self, *, names: int = 500, minutes: int = 240) -> None:
+    def __init__(self, *, names: int = 500, minutes: int = 1_440) -> None:
         self._names = names
         self._minutes = minutes
         self._open: dict[int, Minute] = {}

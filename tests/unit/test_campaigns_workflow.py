@@ -308,7 +308,7 @@ async def test_a_send_that_came_back_is_a_retry_of_its_step(play: Rig) -> None:
     await play.send()
 
     send = (await steps(play, campaign_id))["send"]
-    assert (send.state, send.retries, send.open) == ("running", 0, 1)  # told with the next move of the campaign
+    assert (send.state, send.retries, send.open) == ("running", 1, 1)
     await play.clock.advance(HOUR)
     await play.send()
     send = (await steps(play, campaign_id))["send"]

@@ -196,6 +196,21 @@ async def test_old_minutes_and_hours_are_forgotten(tmp_path: Path) -> None:
             assert len(await reader.rows("SELECT DISTINCT hour FROM monitor_hours")) == 2
 
 
+async def test_what_was_counted_when_the_engine_stops_is_written(tmp_path: Path) -> None:
+    stop = asyncio.Event()
+    async with Database.open(tmp_path / "h.db", synchronous="OFF") as database:
+        monitor = build(database, ManualClock())
+        running = asyncio.ensure_future(monitor.run(stop))
+        await asyncio.sleep(0)
+        told(monitor, settled())
+
+        stop.set()
+        await running
+
+        async with database.reader() as reader:
+            assert len(await reader.rows("SELECT * FROM monitor_minutes WHERE kind = 'tool'")) == 1
+
+
 async def test_a_step_gives_each_bucket_its_row(tmp_path: Path) -> None:
     async with Database.open(tmp_path / "h.db", synchronous="OFF") as database:
         monitor = build(database, ManualClock())
