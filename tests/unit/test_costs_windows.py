@@ -24,6 +24,8 @@ from engine.costs import (
     Window,
     find_budget,
 )
+from engine.costs.line import Line
+from engine.costs.rules import NoRoom
 from engine.costs.windows import bounds
 from engine.events import BudgetWarned
 from engine.kernel.errors import BudgetRefused, CommandRefused
@@ -424,3 +426,37 @@ async def test_what_a_command_said_stands_over_the_file(database: Database, ledg
     async with database.reader() as reader:
         rows = await reader.rows('SELECT name, "window", "limit" FROM budgets')
     assert [tuple(row) for row in rows] == [("global:", "day", 300)]
+
+
+# ── the line ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_only_so_many_calls_wait() -> None:
+    line, refusal = Line(ManualClock(), places=2), NoRoom("global:", "full", waitable=True, names=("global:",))
+
+    async def attempt() -> None:
+        raise refusal
+
+    waiting = [asyncio.ensure_future(line.admit(("global:",), attempt, None)) for _ in range(2)]
+    await settle()
+    with pytest.raises(BudgetRefused, match="already wait") as caught:
+        await line.admit(("global:",), attempt, None)
+
+    assert caught.value.waitable
+    for call in waiting:
+        call.cancel()
+    await asyncio.gather(*waiting, return_exceptions=True)
+    assert len(line) == 0
+
+
+async def test_behind_a_throttled_call_nobody_waits_beyond_its_deadline(database: Database, ledger: Ledger) -> None:
+    await give(database, ledger, 75, actions=("throttle",))
+
+    async with asyncio.TaskGroup() as group:
+        patient = group.create_task(ledger.open(attempt(1)))
+        await until_waiting(ledger, 1)
+        refused = await refusal(ledger, attempt(2), Instant(MORNING + MINUTE))
+        patient.cancel()
+
+    assert refused.retry_at == MORNING + HOUR
+    assert ledger.waiting == 0
