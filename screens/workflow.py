@@ -41,6 +41,8 @@ def _short(step: WorkflowStep) -> Span:
         return f"{_name(step)} {mark}", tone
     if _for_person(step):
         return f"{_name(step)}: waits for you, {count(step.open)}", "warn"
+    if step.waits_for == "time":
+        return f"{_name(step)}: waits for its time, {count(step.open)}", "accent"
     if step.state == "running":
         return f"{_name(step)} {count(step.entered - step.open)}/{count(step.entered)}", "strong"
     return f"{_name(step)} …", "dim"

@@ -17,6 +17,7 @@ from engine.surface.queries import ListWorkflows, Page, WorkflowEdge, WorkflowRo
 
 _MOVES = "SELECT * FROM delivery_moves WHERE campaign_id = ?"
 _STEPS = "SELECT * FROM workflow_steps WHERE workflow_id = ?"
+_TIME = "time"
 _PARKED = {
     CampaignState.PAUSED: "paused",
     CampaignState.FINISHED: "done",
@@ -105,7 +106,7 @@ def tried(tx: Tx, campaign: Campaign, graph: Graph, step: str, cause: str, now: 
 async def view(reader: Reader, name: str) -> WorkflowRow:
     """One instance by its own id or its campaign's. Raises CommandRefused(NOT_FOUND)."""
     row = await reader.row(
-        "SELECT w.*, c.name FROM workflows w JOIN campaigns c USING (campaign_id)"
+        "SELECT w.*, c.name, c.state AS stage FROM workflows w JOIN campaigns c USING (campaign_id)"
         " WHERE workflow_id = ? OR campaign_id = ?",
         (name, name),
     )
@@ -121,7 +122,7 @@ async def listing(reader: Reader, query: ListWorkflows) -> Page[WorkflowRow]:
     used = [(clause, value) for clause, value in wanted if value]
     where = " AND ".join(clause for clause, _ in used) or "1"
     rows = await reader.rows(
-        "SELECT w.*, c.name FROM workflows w JOIN campaigns c USING (campaign_id)"
+        "SELECT w.*, c.name, c.state AS stage FROM workflows w JOIN campaigns c USING (campaign_id)"
         f" WHERE {where} ORDER BY w.workflow_id DESC LIMIT ?",
         (*(value for _, value in used), limit + 1),
     )
@@ -219,19 +220,26 @@ async def _shown(reader: Reader, row: sqlite3.Row) -> WorkflowRow:
         created_at=row["created_at"],
         ended_at=row["ended_at"],
         steps=tuple(
-            _step(step, kept[step.name], left[step.name], sends if step.name == SEND else _tries(kept[step.name]))
+            _step(
+                step,
+                kept[step.name],
+                left[step.name],
+                sends if step.name == SEND else _tries(kept[step.name]),
+                scheduled=row["stage"] == CampaignState.SCHEDULED,
+            )
             for step in workflow.graph.steps
         ),
         edges=_edges(workflow),
     )
 
 
-def _step(step: Step, row: sqlite3.Row, place: Place, tries: _Tries) -> WorkflowStep:
+def _step(step: Step, row: sqlite3.Row, place: Place, tries: _Tries, *, scheduled: bool) -> WorkflowStep:
     retries, cause, caused_at = tries
+    held = scheduled and step.waits is Waits.ENGINE and place.open > 0 and row["state"] == StepState.WAITING
     return WorkflowStep(
         step=step.name,
         state=row["state"],
-        waits_for=step.waits,
+        waits_for=_TIME if held else step.waits,
         entered=row["entered"],
         open=row["open"],
         passed=row["passed"],

@@ -349,7 +349,7 @@ class WorkflowStep:
 
     step: str
     state: str  # waiting, running, done, failed, skipped
-    waits_for: str  # engine, person, or empty where nothing is waited for
+    waits_for: str  # engine, person, time (the campaign's start), or empty where nothing is waited for
     entered: int
     open: int
     passed: int

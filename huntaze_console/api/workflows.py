@@ -26,7 +26,7 @@ class WorkflowStep(AnswerShape):
     state: str
     """waiting, running, done, failed (nothing got through) or skipped (nothing came to it)."""
     waits_for: str
-    """`engine`, `person`, or empty for what is done together with the step before it."""
+    """`engine`, `person`, `time` (the campaign's start), or empty for what is done together with the step before it."""
     entered: int
     open: int
     passed: int

@@ -100,12 +100,16 @@ def _short(one: WorkflowStep) -> str:
         return f"{one.step} {_MARKS[one.state]}"
     if one.waits_for == "person" and one.open:
         return f"{one.step} (waits for you: {one.open:,})"
+    if one.waits_for == "time":
+        return f"{one.step} (waits for its time: {one.open:,})"
     if one.state == "running":
         return f"{one.step} {one.entered - one.open:,}/{one.entered:,}"
     return f"{one.step} …"
 
 
 def _state(one: WorkflowStep) -> str:
+    if one.waits_for == "time":
+        return "waits for its time"
     return "waits for you" if one.waits_for == "person" and one.open else one.state
 
 

@@ -265,6 +265,24 @@ async def test_the_branch_is_the_kept_graphs_and_not_the_codes(play: Rig) -> Non
     assert await play.states(campaign_id) == {"queued": 1}
 
 
+async def test_a_start_of_its_own_is_waited_for_at_the_step_that_needs_it(play: Rig) -> None:
+    later = MORNING + HOUR
+    by_itself = await play.create(count=2, prompt=PROMPT, starts_at=later)
+    by_person = await play.create(count=2, prompt=PROMPT, starts_at=later, approval="required")
+    await play.write()
+    await play.dispatch.approve(ApproveDeliveries(campaign_id=by_person))
+
+    one, other = await steps(play, by_itself), await steps(play, by_person)
+    assert (one["generate"].state, one["generate"].waits_for) == ("waiting", "time")
+    assert (other["generate"].state, other["generate"].waits_for) == ("done", "engine")
+    assert (other["send"].state, other["send"].waits_for) == ("waiting", "time")
+
+    await play.clock.advance(HOUR)
+    await play.dispatch.start_due()
+    assert (await steps(play, by_itself))["generate"].state == "running"
+    assert (await steps(play, by_person))["send"].state == "running"
+
+
 async def test_what_moderation_blocks_and_what_no_model_writes_are_told_apart(play: Rig) -> None:
     campaign_id = await play.create(count=3, prompt=PROMPT, approval="required")
     refused = ProviderError("one", "m", ErrorClass.CONTENT_FILTER, "no")
