@@ -63,7 +63,7 @@ class Trailing:
 
     def _submit(self, one: _Trailing) -> None:
         one.tries += 1
-        future: asyncio.Future[object] = self._database.submit(one.write)
+        future: asyncio.Future[object] = self._database.submit(one.write, lingers=True)
         self._under_way.add(future)
         future.add_done_callback(lambda done: self._done(one, done))
 

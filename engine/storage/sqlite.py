@@ -35,6 +35,7 @@ T = TypeVar("T")
 
 GROUP = 256  # writes a transaction; more would only lengthen the wait of the first
 WAL_LIMIT = 64 << 20  # bytes; a WAL that slow readers let grow past this is started over
+_LINGER = 0.002  # seconds that a write in no hurry waits for company: about what a commit takes
 _BUSY_TIMEOUT = 5000  # milliseconds; for a stranger's tool on the file, since the engine itself never contends
 _CHECKPOINT_AT = 8_000  # pages of WAL; SQLite's 1,000 is every third or fourth group, each with two more fsyncs
 _CHECKPOINT_WAIT = 20  # milliseconds; how long writes may stand still for readers while the WAL is truncated
@@ -126,7 +127,8 @@ class Database:
         self._wal_limit = wal_limit
         self._wal_patience = wal_limit  # bytes; a WAL longer than this is worth a try to start it over
         self._synchronous = synchronous
-        self._outbox: list[_Pending[Any]] = []  # asked for in this pass of the loop
+        self._outbox: list[_Pending[Any]] = []  # asked for in this pass of the loop, or lingering
+        self._flushing = False  # whether the end of this pass sends them off
         self._inbox: queue.SimpleQueue[list[_Pending[Any]] | None] = queue.SimpleQueue()
         self._readers: asyncio.Queue[Reader] = asyncio.Queue()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -160,17 +162,26 @@ class Database:
         """Run a write durably and return its result. Cancelling the wait does not undo the write."""
         return await self.submit(write)
 
-    def submit(self, write: Write[T]) -> asyncio.Future[T]:
-        """As `write`, for callers on the event loop that do not wait at once. Writes run in the order submitted."""
+    def submit(self, write: Write[T], *, lingers: bool = False) -> asyncio.Future[T]:
+        """As `write`, for callers on the event loop that do not wait at once. Writes run in the order submitted.
+
+        One that `lingers` is in no hurry: it goes with the next write that is, and so shares its commit, or after 2 ms.
+        Without fsync a commit is cheaper than the company.
+        """
         if self._loop is None or self._closed:
             raise StorageError(f"{self.path} is not open")
         future: asyncio.Future[T] = self._loop.create_future()
-        if not self._outbox:
+        if lingers and self._synchronous != "OFF":
+            if not self._outbox:
+                self._loop.call_later(_LINGER, self._flush)
+        elif not self._flushing:
+            self._flushing = True
             self._loop.call_soon(self._flush)
         self._outbox.append(_Pending(write, future))
         return future
 
     def _flush(self) -> None:
+        self._flushing = False
         if self._outbox:
             self._inbox.put(self._outbox)
             self._outbox = []

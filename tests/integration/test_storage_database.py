@@ -66,6 +66,24 @@ async def test_writes_asked_for_together_share_a_commit_and_run_in_order(path: P
         assert order == list(range(200))
 
 
+async def test_a_write_in_no_hurry_shares_the_commit_of_the_next_that_is_and_runs_before_it(path: Path) -> None:
+    async with Database.open(path) as database:
+        await database.write(lambda tx: tx.execute("CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT)"))
+        before = database.commits
+        first = database.submit(lambda tx: tx.execute("INSERT INTO notes (text) VALUES ('a')").lastrowid, lingers=True)
+        await asyncio.sleep(0)
+        second = await database.write(lambda tx: tx.execute("INSERT INTO notes (text) VALUES ('b')").lastrowid)
+
+        assert (first.result(), second) == (1, 2)
+        assert database.commits == before + 1
+
+
+async def test_a_write_in_no_hurry_does_not_wait_for_company_for_ever(path: Path) -> None:
+    async with Database.open(path) as database:
+        async with asyncio.timeout(5):
+            await database.submit(lambda tx: tx.execute("INSERT INTO meta VALUES ('mine', 'x')"), lingers=True)
+
+
 async def test_more_writes_than_a_group_take_several_commits(path: Path) -> None:
     async with Database.open(path) as database:
         await asyncio.gather(*(database.write(Note(f"{number:04}")) for number in range(600)))

@@ -434,13 +434,13 @@ class Jammed:
         self.database = database
         self.refusals = refusals
 
-    def submit(self, write: Any) -> asyncio.Future[Any]:
+    def submit(self, write: Any, *, lingers: bool) -> asyncio.Future[Any]:
         if self.refusals > 0:
             self.refusals -= 1
             future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
             future.set_exception(StorageError("the disk is full"))
             return future
-        return self.database.submit(write)
+        return self.database.submit(write, lingers=lingers)
 
 
 def _write(name: str) -> Any:
