@@ -16,6 +16,7 @@ from engine.surface.snapshot import (
     ModelView,
     MoneyView,
     QueueView,
+    Snapshot,
     quantile,
 )
 from screens.drawing import (
@@ -136,6 +137,7 @@ def _alert(alert: AlertView, view: View, width: int) -> Line:
     return spread(left, ((f"{age(view.now - alert.opened_at)} ", "dim"),), width)
 
 
+_LEVELS = {"cached": 1, "cheaper": 2, "template": 3}  # how well a tool is served, worst last
 _PROVIDER_COLUMNS = (("today", 9, 0), ("share", 7, 0), ("calls", 8, 56), ("p95", 7, 0), ("err", 7, 0))
 
 
@@ -143,12 +145,23 @@ def providers(view: View, width: int, rows: int) -> list[Line]:
     found = sorted(view.snapshot.models.values(), key=lambda model: (-model.today, -model.calls))
     columns = [(word, room) for word, room, need in _PROVIDER_COLUMNS if width >= need]
     name = width - 4 - sum(room for _, room in columns)
-    head = title("PROVIDERS", view, name + 4, part_of(rows - 1, len(found)))
+    head = title("PROVIDERS", view, name + 4, _served_worse(view.snapshot) or part_of(rows - 1, len(found)))
     lines: list[Line] = [(*head, *(cell(word, room, "dim", right=True) for word, room in columns))]
     lines += [_provider(model, view, name, wide=width >= 56) for model in found[: rows - 1]]
     if not found:
         lines.append((("  no calls yet: a campaign or the gateway makes the first", "dim"),))
     return lines
+
+
+def _served_worse(snapshot: Snapshot) -> Line:
+    """The level of the tool that is served worst, and how many more there are."""
+    worst = sorted(snapshot.levels.items(), key=lambda each: (-_LEVELS.get(each[1].level, 0), each[0]))
+    if not worst:
+        return ()
+    tool, seen = worst[0]
+    more = f" +{len(worst) - 1}" if len(worst) > 1 else ""
+    glyph, tone, _ = state("critical" if seen.level == "template" else "warning")
+    return ((f"{glyph} {clean(tool)}{more} {seen.level}", tone),)
 
 
 def _provider(model: ModelView, view: View, name: int, *, wide: bool) -> Line:

@@ -17,14 +17,12 @@ from dataclasses import dataclass, field, replace
 
 from engine.alerts.alert import Alert, Firing, Key, Rule, Severity
 from engine.alerts.settings import AlertSettings
-from engine.kernel.text import clean
-from engine.kernel.values import HOUR, MINUTE, NANOS_PER_USD, SECOND
+from engine.alerts.wording import account_name, count, doublings, listed, model_name, quote, span, tens, usd
+from engine.kernel.values import HOUR
 from engine.surface.projection import turned
 from engine.surface.snapshot import AccountView, ModelView, QueueView, Snapshot, finish_at
 
-_QUOTED = 160  # characters of a text from outside in a summary
 _BUDGET_SEVERITY = {50: Severity.INFO, 80: Severity.WARNING, 100: Severity.CRITICAL}
-_NAMES = 3  # names in a summary before "and n more"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,7 +152,7 @@ def _clear(rule: Rule, settings: AlertSettings) -> int:
     """Nanoseconds a rule's condition must be gone: none where a person or the calendar ends it, not a measurement."""
     if rule is Rule.ERROR_RATE:
         return max(settings.clear, settings.error_window)
-    measured = (Rule.BREAKER_OPEN, Rule.QUEUE_AGE, Rule.LIMITER_SATURATED, Rule.SYNC_BEHIND)
+    measured = (Rule.BREAKER_OPEN, Rule.QUEUE_AGE, Rule.LIMITER_SATURATED, Rule.SYNC_BEHIND, Rule.SERVICE_LEVEL)
     return settings.clear if rule in measured else 0
 
 
@@ -174,12 +172,12 @@ def _cost(rule: Rule, period: str, spent: int, threshold: int | None, settings: 
         return None
     percent = spent * 100 // threshold
     reached = percent >= 100
-    meaning = "nothing is stopped by it" if reached else f"{_usd(threshold - spent)} are left before it is reached"
+    meaning = "nothing is stopped by it" if reached else f"{usd(threshold - spent)} are left before it is reached"
     return Condition(
         rule=rule,
         severity=Severity.CRITICAL if reached else Severity.WARNING,
-        summary=f"{_usd(spent)} were spent {period}, {percent} % of the threshold of {_usd(threshold)}: {meaning}.",
-        gist=_tens(percent),
+        summary=f"{usd(spent)} were spent {period}, {percent} % of the threshold of {usd(threshold)}: {meaning}.",
+        gist=tens(percent),
     )
 
 
@@ -189,12 +187,12 @@ def _budgets(snapshot: Snapshot, settings: AlertSettings, now: int) -> Iterator[
         over = budget.resets_at is not None and now >= budget.resets_at
         if over or (budget.scope, budget.window) == ("campaign", "total"):
             continue
-        whose = _quote(f"the {budget.scope} {budget.key}") if budget.key else "everything together"
+        whose = quote(f"the {budget.scope} {budget.key}") if budget.key else "everything together"
         span = "in total" if budget.window == "total" else f"this {budget.window}"
         if budget.percent < 100:
-            meaning = f"{budget.percent} % of its limit of {_usd(budget.limit)} are spent"
+            meaning = f"{budget.percent} % of its limit of {usd(budget.limit)} are spent"
         else:
-            meaning = f"its limit of {_usd(budget.limit)} is used up, and calls that do not fit are held back"
+            meaning = f"its limit of {usd(budget.limit)} is used up, and calls that do not fit are held back"
         yield Condition(
             rule=Rule.BUDGET,
             subject=name,
@@ -209,13 +207,13 @@ def _unpriced(snapshot: Snapshot, settings: AlertSettings, now: int) -> Iterator
     if not money.today_unpriced:
         return
     models = [f"{model.provider}/{model.model}" for model in snapshot.models.values() if model.unpriced]
-    calls = _count(money.today_unpriced, "call")
+    calls = count(money.today_unpriced, "call")
     yield Condition(
         rule=Rule.UNPRICED_CALLS,
         severity=Severity.WARNING,
-        summary=f"{calls} of today have no known price ({_names(models)}): real spending is higher than every sum"
+        summary=f"{calls} of today have no known price ({listed(models)}): real spending is higher than every sum"
         " shown, until a price is configured.",
-        gist=_doublings(money.today_unpriced),
+        gist=doublings(money.today_unpriced),
     )
 
 
@@ -235,11 +233,11 @@ def _error_rate(model: ModelView, calls: int, failed: int, settings: AlertSettin
     percent = failed * 100 // calls
     return Condition(
         rule=Rule.ERROR_RATE,
-        subject=_model_name(model),
+        subject=model_name(model),
         severity=Severity.CRITICAL if critical else Severity.WARNING,
-        summary=f"{failed} of the newest {calls} calls to {_model_name(model)} failed ({percent} %, last:"
-        f" {_quote(model.last_error) or 'unknown'}): its texts come late, or dearer from a fallback.",
-        gist=_tens(percent),
+        summary=f"{failed} of the newest {calls} calls to {model_name(model)} failed ({percent} %, last:"
+        f" {quote(model.last_error) or 'unknown'}): its texts come late, or dearer from a fallback.",
+        gist=tens(percent),
         clear=_clear(Rule.ERROR_RATE, settings),
     )
 
@@ -255,12 +253,12 @@ def _breakers(snapshot: Snapshot, settings: AlertSettings, now: int) -> Iterator
 
 def _breaker(model: ModelView, settings: AlertSettings, *, none_left: bool) -> Condition:
     meaning = "no model in use is left, so no text is written" if none_left else "its work goes to the fallbacks"
-    reason = f" ({_quote(model.breaker_reason)})" if model.breaker_reason else ""
+    reason = f" ({quote(model.breaker_reason)})" if model.breaker_reason else ""
     return Condition(
         rule=Rule.BREAKER_OPEN,
-        subject=_model_name(model),
+        subject=model_name(model),
         severity=Severity.CRITICAL if none_left else Severity.WARNING,
-        summary=f"{_model_name(model)} is not called any more{reason}: {meaning}.",
+        summary=f"{model_name(model)} is not called any more{reason}: {meaning}.",
         gist="none left" if none_left else "",
         clear=_clear(Rule.BREAKER_OPEN, settings),
     )
@@ -289,10 +287,10 @@ def _could_send(snapshot: Snapshot, now: int) -> bool:
 def _stalled(queue: QueueView, settings: AlertSettings) -> Condition:
     return Condition(
         rule=Rule.QUEUE_AGE,
-        subject=_quote(queue.queue),
+        subject=quote(queue.queue),
         severity=Severity.CRITICAL,
-        summary=f"{_count(queue.ready, 'message')} of {_quote(queue.queue)} may go out and none did for"
-        f" {_span(settings.queue_age)}, although an account has a free slot: sending stands still.",
+        summary=f"{count(queue.ready, 'message')} of {quote(queue.queue)} may go out and none did for"
+        f" {span(settings.queue_age)}, although an account has a free slot: sending stands still.",
         gist="stalled",
         hold=settings.queue_age,
         clear=settings.clear,
@@ -304,11 +302,11 @@ def _aged(queue: QueueView, age: int, settings: AlertSettings) -> Condition:
     meaning = "and nothing works on it" if idle else f"while {queue.leased:,} are worked on: work comes in faster"
     return Condition(
         rule=Rule.QUEUE_AGE,
-        subject=_quote(queue.queue),
+        subject=quote(queue.queue),
         severity=Severity.CRITICAL if idle and age >= 2 * settings.queue_age else Severity.WARNING,
-        summary=f"The oldest of {_count(queue.ready, 'ready job')} of {_quote(queue.queue)} waits for {_span(age)},"
+        summary=f"The oldest of {count(queue.ready, 'ready job')} of {quote(queue.queue)} waits for {span(age)},"
         f" {meaning}.",
-        gist=_doublings(age // settings.queue_age),
+        gist=doublings(age // settings.queue_age),
         hold=settings.hold,
         clear=settings.clear,
     )
@@ -319,11 +317,11 @@ def _dead_letters(snapshot: Snapshot, settings: AlertSettings, now: int) -> Iter
         if queue.dead >= max(1, settings.dead_letters):
             yield Condition(
                 rule=Rule.DEAD_LETTERS,
-                subject=_quote(queue.queue),
+                subject=quote(queue.queue),
                 severity=Severity.WARNING,
-                summary=f"{_count(queue.dead, 'job')} of {_quote(queue.queue)} failed for good: what they were for"
+                summary=f"{count(queue.dead, 'job')} of {quote(queue.queue)} failed for good: what they were for"
                 " does not happen until somebody redrives or purges them.",
-                gist=_doublings(queue.dead),
+                gist=doublings(queue.dead),
             )
 
 
@@ -343,11 +341,11 @@ def _full(snapshot: Snapshot, account: AccountView, waiting: int, settings: Aler
     left = max(0, finish_at(snapshot, account.account_id, waiting, now) - now)
     return Condition(
         rule=Rule.LIMITER_SATURATED,
-        subject=_quote(account.account_id),
+        subject=quote(account.account_id),
         severity=Severity.WARNING if left >= settings.limiter_backlog else Severity.INFO,
-        summary=f"{_account_name(account)} sends at its limit of {account.limit:,} in {_span(account.window)}:"
-        f" {_count(waiting, 'message')} wait, and the last leaves in about {_span(left)}.",
-        gist=_doublings(left // HOUR),
+        summary=f"{account_name(account)} sends at its limit of {account.limit:,} in {span(account.window)}:"
+        f" {count(waiting, 'message')} wait, and the last leaves in about {span(left)}.",
+        gist=doublings(left // HOUR),
         hold=settings.limiter_saturated,
         blink=account.window // account.limit,  # a slot frees so often; being seen for a moment it is not unused
         clear=max(settings.clear, account.window),
@@ -359,14 +357,14 @@ def _paused(snapshot: Snapshot, settings: AlertSettings, now: int) -> Iterator[C
     for account in snapshot.accounts.values():
         if account.paused:
             left = waiting.get(account.account_id, 0)
-            meaning = f"{_count(left, 'message')} wait" if left else "no message waits"
+            meaning = f"{count(left, 'message')} wait" if left else "no message waits"
             yield Condition(
                 rule=Rule.ACCOUNT_PAUSED,
-                subject=_quote(account.account_id),
+                subject=quote(account.account_id),
                 severity=Severity.CRITICAL if left else Severity.WARNING,
-                summary=f"{_account_name(account)} sends nothing ({_quote(account.paused)}): {meaning} until somebody"
+                summary=f"{account_name(account)} sends nothing ({quote(account.paused)}): {meaning} until somebody"
                 " resumes it.",
-                gist=_quote(account.paused),
+                gist=quote(account.paused),
             )
 
 
@@ -389,23 +387,35 @@ def _sync(snapshot: Snapshot, settings: AlertSettings, now: int) -> Iterator[Con
     failing, behind = sync.state == "failing", lag >= settings.sync_lag
     if sync.state == "off" or not (failing or behind):
         return
-    happened = (
-        f"DynamoDB takes nothing ({_quote(sync.error) or 'no reason given'})" if failing else "DynamoDB is behind"
-    )
+    happened = f"DynamoDB takes nothing ({quote(sync.error) or 'no reason given'})" if failing else "DynamoDB is behind"
     yield Condition(
         rule=Rule.SYNC_BEHIND,
         severity=Severity.CRITICAL if failing and behind else Severity.WARNING,
-        summary=f"{happened}: {_count(sync.unsynced, 'ledger entry', 'ledger entries')} wait, the oldest for"
-        f" {_span(lag)}; none is lost, all stand in the local ledger.",
-        gist=f"{sync.state} {_doublings(lag // settings.sync_lag)}",
+        summary=f"{happened}: {count(sync.unsynced, 'ledger entry', 'ledger entries')} wait, the oldest for"
+        f" {span(lag)}; none is lost, all stand in the local ledger.",
+        gist=f"{sync.state} {doublings(lag // settings.sync_lag)}",
         hold=settings.hold,
         blink=settings.hold,
         clear=settings.clear,
     )
 
 
+def _levels(snapshot: Snapshot, settings: AlertSettings, now: int) -> Iterator[Condition]:
+    for tool, view in snapshot.levels.items():
+        template = view.level == "template"
+        yield Condition(
+            rule=Rule.SERVICE_LEVEL,
+            subject=tool,
+            severity=Severity.CRITICAL if template else Severity.WARNING,
+            summary=f"{quote(tool)} is served worse, at the level {quote(view.level)}: {quote(view.reason)}.",
+            gist=view.level,
+            hold=0 if template else settings.hold,
+            clear=settings.clear,
+        )
+
+
 def _settings(snapshot: Snapshot, settings: AlertSettings, now: int) -> Iterator[Condition]:
-    if error := _quote(snapshot.engine.settings_error):
+    if error := quote(snapshot.engine.settings_error):
         yield Condition(
             rule=Rule.SETTINGS_REJECTED,
             severity=Severity.WARNING,
@@ -415,12 +425,12 @@ def _settings(snapshot: Snapshot, settings: AlertSettings, now: int) -> Iterator
 
 
 def _halted(snapshot: Snapshot, settings: AlertSettings, now: int) -> Iterator[Condition]:
-    if actor := _quote(snapshot.engine.halted_by):
+    if actor := quote(snapshot.engine.halted_by):
         waiting = sum(_waiting(snapshot).values())
         yield Condition(
             rule=Rule.SENDING_HALTED,
             severity=Severity.INFO,
-            summary=f"All sending was stopped by {actor}: {_count(waiting, 'message')} wait until somebody resumes it.",
+            summary=f"All sending was stopped by {actor}: {count(waiting, 'message')} wait until somebody resumes it.",
             gist=actor,
         )
 
@@ -437,55 +447,7 @@ _RULES: tuple[_Rule, ...] = (
     _saturated,
     _paused,
     _sync,
+    _levels,
     _settings,
     _halted,
 )
-
-
-# ── words and figures ───────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def _quote(text: str) -> str:
-    return clean(text, limit=_QUOTED).strip()
-
-
-def _model_name(model: ModelView) -> str:
-    return _quote(f"{model.provider}/{model.model}")
-
-
-def _account_name(account: AccountView) -> str:
-    return f"Account {_quote(account.name or account.account_id)}"
-
-
-def _names(names: list[str]) -> str:
-    shown = ", ".join(_quote(name) for name in names[:_NAMES]) or "model unknown"
-    return f"{shown} and {len(names) - _NAMES} more" if len(names) > _NAMES else shown
-
-
-def _count(number: int, one: str, many: str = "") -> str:
-    return f"{number:,} {one}" if number == 1 else f"{number:,} {many or one + 's'}"
-
-
-def _usd(amount: int) -> str:
-    """To the cent, for sentences; sums are shown exactly elsewhere."""
-    cents = (amount * 100 + NANOS_PER_USD // 2) // NANOS_PER_USD
-    return f"{cents // 100:,}.{cents % 100:02d} USD"
-
-
-def _span(duration: int) -> str:
-    """A duration in its two largest units: 95 s, 12 min, 5 h 20 min."""
-    if duration < 2 * MINUTE:
-        return f"{duration // SECOND} s"
-    minutes = duration // MINUTE
-    if minutes < 120:
-        return f"{minutes} min"
-    return f"{minutes // 60:,} h {minutes % 60} min"
-
-
-def _tens(percent: int) -> str:
-    """Ten by ten up to double, then doubling by doubling, so that a runaway does not fill the event log."""
-    return f"{percent // 10 * 10}%" if percent < 200 else f"{_doublings(percent // 100)}x"
-
-
-def _doublings(number: int) -> str:
-    return str(max(0, number).bit_length())

@@ -13,6 +13,7 @@ from engine.surface.snapshot import (
     AccountView,
     CampaignView,
     EngineView,
+    LevelView,
     ModelView,
     MoneyView,
     QueueView,
@@ -314,6 +315,19 @@ def test_sync_is_judged_by_its_lag_and_its_failure(sync: SyncView, severity: Sev
 
     assert Rule.SYNC_BEHIND not in fires(snapshot, after=59 * SECOND)
     assert (found.severity if found else None) == severity
+
+
+@pytest.mark.parametrize(
+    ("level", "severity", "after"),
+    [("cached", Severity.WARNING, MINUTE), ("cheaper", Severity.WARNING, MINUTE), ("template", Severity.CRITICAL, 0)],
+)
+def test_a_tool_served_worse_is_told_by_name(level: str, severity: Severity, after: int) -> None:
+    view = LevelView(level=level, reason="40% of the tasks went unanswered", since=MORNING)
+
+    found = fires(replace(QUIET, levels={"message": view}), after=after)[Rule.SERVICE_LEVEL]
+
+    assert (found.subject, found.severity) == ("message", severity)
+    assert "40%" in found.summary
 
 
 def test_rejected_settings_quote_the_error_until_good_ones_come() -> None:
