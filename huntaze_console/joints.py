@@ -67,6 +67,7 @@ __all__ = [
 
 _log = logging.getLogger(__name__)
 
+_AMPLE = 10_000  # calls a budget has room for, each at its worst by bytes, from which a closer count helps nobody
 _RATINGS_RECALLED = 500  # at a start; older ones have faded by then
 
 
@@ -81,11 +82,14 @@ class LedgerMeter:
 
     async def open(self, call: Call) -> Call:
         deadline = Instant(call.task.deadline) if call.task.deadline is not None else None
-        close = self.room(call.task, call.target) is not None  # without a budget nobody waits for what is held
+        attempt, room = self._attempt(call), self.room(call.task, call.target)
+        worst = attempt.worst_case.cost
+        close = room is not None and (worst is None or room < _AMPLE * worst)  # else nobody waits for what is held
         bound = await self._counter.bound(call.target.model, call.request, call.input_bound, close=close)
         if bound != call.input_bound:
             call = replace(call, input_bound=bound)
-        opened = await self._ledger.open(self._attempt(call), deadline=deadline)
+            attempt = self._attempt(call)
+        opened = await self._ledger.open(attempt, deadline=deadline)
         if opened.max_output_tokens != call.request.max_output_tokens:
             call = replace(call, request=replace(call.request, max_output_tokens=opened.max_output_tokens))
         self._under_way[opened.id] = opened
