@@ -157,7 +157,7 @@ def test_a_model_whose_price_nobody_knows_goes_last_where_figures_decide(wish: W
 
 @given(st.lists(st.integers(0, 9), min_size=2, max_size=5).filter(any), seeds)
 def test_weights_are_the_shares_of_the_calls(weights: list[int], seed: int) -> None:
-    chance, rounds = random.Random(seed), 2_000
+    chance, rounds = random.Random(seed), 300
     facts = [
         Facts(Target("p", f"m{at}"), position=at, worst_cost=NanoUSD(1), weight=weight)
         for at, weight in enumerate(weights)
