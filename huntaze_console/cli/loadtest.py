@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from huntaze_console.cli import exits
 from huntaze_console.cli.flags import Where, about
 from huntaze_console.cli.line import Line, writing
 from huntaze_console.cli.monitor import latency
@@ -31,7 +32,7 @@ def loadtest(place: Where, *, tool: str, number: int, concurrency: int, each: bo
     """Run a tool in parallel through the whole engine: routing, limits, budgets, breakers, fallback. It costs money.
 
     Who answered, how fast, what failed and what it cost is said at the end. Ctrl-C cancels it; calls under way are
-    booked for what they cost.
+    booked for what they cost. It ends with code 1 when a call failed.
     """
     from engine.surface.commands import StartLoadTest
     from engine.surface.queries import BoundLoadTest
@@ -45,8 +46,12 @@ def loadtest(place: Where, *, tool: str, number: int, concurrency: int, each: bo
         row = _watch(line, test_id, quiet=place.json)
     if place.json:
         say_json(_plain(row))
-        return
-    _say(row, each=each)
+    else:
+        _say(row, each=each)
+    if row.state == "cancelled":
+        click.get_current_context().exit(exits.INTERRUPTED)
+    if row.errors:
+        click.get_current_context().exit(exits.FAILED)
 
 
 def _watch(line: Line, test_id: str, *, quiet: bool) -> LoadTestRow:

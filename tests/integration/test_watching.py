@@ -69,12 +69,18 @@ async def test_a_load_test_says_what_it_costs_before_and_what_came_of_it(play: R
         plain = await huntaze_(found, "loadtest", "-n", "2", "--calls", "--yes")
         data = json.loads((await huntaze_(found, "loadtest", "-n", "3", "--yes", "--json")).stdout)
 
+        play.providers["one"].script = [ProviderError("one", "m", ErrorClass.INVALID_REQUEST, "no")]
+        play.providers["two"].script = [ProviderError("two", "m", ErrorClass.INVALID_REQUEST, "no")]
+        failing = await huntaze_(found, "loadtest", "-n", "1", "--yes")
+
+    assert (failing.exit_code, plain.exit_code) == (1, 0)
+    assert "invalid_request 1" in failing.stdout.lower()
     assert unasked.exit_code == 2
     assert "--yes" in unasked.stderr
     assert "message: 2 of 2 calls answered" in plain.stdout
     assert (data["state"], data["answered"], data["cost_usd"]) == ("done", 3, "0.00006")
     assert data["p50_seconds"] is not None
-    assert len(play.providers["one"].requests) == 5
+    assert len(play.providers["one"].requests) == 6
 
 
 async def test_workflows_are_shown_step_by_step(play: Rig, tmp_path: Path) -> None:
