@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 from typing import Any
 
+import httpx2
 import openai
 import pytest
 from pydantic import BaseModel
@@ -520,3 +524,22 @@ def test_a_budget_that_makes_no_sense_makes_no_key(stage: GatewayStage, budget: 
 
     assert done.returncode == 2
     assert "hz-" not in done.stdout
+
+
+def test_a_daemon_that_ends_settles_what_its_clients_wait_for(tmp_path: Path) -> None:
+    with gateway_stage(tmp_path) as stage:
+        asked: Any = {"model": MODEL, "messages": said("stall"), "stream": True, "max_tokens": 600}
+        with openai.OpenAI(api_key=stage.token, base_url=stage.base, max_retries=0) as client:
+            stream = client.chat.completions.create(**asked)
+            assert next(iter(stream)).choices[0].delta.role == "assistant"
+            stage.process.send_signal(signal.SIGTERM)
+            with pytest.raises((openai.APIError, httpx2.TransportError)):
+                list(stream)
+        assert stage.process.wait(20) == 0
+
+        assert stage.open_attempts() == 0
+        with sqlite3.connect(stage.state / "huntaze.db") as database:
+            found = database.execute("SELECT outcome, basis FROM entries").fetchall()
+        database.close()
+
+    assert found == [("cancelled", "estimated")]

@@ -15,6 +15,7 @@ from engine.kernel.secret import Secret
 from engine.providers import Finish, ModelRequest, Operation, ProviderSettings, Quirks, Usage
 from engine.providers.bodies import BodyStream, output_cap, read_answer, request_body
 from engine.providers.faults import Fault
+from engine.providers.passthrough import OpenAIDialogue
 from engine.providers.sse import EventReader, TooLong
 from engine.providers.translation import ClaudeBodyStream, ClaudeDialogue, Untranslatable, to_claude
 
@@ -118,6 +119,52 @@ def test_no_answer_may_be_longer_than_engine_and_client_allow(
     assert written >= 1
     assert written * (choices or 1) <= max(cap, choices or 1)
     assert all(written <= limit for limit in (old, new) if limit is not None)
+
+
+@pytest.mark.parametrize(
+    ("settings", "chat", "header", "limit"),
+    [
+        (
+            ProviderSettings.of("openai", api_key=Secret("k"), organization="org"),
+            "https://api.openai.com/v1/chat/completions",
+            {"Authorization": "Bearer k", "OpenAI-Organization": "org"},
+            "max_completion_tokens",
+        ),
+        (
+            ProviderSettings.of("azure", api_key=Secret("k"), base_url="https://r.openai.azure.com/", api_version="v1"),
+            "https://r.openai.azure.com/openai/deployments/my%20gpt/chat/completions?api-version=v1",
+            {"api-key": "k"},
+            "max_tokens",
+        ),
+        (
+            ProviderSettings.of("deepseek", api_key=Secret("k")),
+            "https://api.deepseek.com/chat/completions",
+            {"Authorization": "Bearer k"},
+            "max_tokens",
+        ),
+        (
+            ProviderSettings.of("xai", api_key=Secret("k")),
+            "https://api.x.ai/v1/chat/completions",
+            {"Authorization": "Bearer k"},
+            "max_completion_tokens",
+        ),
+        (
+            ProviderSettings.of("gemini", api_key=Secret("k")),
+            "https://generativelanguage.googleapis.com/v1beta/openai/chat/completions",
+            {"Authorization": "Bearer k"},
+            "max_tokens",
+        ),
+    ],
+)
+def test_each_endpoint_is_addressed_in_its_own_way(
+    settings: ProviderSettings, chat: str, header: dict[str, str], limit: str
+) -> None:
+    dialogue = OpenAIDialogue(settings)
+
+    assert dialogue.url("my gpt", Operation.CHAT) == chat
+    assert dialogue.url("my gpt", Operation.EMBEDDINGS) == chat.replace("/chat/completions", "/embeddings")
+    assert dialogue.headers == header
+    assert dialogue.body("my gpt", asking({"messages": said("x")}), stream=False)[limit] == 100
 
 
 # ── answers ─────────────────────────────────────────────────────────────────────────────────────────────────────────
