@@ -8,7 +8,8 @@ from typing import ClassVar
 from textual.binding import Binding, BindingType
 
 from engine.surface.commands import AcknowledgeAlert
-from engine.surface.queries import AlertRow, ListAlerts
+from engine.surface.queries import ListAlerts
+from engine.surface.rows import AlertRow
 from screens.drawing import BLANK, Line, Span, state
 from screens.facts import severity_rank
 from screens.formatting import NONE, age, clean, clean_lines, count, moment, plural

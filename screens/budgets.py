@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from engine.surface.queries import BudgetRow, ListBudgets
+from engine.surface.queries import ListBudgets
+from engine.surface.rows import BudgetRow
 from screens.drawing import BLANK, Line, Span, gauge, level
 from screens.formatting import age, clean, clock_exact, money, percent, zone_name
 from screens.listing import Listing, plain

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from engine.surface.queries import CallRow, ListCalls
+from engine.surface.queries import ListCalls
+from engine.surface.rows import CallRow
 from screens.drawing import Line, Span
 from screens.facts import account_name
 from screens.formatting import clean, clock_exact, count, duration, price, stamp

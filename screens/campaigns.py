@@ -10,7 +10,8 @@ from textual.binding import Binding, BindingType
 
 from engine.kernel.errors import HuntazeError
 from engine.surface.commands import ApproveDeliveries, CampaignDraft, RejectDeliveries, SettleDelivery
-from engine.surface.queries import DeliveryRow, GetDraft, GetWorkflow, ListCampaigns, ListDeliveries, WorkflowRow
+from engine.surface.queries import GetDraft, GetWorkflow, ListCampaigns, ListDeliveries
+from engine.surface.rows import DeliveryRow, WorkflowRow
 from engine.surface.snapshot import CampaignView
 from screens.delivery import DeliveryScreen
 from screens.drawing import BLANK, Line, Span, cut, gauge, state

@@ -18,7 +18,8 @@ from textual.widgets import Input, TextArea
 
 from engine.kernel.errors import CommandRefused, HuntazeError
 from engine.surface.commands import CampaignDraft, CreateCampaign
-from engine.surface.queries import EstimateCampaign, EstimateRow
+from engine.surface.queries import EstimateCampaign
+from engine.surface.rows import EstimateRow
 from screens.drafting import TOOLS, Checked, Form, check
 from screens.drawing import BLANK, Line, cell, cut
 from screens.facts import account_name

@@ -9,7 +9,8 @@ from textual.binding import Binding, BindingType
 
 from engine.kernel.periods import day_bounds, month_bounds
 from engine.kernel.values import DAY, from_datetime
-from engine.surface.queries import BreakdownRow, CostBreakdown
+from engine.surface.queries import CostBreakdown
+from engine.surface.rows import BreakdownRow
 from screens.budgets import BudgetsScreen
 from screens.calls import CallsScreen
 from screens.drawing import Line, Span, cut, gauge

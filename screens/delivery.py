@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from engine.surface.queries import DeliveryRow
+from engine.surface.rows import DeliveryRow
 from screens.drawing import Line, state
 from screens.formatting import age_rough, clean, count, price, stamp
 from screens.record import Field, Record, field_lines

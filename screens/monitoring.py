@@ -8,7 +8,8 @@ from typing import ClassVar, Literal
 from textual.binding import Binding, BindingType
 
 from engine.kernel.values import SECOND
-from engine.surface.queries import Monitor, MonitorRow
+from engine.surface.queries import Monitor
+from engine.surface.rows import MonitorRow
 from screens.drawing import BLANK, Line, Span
 from screens.formatting import NONE, clean, count, plural
 from screens.listing import Listing, plain

@@ -7,7 +7,8 @@ from typing import Any, ClassVar
 
 from textual.binding import Binding, BindingType
 
-from engine.surface.queries import GaugeRow, ListGauges
+from engine.surface.queries import ListGauges
+from engine.surface.rows import GaugeRow
 from engine.surface.snapshot import ModelView, quantile
 from screens.calls import CallsScreen
 from screens.drawing import BLANK, Line, Span, even, spark, state

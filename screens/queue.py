@@ -8,7 +8,8 @@ from typing import ClassVar
 from textual.binding import Binding, BindingType
 
 from engine.surface.commands import PurgeJobs, RedriveJobs
-from engine.surface.queries import GetJob, JobRow, ListJobs
+from engine.surface.queries import GetJob, ListJobs
+from engine.surface.rows import JobRow
 from engine.surface.snapshot import QueueView
 from screens.drawing import BLANK, Line, Span, cut, state
 from screens.facts import account_name

@@ -8,7 +8,8 @@ from typing import ClassVar
 from textual.binding import Binding, BindingType
 
 from engine.surface.commands import ResetRoute, SetRoute
-from engine.surface.queries import CandidateRow, ExplainRoute, ListRoutes, RouteRow
+from engine.surface.queries import ExplainRoute, ListRoutes
+from engine.surface.rows import CandidateRow, RouteRow
 from screens.drawing import BLANK, Line, Span
 from screens.formatting import NONE, clean, count, duration, price, stamp, wrap
 from screens.listing import Listing, plain

@@ -8,7 +8,8 @@ from textual.binding import Binding, BindingType
 
 from engine.kernel.errors import HuntazeError
 from engine.surface.commands import CancelCampaign, PauseCampaign, ResumeCampaign, StartCampaign
-from engine.surface.queries import EstimateCampaign, EstimateRow, GetDraft
+from engine.surface.queries import EstimateCampaign, GetDraft
+from engine.surface.rows import EstimateRow
 from engine.surface.snapshot import FINAL_CAMPAIGN_STATES, CampaignView
 from screens.facts import account_name, finishes_at
 from screens.formatting import clean, moment, money, plural

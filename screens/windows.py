@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from engine.surface.queries import LimitRow, ListLimits
+from engine.surface.queries import ListLimits
+from engine.surface.rows import LimitRow
 from screens.drawing import BLANK, Line, Span, gauge, level
 from screens.formatting import age, clean, clock_exact, count
 from screens.listing import Listing, plain

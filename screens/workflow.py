@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import cast
 
-from engine.surface.queries import GetWorkflow, WorkflowRow, WorkflowStep
+from engine.surface.queries import GetWorkflow
+from engine.surface.rows import WorkflowRow, WorkflowStep
 from engine.surface.snapshot import CampaignView
 from screens.drawing import BLANK, Line, Span
 from screens.formatting import NONE, clean, count, moment, plural, wrap

@@ -27,6 +27,7 @@ from engine.storage import Database, Tx
 from engine.surface import commands, queries
 from engine.surface.commands import Done
 from engine.surface.queries import Page
+from engine.surface.rows import KeyRow
 
 PREFIX = "hz-"
 _SECRET_BYTES = 32
@@ -126,7 +127,7 @@ class Keyring:
         await self._database.write(lambda tx: self._revoke(tx, key, now, command.actor))
         return Done(f"Key {key.prefix}… opens nothing any more", {"key_id": key.key_id})
 
-    async def listing(self, query: queries.ListKeys) -> Page[queries.KeyRow]:
+    async def listing(self, query: queries.ListKeys) -> Page[KeyRow]:
         """The keys, newest first; those revoked or expired only when asked for."""
         now = self._clock.now()
         found = [
@@ -212,9 +213,9 @@ def _key(row: sqlite3.Row) -> Key:
     return Key(**{**fields, "models": tuple(orjson.loads(fields["models"]))})
 
 
-def _row(key: Key, now: int) -> queries.KeyRow:
+def _row(key: Key, now: int) -> KeyRow:
     state = "revoked" if key.revoked_at is not None else "active" if key.lives(now) else "expired"
-    return queries.KeyRow(
+    return KeyRow(
         key_id=key.key_id,
         name=key.name,
         prefix=key.prefix,

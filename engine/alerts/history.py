@@ -21,7 +21,8 @@ from engine.events import (
 )
 from engine.kernel.errors import CommandRefused, Refusal
 from engine.storage import Reader, Tx
-from engine.surface.queries import AlertRow, ListAlerts, Page
+from engine.surface.queries import ListAlerts, Page
+from engine.surface.rows import AlertRow
 from engine.surface.snapshot import AlertView
 
 _PRUNED_AT_ONCE = 1_000  # alerts deleted in one transaction

@@ -46,7 +46,7 @@ from engine.surface.commands import (
     SettleDelivery,
     StartCampaign,
 )
-from engine.surface.queries import EstimateRow
+from engine.surface.rows import EstimateRow
 from engine.surface.wire import load_draft
 
 _AUDIENCE_AGE = MINUTE  # nanoseconds that a reading of the audience serves for estimates and creations

@@ -13,7 +13,7 @@ from engine.kernel.values import NanoUSD
 from engine.orchestrator import Orchestrator, Target, Task, route_of, text_bound
 from engine.providers import Message, Role, Usage
 from engine.surface.commands import CampaignDraft
-from engine.surface.queries import EstimateRow
+from engine.surface.rows import EstimateRow
 from engine.surface.snapshot import Snapshot, finish_at
 
 _CHARACTERS_A_TOKEN = 4  # of English prose; more in most other languages, so the low figure stays low

@@ -13,7 +13,8 @@ from engine.campaigns.workflow import END, Graph, Place, Step, StepState, Waits,
 from engine.events import WorkflowStepMoved
 from engine.kernel.errors import CommandRefused, Refusal
 from engine.storage import Reader, Tx
-from engine.surface.queries import ListWorkflows, Page, WorkflowEdge, WorkflowRow, WorkflowStep
+from engine.surface.queries import ListWorkflows, Page
+from engine.surface.rows import WorkflowEdge, WorkflowRow, WorkflowStep
 
 _MOVES = "SELECT * FROM delivery_moves WHERE campaign_id = ?"
 _STEPS = "SELECT * FROM workflow_steps WHERE workflow_id = ?"

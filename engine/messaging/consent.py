@@ -11,7 +11,8 @@ from engine.kernel.clock import Clock, pause
 from engine.kernel.errors import CommandRefused, PlatformError, Refusal
 from engine.messaging.platform import Fan, Platform
 from engine.storage import Database, Reader, Tx
-from engine.surface.queries import ListSuppressed, Page, SuppressionRow
+from engine.surface.queries import ListSuppressed, Page
+from engine.surface.rows import SuppressionRow
 
 OPTED_OUT = "opted out"
 _NO_READING: tuple[int, PlatformError | None] = (0, None)

@@ -11,7 +11,8 @@ from engine.events import DeliveriesMoved, DeliveryMoved
 from engine.kernel.errors import CommandRefused, Refusal
 from engine.messaging.delivery import DeliveryState, may_move
 from engine.storage import Reader, Tx
-from engine.surface.queries import DeliveryRow, ListDeliveries, Page
+from engine.surface.queries import ListDeliveries, Page
+from engine.surface.rows import DeliveryRow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

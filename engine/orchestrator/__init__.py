@@ -21,7 +21,7 @@ from engine.orchestrator.degradation import TEMPLATE_PROVIDER, Degraded
 from engine.orchestrator.downgrade import Downgrading
 from engine.orchestrator.drill import Drill, Part, Plan, Rehearsed
 from engine.orchestrator.fallback import Fallback
-from engine.orchestrator.flags import Flag, Flagged, Flags
+from engine.orchestrator.flags import FLAGS, Flag, Flagged, Flags
 from engine.orchestrator.gauges import Gauged, Gauges, Lesson
 from engine.orchestrator.guard import Guarded, Standing, standings
 from engine.orchestrator.limited import Limited, Quotas, Seat, Shut
@@ -53,6 +53,7 @@ from engine.orchestrator.tuner import Tuner
 from engine.orchestrator.tuning import Load, Tuning
 
 __all__ = [
+    "FLAGS",
     "GATEWAY",
     "TEMPLATE_PROVIDER",
     "TOOLS",

@@ -25,7 +25,7 @@ from engine.storage import Database, Tx
 HYBRID = "use_hybrid_orchestrator"
 KEPT = "use_kept_answers"
 
-KNOWN: Mapping[str, str] = MappingProxyType(
+FLAGS: Mapping[str, str] = MappingProxyType(
     {
         HYBRID: "strategies, fallback, kept answers and shared calls; off: the first model of the tool's chain alone",
         KEPT: "kept answers serve again and calls are shared; off: every task has a call of its own",
@@ -73,13 +73,13 @@ class Flags:
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
-        self._flags = {name: Flag(name=name) for name in KNOWN}
+        self._flags = {name: Flag(name=name) for name in FLAGS}
 
     async def load(self) -> None:
         async with self._database.reader() as reader:
             rows = await reader.rows("SELECT * FROM flags")
         for row in rows:
-            if row["name"] in KNOWN:  # one of a version that knew it
+            if row["name"] in FLAGS:  # one of a version that knew it
                 lists = {key: tuple(orjson.loads(row[key])) for key in ("allow", "deny")}
                 self._flags[row["name"]] = Flag(**{**dict(row), "enabled": bool(row["enabled"]), **lists})
 
@@ -93,7 +93,7 @@ class Flags:
         """Raises CommandRefused(NOT_FOUND), naming those there are."""
         found = self._flags.get(name)
         if found is None:
-            known = ", ".join(KNOWN)
+            known = ", ".join(FLAGS)
             message = f"there is no flag {name[:100]!r}; the flags are {known}"
             raise CommandRefused(Refusal.NOT_FOUND, message, field="name")
         return found

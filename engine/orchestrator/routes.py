@@ -25,16 +25,8 @@ from engine.orchestrator.task import Need, Task
 from engine.providers import Message, Role
 from engine.storage import Database, Tx
 from engine.surface.commands import Command, Done, ResetRoute, SetRoute
-from engine.surface.queries import (
-    CandidateRow,
-    ExplainRoute,
-    GaugeRow,
-    ListGauges,
-    ListRoutes,
-    Page,
-    Query,
-    RouteRow,
-)
+from engine.surface.queries import ExplainRoute, ListGauges, ListRoutes, Page, Query
+from engine.surface.rows import CandidateRow, GaugeRow, RouteRow
 
 _LONGEST_CHAIN = 20
 _LONGEST_NAME = 200  # characters

@@ -12,6 +12,7 @@ from engine.storage import Database
 from engine.surface import commands, queries
 from engine.surface.commands import Command, Done
 from engine.surface.queries import Page, Query
+from engine.surface.rows import BudgetRow
 
 _SPANS = {Window.HOUR: "an hour", Window.DAY: "a day", Window.MONTH: "a month", Window.TOTAL: "in total"}
 
@@ -50,14 +51,14 @@ class Purse:
         await self._database.write(lambda tx: self._ledger.remove_budget(tx, name, command.window))
         return Done(f"{_whose(command.scope, command.key)} has no limit by the {command.window} any more")
 
-    async def _list(self, query: queries.ListBudgets) -> Page[queries.BudgetRow]:
+    async def _list(self, query: queries.ListBudgets) -> Page[BudgetRow]:
         async with self._database.reader() as reader:
             found = await list_budgets(reader, self._zone, self._clock.now(), campaigns=query.campaigns)
         return Page(tuple(map(self._row, found)))
 
-    def _row(self, budget: Budget) -> queries.BudgetRow:
+    def _row(self, budget: Budget) -> BudgetRow:
         endless = budget.ends == EVER
-        return queries.BudgetRow(
+        return BudgetRow(
             scope=budget.kind,
             key=budget.key,
             window=budget.window,

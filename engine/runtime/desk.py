@@ -29,6 +29,17 @@ from engine.surface import commands, queries
 from engine.surface.commands import Command, Done
 from engine.surface.desk import Listener
 from engine.surface.queries import Page, Query
+from engine.surface.rows import (
+    AlertRow,
+    BreakdownRow,
+    CallRow,
+    DeliveryRow,
+    DependencyRow,
+    EstimateRow,
+    EventRow,
+    JobRow,
+    SuppressionRow,
+)
 from engine.surface.snapshot import Snapshot
 from engine.surface.wire import load_draft
 
@@ -194,7 +205,7 @@ class EngineDesk:
 
     # ── queries ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    async def _breakdown(self, query: queries.CostBreakdown) -> Page[queries.BreakdownRow]:
+    async def _breakdown(self, query: queries.CostBreakdown) -> Page[BreakdownRow]:
         now = self._clock.now()
         zone = ZoneInfo(self._projector.snapshot.engine.time_zone)
         from_ = query.from_ if query.from_ is not None else month_bounds(now, zone)[0]
@@ -205,12 +216,12 @@ class EngineDesk:
             found: Breakdown = await breakdown(reader, query.by, Instant(from_), Instant(to), zone)
         return Page(tuple(_breakdown_row(row) for row in found.rows))
 
-    async def _calls(self, query: queries.ListCalls) -> Page[queries.CallRow]:
+    async def _calls(self, query: queries.ListCalls) -> Page[CallRow]:
         async with self._database.view() as reader:
             page = await calls(reader, _filter(query.where), query.cursor, query.limit)
         return Page(tuple(_call_row(call) for call in page.rows), page.next)
 
-    async def _list_jobs(self, query: queries.ListJobs) -> Page[queries.JobRow]:
+    async def _list_jobs(self, query: queries.ListJobs) -> Page[JobRow]:
         """Of one queue, or of all in the order of their names: the cursor then begins with the queue it stands in."""
         state, limit = _known(JobState, query.state, "a job"), max(1, min(query.limit, 1000))
         if query.queue:
@@ -234,7 +245,7 @@ class EngineDesk:
         except ValueError as error:
             raise CommandRefused(Refusal.INVALID, "this cursor does not come from a page", field="cursor") from error
 
-    async def _get_job(self, query: queries.GetJob) -> Page[queries.JobRow]:
+    async def _get_job(self, query: queries.GetJob) -> Page[JobRow]:
         job = await self._jobs.get(JobId(query.job_id))
         if job is None:
             raise CommandRefused(Refusal.NOT_FOUND, f"there is no job {query.job_id!r}", field="job_id")
@@ -256,36 +267,36 @@ class EngineDesk:
             raise CommandRefused(Refusal.NOT_FOUND, f"there is no campaign {query.campaign_id!r}", field="campaign_id")
         return Page((load_draft(row["draft"]),))
 
-    async def _list_deliveries(self, query: queries.ListDeliveries) -> Page[queries.DeliveryRow]:
+    async def _list_deliveries(self, query: queries.ListDeliveries) -> Page[DeliveryRow]:
         _known(DeliveryState, query.state, "a delivery")
         async with self._database.reader() as reader:
             return await deliveries.listing(reader, query)
 
-    async def _list_alerts(self, query: queries.ListAlerts) -> Page[queries.AlertRow]:
+    async def _list_alerts(self, query: queries.ListAlerts) -> Page[AlertRow]:
         async with self._database.reader() as reader:
             return await list_alerts(reader, query)
 
-    async def _list_suppressed(self, query: queries.ListSuppressed) -> Page[queries.SuppressionRow]:
+    async def _list_suppressed(self, query: queries.ListSuppressed) -> Page[SuppressionRow]:
         async with self._database.reader() as reader:
             return await consent.listing(reader, query)
 
-    async def _list_events(self, query: queries.ListEvents) -> Page[queries.EventRow]:
+    async def _list_events(self, query: queries.ListEvents) -> Page[EventRow]:
         limit = max(1, min(query.limit, 1000))
         snapshot = self._projector.snapshot
         after = query.after if query.after is not None else max(0, snapshot.seq - limit)
         found = await self._database.events_after(after, limit=limit)
         return Page(tuple(_event_row(snapshot.epoch, recorded) for recorded in found))
 
-    async def _estimate(self, query: queries.EstimateCampaign) -> Page[queries.EstimateRow]:
+    async def _estimate(self, query: queries.EstimateCampaign) -> Page[EstimateRow]:
         return Page((await self._dispatch.estimate(query.draft),))
 
-    async def _check_health(self, _: queries.CheckHealth) -> Page[queries.DependencyRow]:
+    async def _check_health(self, _: queries.CheckHealth) -> Page[DependencyRow]:
         return Page(await self._health.check())
 
 
-def _breakdown_row(row: Row) -> queries.BreakdownRow:
+def _breakdown_row(row: Row) -> BreakdownRow:
     figures = row.figures
-    return queries.BreakdownRow(
+    return BreakdownRow(
         dimensions=row.dimensions,
         calls=figures.calls,
         input_tokens=figures.input_tokens,
@@ -338,8 +349,8 @@ def _figures_that_fit() -> Iterator[None]:
         raise CommandRefused(Refusal.INVALID, "a text holds half a character") from error
 
 
-def _call_row(call: Call) -> queries.CallRow:
-    return queries.CallRow(
+def _call_row(call: Call) -> CallRow:
+    return CallRow(
         attempt_id=call.id,
         at=call.at,
         provider=call.provider,
@@ -364,8 +375,8 @@ def _call_row(call: Call) -> queries.CallRow:
     )
 
 
-def _job_row(job: JobView) -> queries.JobRow:
-    return queries.JobRow(
+def _job_row(job: JobView) -> JobRow:
+    return JobRow(
         job_id=job.id,
         queue=job.queue,
         lane=job.lane,
@@ -382,8 +393,8 @@ def _job_row(job: JobView) -> queries.JobRow:
     )
 
 
-def _event_row(epoch: str, recorded: Recorded) -> queries.EventRow:
-    return queries.EventRow(
+def _event_row(epoch: str, recorded: Recorded) -> EventRow:
+    return EventRow(
         event_id=f"{epoch}:{recorded.seq}",
         at=recorded.event.at,
         kind=recorded.kind,

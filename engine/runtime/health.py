@@ -9,7 +9,7 @@ from engine.kernel.clock import Clock
 from engine.kernel.errors import StorageError
 from engine.runtime.projector import Projector
 from engine.storage import Database
-from engine.surface.queries import DependencyRow
+from engine.surface.rows import DependencyRow
 from engine.surface.snapshot import ModelView, Snapshot, quantile
 
 _WRITE_LIMIT = 2.0  # real seconds that a healthy database needs at most for one commit

@@ -10,12 +10,12 @@ from engine.kernel.clock import Clock
 from engine.kernel.errors import CommandRefused, Refusal
 from engine.kernel.periods import day_bounds
 from engine.kernel.values import DAY, NanoUSD, decimal_usd
-from engine.orchestrator import Flag, Flags, Keeping, Orchestrator, Shadowed, Trial, reuse_between, target_of
-from engine.orchestrator.flags import KNOWN
+from engine.orchestrator import FLAGS, Flag, Flags, Keeping, Orchestrator, Shadowed, Trial, reuse_between, target_of
 from engine.storage import Database, Reader
 from engine.surface import commands, queries
 from engine.surface.commands import Command, Done, FlagSetting
 from engine.surface.queries import Page, Query
+from engine.surface.rows import CacheRow, FlagRow, ShadowRow
 
 _SHADOW_DAYS = 30  # that a trial's sums go back
 _MOST_FLAGS = 100  # of one command
@@ -67,7 +67,7 @@ class MiddlewareDesk:
     async def _set_flags(self, command: commands.SetFlags) -> Done:
         names = [setting.name for setting in command.flags]
         if not names or len(names) > _MOST_FLAGS or len(set(names)) < len(names):
-            message = f"name 1 to {_MOST_FLAGS} flags, each once; the flags are {', '.join(KNOWN)}"
+            message = f"name 1 to {_MOST_FLAGS} flags, each once; the flags are {', '.join(FLAGS)}"
             raise CommandRefused(Refusal.INVALID, message, field="flags")
         changed = [_changed(self._flags.get(setting.name), setting) for setting in command.flags]
         await self._flags.set(*changed, actor=command.actor)
@@ -87,12 +87,12 @@ class MiddlewareDesk:
         most = decimal_usd(trial.budget)
         return Done(f"{trial.target} is tried on {trial.percentage:g} % of {trial.tool}, for at most {most} USD a day")
 
-    async def _cache(self, _: queries.GetCache) -> Page[queries.CacheRow]:
+    async def _cache(self, _: queries.GetCache) -> Page[CacheRow]:
         start, end = day_bounds(self._clock.now(), self._zone)
         async with self._database.view() as reader:
             reuse = await reuse_between(reader, start, end)
             held = await reader.row(_HELD, (self._clock.now(),))
-        row = queries.CacheRow(
+        row = CacheRow(
             entries=held["entries"] if held else 0,
             bytes=held["bytes"] if held else 0,
             most_bytes=self._orchestrator.settings.cache.most_bytes,
@@ -104,10 +104,10 @@ class MiddlewareDesk:
         )
         return Page((row,))
 
-    async def _list_flags(self, _: queries.ListFlags) -> Page[queries.FlagRow]:
+    async def _list_flags(self, _: queries.ListFlags) -> Page[FlagRow]:
         return Page(tuple(map(_flag_row, self._flags)))
 
-    async def _shadows(self, _: queries.ListShadows) -> Page[queries.ShadowRow]:
+    async def _shadows(self, _: queries.ListShadows) -> Page[ShadowRow]:
         """Those under way first, then those that ended within the days looked at."""
         async with self._database.view() as reader:
             sums = await self._sums(reader)
@@ -119,9 +119,9 @@ class MiddlewareDesk:
         rows = [dict(row) for row in await reader.rows(_SUMS, (self._clock.now() // DAY - _SHADOW_DAYS,))]
         return {(row.pop("tool"), row.pop("target")): row for row in rows}
 
-    def _shadow_row(self, key: tuple[str, str], trial: Trial | None, sums: dict[str, int]) -> queries.ShadowRow:
+    def _shadow_row(self, key: tuple[str, str], trial: Trial | None, sums: dict[str, int]) -> ShadowRow:
         tool, target = key
-        return queries.ShadowRow(
+        return ShadowRow(
             tool=tool,
             target=target,
             percentage=trial.percentage if trial else 0.0,
@@ -151,10 +151,10 @@ def _changed(flag: Flag, setting: FlagSetting) -> Flag:
     )
 
 
-def _flag_row(flag: Flag) -> queries.FlagRow:
-    return queries.FlagRow(
+def _flag_row(flag: Flag) -> FlagRow:
+    return FlagRow(
         name=flag.name,
-        about=KNOWN[flag.name],
+        about=FLAGS[flag.name],
         enabled=flag.enabled,
         percentage=flag.percentage,
         allow=flag.allow,

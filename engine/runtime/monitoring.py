@@ -13,6 +13,7 @@ from engine.storage import Database
 from engine.surface import commands, queries
 from engine.surface.commands import Command, Done
 from engine.surface.queries import Page, Query
+from engine.surface.rows import LoadTestBound, LoadTestCall, LoadTestRow, MonitorRow
 from engine.telemetry import Figures, Kind, Mean, Monitor, Rated, Series, find, means, rate
 
 _STEPS = {"minute": MINUTE, "hour": HOUR}
@@ -54,7 +55,7 @@ class Watch:
         data = {"attempt_id": found.attempt_id, "score": found.score}
         return Done(f"The answer of {found.provider}/{found.model} for {found.tool} is rated {found.score} of 5", data)
 
-    async def _look(self, query: queries.Monitor) -> Page[queries.MonitorRow]:
+    async def _look(self, query: queries.Monitor) -> Page[MonitorRow]:
         now = self._clock.now()
         end = query.to if query.to is not None else now
         start = query.from_ if query.from_ is not None else end - query.last
@@ -79,20 +80,20 @@ class Watch:
         stopped = self._tests.cancel(command.test_id)
         return Done("The load test is cancelled" if stopped else "The load test was over already")
 
-    async def _get_test(self, query: queries.GetLoadTest) -> Page[queries.LoadTestRow]:
+    async def _get_test(self, query: queries.GetLoadTest) -> Page[LoadTestRow]:
         return Page((_test_row(self._tests.report(query.test_id)),))
 
-    async def _bound_test(self, query: queries.BoundLoadTest) -> Page[queries.LoadTestBound]:
+    async def _bound_test(self, query: queries.BoundLoadTest) -> Page[LoadTestBound]:
         most = self._tests.most(query.tool, query.count)
-        return Page((queries.LoadTestBound(tool=query.tool, count=query.count, cost=most),))
+        return Page((LoadTestBound(tool=query.tool, count=query.count, cost=most),))
 
 
-def _row(found: Figures, length: int, rating: Mean) -> queries.MonitorRow:
+def _row(found: Figures, length: int, rating: Mean) -> MonitorRow:
     series = found.series
     p50, p95, p99 = series.whole.quantiles(0.5, 0.95, 0.99)
     first_p50, first_p95 = series.first.quantiles(0.5, 0.95)
     counted = series.calls - series.refused
-    return queries.MonitorRow(
+    return MonitorRow(
         kind=found.kind,
         name=found.name,
         at=found.at,
@@ -133,9 +134,9 @@ def _name(kind: Kind, tool: str, provider: str, model: str) -> str:
     return names.get(kind, "")
 
 
-def _test_row(report: Report) -> queries.LoadTestRow:
+def _test_row(report: Report) -> LoadTestRow:
     test, calls = report.test, report.calls
-    return queries.LoadTestRow(
+    return LoadTestRow(
         test_id=test.test_id,
         tool=test.tool,
         state=test.state,
@@ -155,7 +156,7 @@ def _test_row(report: Report) -> queries.LoadTestRow:
         input_tokens=sum(call.input_tokens for call in calls),
         output_tokens=sum(call.output_tokens for call in calls),
         calls=tuple(
-            queries.LoadTestCall(
+            LoadTestCall(
                 number=call.number,
                 outcome=call.outcome,
                 target=call.target,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from engine.kernel.errors import CommandRefused, Refusal, StorageError
 from engine.limiter import Layer, Quotas, WindowUse
-from engine.surface.queries import LimitRow, ListLimits, Page
+from engine.surface.queries import ListLimits, Page
+from engine.surface.rows import LimitRow
 
 _FIRST = (Layer.GLOBAL, Layer.PROVIDER, Layer.ACCOUNT, Layer.USER, Layer.USER_AT)
 

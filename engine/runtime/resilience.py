@@ -25,6 +25,7 @@ from engine.storage import Database
 from engine.surface import commands, queries
 from engine.surface.commands import Command, Done
 from engine.surface.queries import Page, Query
+from engine.surface.rows import BreakerRow, DrillRow
 
 _IDLE = "this engine only reads its files; a drill needs a running one"
 
@@ -85,12 +86,12 @@ class Resilience:
     def _targets(self) -> Sequence[Target]:
         return [target_of(name) for route in self._orchestrator.settings.tools.values() for name in route.chain]
 
-    async def _breakers(self, query: queries.ListBreakers) -> Page[queries.BreakerRow]:
+    async def _breakers(self, query: queries.ListBreakers) -> Page[BreakerRow]:
         return Page(tuple(map(_breaker_row, self._guarded.standings(self._targets()))))
 
     # ── drills ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    async def _plan_drill(self, query: queries.PlanDrill) -> Page[queries.DrillRow]:
+    async def _plan_drill(self, query: queries.PlanDrill) -> Page[DrillRow]:
         return Page(tuple(map(_plan_row, self._ready().plan(query.down, query.tools))))
 
     async def _run_drill(self, command: commands.RunDrill) -> Done:
@@ -132,8 +133,8 @@ class Resilience:
         return int(row["cost"]) if row else 0
 
 
-def _breaker_row(one: Standing) -> queries.BreakerRow:
-    return queries.BreakerRow(
+def _breaker_row(one: Standing) -> BreakerRow:
+    return BreakerRow(
         provider=one.target.provider,
         model=one.target.model,
         state=str(one.state),
@@ -147,8 +148,8 @@ def _breaker_row(one: Standing) -> queries.BreakerRow:
     )
 
 
-def _plan_row(plan: Plan) -> queries.DrillRow:
-    return queries.DrillRow(tool=plan.tool, models=tuple(map(str, plan.targets)), cost_high=plan.most)
+def _plan_row(plan: Plan) -> DrillRow:
+    return DrillRow(tool=plan.tool, models=tuple(map(str, plan.targets)), cost_high=plan.most)
 
 
 def _part_row(part: Rehearsed, cost: int) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from engine.kernel.errors import CommandRefused, Refusal
 from engine.storage import Database
 from engine.surface import queries
 from engine.surface.queries import Page, Query
+from engine.surface.rows import WorkflowRow
 
 STATES = ("waiting", "running", "paused", "done", "cancelled", "failed")
 
@@ -24,11 +25,11 @@ class WorkflowShelf:
             queries.ListWorkflows: self._list,
         }
 
-    async def _get(self, query: queries.GetWorkflow) -> Page[queries.WorkflowRow]:
+    async def _get(self, query: queries.GetWorkflow) -> Page[WorkflowRow]:
         async with self._database.view() as reader:
             return Page((await workflow_store.view(reader, query.workflow_id),))
 
-    async def _list(self, query: queries.ListWorkflows) -> Page[queries.WorkflowRow]:
+    async def _list(self, query: queries.ListWorkflows) -> Page[WorkflowRow]:
         if query.state and query.state not in STATES:
             raise CommandRefused(Refusal.INVALID, f"a workflow's state is one of {', '.join(STATES)}", field="state")
         async with self._database.view() as reader:

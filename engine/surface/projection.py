@@ -297,9 +297,7 @@ def _limit_adapted(snapshot: Snapshot, event: events.LimitAdapted) -> Snapshot:
     if event.layer != "account":
         return snapshot
     known = _account(snapshot, event.key)
-    return _with_account(
-        snapshot, replace(known, slowed_to=event.allowed, slowed_at=event.at, whole_at=event.whole_at)
-    )
+    return _with_account(snapshot, replace(known, slowed_to=event.allowed, slowed_at=event.at, whole_at=event.whole_at))
 
 
 def _slot_changed(snapshot: Snapshot, event: events.SlotTaken | events.SlotSettled) -> Snapshot:

@@ -8,7 +8,8 @@ from aiohttp import web
 from pydantic import BeforeValidator, Field, StringConstraints
 
 from engine.surface.commands import RemoveBudget, SetBudget
-from engine.surface.queries import BudgetRow, ListBudgets
+from engine.surface.queries import ListBudgets
+from engine.surface.rows import BudgetRow
 from huntaze_console.api.call import ACTOR, Call, answer
 from huntaze_console.api.fields import BudgetUsd, TimeOrNull, Usd
 from huntaze_console.api.problems import invalid

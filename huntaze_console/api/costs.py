@@ -11,7 +11,8 @@ from aiohttp import web
 
 from engine.kernel.periods import day_bounds, day_of, month_bounds
 from engine.kernel.values import NANOS_PER_USD, round_nanos
-from engine.surface.queries import BreakdownRow, CostBreakdown, Page
+from engine.surface.queries import CostBreakdown, Page
+from engine.surface.rows import BreakdownRow
 from engine.surface.snapshot import Snapshot, SyncView, quantile
 from huntaze_console.api.call import Call, answer
 from huntaze_console.api.fields import moment_or_day

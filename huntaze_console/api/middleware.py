@@ -8,7 +8,8 @@ from aiohttp import web
 from pydantic import Field, StringConstraints
 
 from engine.surface.commands import ClearCache, FlagSetting, SetFlags, SetShadow
-from engine.surface.queries import CacheRow, FlagRow, GetCache, ListFlags, ListShadows, ShadowRow
+from engine.surface.queries import GetCache, ListFlags, ListShadows
+from engine.surface.rows import CacheRow, FlagRow, ShadowRow
 from huntaze_console.api.call import ACTOR, Call, answer
 from huntaze_console.api.fields import BudgetUsd, Id, Name, SecondsOrNull, TimeOrNull, Usd, UsdOrNull
 from huntaze_console.api.shapes import AnswerShape, NoQuery, Outcome, RequestShape

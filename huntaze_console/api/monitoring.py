@@ -11,7 +11,8 @@ from aiohttp import web
 from pydantic import Field
 
 from engine.surface.commands import CancelLoadTest, RateCall, StartLoadTest
-from engine.surface.queries import GetLoadTest, LoadTestRow, Monitor, MonitorRow, Page
+from engine.surface.queries import GetLoadTest, Monitor, Page
+from engine.surface.rows import LoadTestRow, MonitorRow
 from huntaze_console.api.call import ACTOR, Call, answer
 from huntaze_console.api.fields import Id, SecondsOrNull, Time, TimeOrNull, Usd, moment_or_day
 from huntaze_console.api.problems import invalid

@@ -9,15 +9,16 @@ from aiohttp import web
 from engine.kernel.errors import CommandRefused, HuntazeError, Refusal
 from engine.surface import wire
 from engine.surface.commands import AcknowledgeAlert, HaltSending, ResumeSending
-from engine.surface.queries import CheckHealth, DependencyRow, ListAlerts, ListLimits
+from engine.surface.queries import CheckHealth, ListAlerts, ListLimits
+from engine.surface.rows import DependencyRow
 from engine.surface.snapshot import AccountView, QueueView, Snapshot
 from huntaze_console.api.call import ACTOR, Call, answer, answer_bytes
 from huntaze_console.api.shapes import (
     AccountLimit,
-    CallLimit,
     Alert,
     AlertListing,
     AlertPage,
+    CallLimit,
     Dependency,
     Health,
     HealthDetails,

@@ -9,7 +9,8 @@ from pydantic import BeforeValidator, Field
 
 from engine.kernel.values import nanos
 from engine.surface.commands import ResetRoute, SetRoute
-from engine.surface.queries import CandidateRow, ExplainRoute, ListRoutes, RouteRow
+from engine.surface.queries import ExplainRoute, ListRoutes
+from engine.surface.rows import CandidateRow, RouteRow
 from huntaze_console.api.call import ACTOR, Call, answer
 from huntaze_console.api.fields import Id, Name, SecondsOrNull, TimeOrNull, UsdOrNull
 from huntaze_console.api.shapes import AnswerShape, NoQuery, Nothing, RequestShape

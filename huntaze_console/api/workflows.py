@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 from aiohttp import web
 
-from engine.surface.queries import GetWorkflow, ListWorkflows, Page, WorkflowRow
+from engine.surface.queries import GetWorkflow, ListWorkflows, Page
+from engine.surface.rows import WorkflowRow
 from huntaze_console.api.call import Call, answer
 from huntaze_console.api.fields import Cursor, Limit, Time, TimeOrNull
 from huntaze_console.api.shapes import AnswerShape, NoQuery, RequestShape

@@ -13,7 +13,7 @@ from huntaze_console.cli.paper import moment, money, say, say_json, table
 from huntaze_console.cli.reading import tell
 
 if TYPE_CHECKING:
-    from engine.surface.queries import BudgetRow
+    from engine.surface.rows import BudgetRow
 
 _SCOPE = click.argument("scope", type=click.Choice(("global", "tenant", "campaign", "account", "user", "provider")))
 _KEY = click.argument("key", required=False, default="", metavar="[ID]")

@@ -21,7 +21,7 @@ from huntaze_console.configuration.shipped import TOOLS
 
 if TYPE_CHECKING:
     from engine.surface.commands import CampaignDraft
-    from engine.surface.queries import DeliveryRow, EstimateRow
+    from engine.surface.rows import DeliveryRow, EstimateRow
     from engine.surface.snapshot import CampaignView
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -198,7 +198,7 @@ def _text(file: Path) -> str:
 
 def _row(estimate: Mapping[str, Any] | None) -> EstimateRow | None:
     """The estimate among a command's data as the row it was: in JSON its amounts and instants are then written out."""
-    from engine.surface.queries import EstimateRow
+    from engine.surface.rows import EstimateRow
 
     return EstimateRow(**estimate) if estimate else None
 

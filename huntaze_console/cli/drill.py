@@ -14,7 +14,7 @@ from huntaze_console.cli.paper import Tone, count, moment, money, say, say_json,
 from huntaze_console.cli.reading import ask, tell
 
 if TYPE_CHECKING:
-    from engine.surface.queries import DrillRow
+    from engine.surface.rows import DrillRow
 
 _TARGET = click.argument("target", metavar="PROVIDER/MODEL")
 _PARTS = {

@@ -14,7 +14,7 @@ from huntaze_console.cli.paper import moment, money, say, say_json, table
 from huntaze_console.cli.reading import instant_of, present, tell
 
 if TYPE_CHECKING:
-    from engine.surface.queries import KeyRow
+    from engine.surface.rows import KeyRow
     from engine.surface.snapshot import Snapshot
 
 _WINDOWS = ("hour", "day", "month", "total")

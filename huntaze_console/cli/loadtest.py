@@ -15,7 +15,7 @@ from huntaze_console.cli.paper import Tone, count, money, say, say_json, table
 from huntaze_console.cli.reading import ask
 
 if TYPE_CHECKING:
-    from engine.surface.queries import LoadTestRow
+    from engine.surface.rows import LoadTestRow
 
 _LOOK = 0.2  # real seconds between looks at the test
 _RUNNING = "running"

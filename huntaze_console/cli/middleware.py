@@ -25,7 +25,8 @@ def cache() -> None:
 @about
 def stats(place: Where) -> None:
     """Show how many answers are kept and what they, and calls that served several, have saved today."""
-    from engine.surface.queries import CacheRow, GetCache
+    from engine.surface.queries import GetCache
+    from engine.surface.rows import CacheRow
 
     with reading(place) as line:
         page = line.query(GetCache())

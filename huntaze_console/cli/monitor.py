@@ -15,7 +15,7 @@ from huntaze_console.cli.paper import count, say_json, table
 from huntaze_console.cli.reading import tell
 
 if TYPE_CHECKING:
-    from engine.surface.queries import MonitorRow
+    from engine.surface.rows import MonitorRow
 
 _KINDS: Mapping[str, Literal["endpoint", "tool", "provider", "model"]] = MappingProxyType(
     {"tools": "tool", "models": "model", "providers": "provider", "endpoints": "endpoint"}

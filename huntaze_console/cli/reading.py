@@ -29,7 +29,7 @@ from huntaze_console.cli.paper import (
 
 if TYPE_CHECKING:
     from engine.surface.commands import Command
-    from engine.surface.queries import JobRow, LimitRow
+    from engine.surface.rows import JobRow, LimitRow
     from engine.surface.snapshot import Snapshot
 
 _DIMENSIONS = ("provider", "model", "tool", "campaign", "account", "tenant", "user", "day", "hour")

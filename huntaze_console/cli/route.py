@@ -13,7 +13,7 @@ from huntaze_console.cli.paper import Tone, count, moment, money, say, say_json,
 from huntaze_console.cli.reading import tell
 
 if TYPE_CHECKING:
-    from engine.surface.queries import CandidateRow, RouteRow
+    from engine.surface.rows import CandidateRow, RouteRow
 
 _STRATEGIES = click.Choice(("fixed", "cheapest", "fastest", "best", "weighted", "least_busy"))
 _NEEDS = click.Choice(("schema", "tools", "images"))

@@ -12,7 +12,7 @@ from huntaze_console.cli.paper import Tone, count, moment, say, say_json, table
 from huntaze_console.cli.reading import LIMIT
 
 if TYPE_CHECKING:
-    from engine.surface.queries import WorkflowRow, WorkflowStep
+    from engine.surface.rows import WorkflowRow, WorkflowStep
 
 _MARKS = {"done": "✔", "failed": "✘", "skipped": "–"}
 _TONES = {"done": Tone.GOOD, "failed": Tone.BAD, "cancelled": Tone.BAD, "paused": Tone.WARN}

@@ -25,6 +25,7 @@ from engine.orchestrator.settings import (
     TuningSettings,
 )
 from engine.providers import Correction, Timeouts
+from huntaze_console.configuration.kinds import Section
 from huntaze_console.configuration.layers import Layer
 from huntaze_console.configuration.problems import dotted
 from huntaze_console.configuration.sections import (
@@ -34,7 +35,6 @@ from huntaze_console.configuration.sections import (
     PriceSection,
     ProviderSection,
     RatesSection,
-    Section,
     Sections,
 )
 from huntaze_console.configuration.settings import ProviderRow, Settings, Shown

@@ -11,7 +11,8 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from engine.kernel.secret import Secret
 from engine.kernel.values import NanoUSD
 from engine.orchestrator.settings import TOOLS
-from huntaze_console.configuration.sections import Section, Sections
+from huntaze_console.configuration.kinds import Section
+from huntaze_console.configuration.sections import Sections
 
 Path = tuple[str | int, ...]
 

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.surface.queries import GetWorkflow, WorkflowRow
+from engine.surface.queries import GetWorkflow
+from engine.surface.rows import WorkflowRow
 from tests.acceptance.doomed_workflow import FANS, SENT, carry_on, create, later, log_sends, restart
 from tests.rig import Rig, rig
 

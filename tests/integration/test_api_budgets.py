@@ -9,7 +9,8 @@ import pytest
 
 from engine.kernel.values import HOUR, usd
 from engine.surface.commands import RemoveBudget, SetBudget
-from engine.surface.queries import BudgetRow, ListBudgets
+from engine.surface.queries import ListBudgets
+from engine.surface.rows import BudgetRow
 from tests.fakes import MORNING
 from tests.integration.test_api_desk import FakeDesk, serving
 

@@ -21,22 +21,17 @@ from engine.kernel.values import HOUR, MINUTE, SECOND, iso, usd
 from engine.surface import commands, queries, wire
 from engine.surface.commands import Audience, CampaignDraft, CreateCampaign, Done
 from engine.surface.queries import (
-    AlertRow,
-    BreakdownRow,
     CheckHealth,
     CostBreakdown,
-    DeliveryRow,
-    DependencyRow,
     EstimateCampaign,
-    EstimateRow,
     GetCampaign,
-    LimitRow,
     ListAlerts,
     ListCampaigns,
     ListDeliveries,
     ListLimits,
     Page,
 )
+from engine.surface.rows import AlertRow, BreakdownRow, DeliveryRow, DependencyRow, EstimateRow, LimitRow
 from engine.surface.snapshot import (
     AccountView,
     CampaignView,

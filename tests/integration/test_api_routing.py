@@ -10,7 +10,8 @@ import pytest
 from engine.kernel.errors import CommandRefused, Refusal
 from engine.kernel.values import SECOND, usd
 from engine.surface.commands import Done, ResetRoute, SetRoute
-from engine.surface.queries import CandidateRow, ExplainRoute, ListRoutes, RouteRow
+from engine.surface.queries import ExplainRoute, ListRoutes
+from engine.surface.rows import CandidateRow, RouteRow
 from tests.fakes import MORNING
 from tests.integration.test_api_desk import FakeDesk, Reply, Served, serving
 

@@ -45,18 +45,11 @@ from engine.surface.commands import (
     UnsuppressFan,
 )
 from engine.surface.queries import (
-    AlertRow,
-    BreakdownRow,
-    CallRow,
     CostBreakdown,
-    DeliveryRow,
     EstimateCampaign,
-    EstimateRow,
     GetCampaign,
     GetDraft,
     GetJob,
-    JobRow,
-    LimitRow,
     ListAlerts,
     ListCalls,
     ListCampaigns,
@@ -66,6 +59,7 @@ from engine.surface.queries import (
     Page,
     Query,
 )
+from engine.surface.rows import AlertRow, BreakdownRow, CallRow, DeliveryRow, EstimateRow, JobRow, LimitRow
 from engine.surface.snapshot import (
     AccountView,
     CampaignView,

@@ -20,7 +20,8 @@ from engine.orchestrator import Gauges, GaugeSettings, Task
 from engine.providers import Completion, Message, ModelRequest, Role
 from engine.storage.directory import Mode, StateDirectory
 from engine.surface.commands import CancelLoadTest, RateCall, StartLoadTest
-from engine.surface.queries import BoundLoadTest, GetLoadTest, LoadTestRow, Monitor, MonitorRow
+from engine.surface.queries import BoundLoadTest, GetLoadTest, Monitor
+from engine.surface.rows import LoadTestRow, MonitorRow
 from huntaze_console.api import serve
 from huntaze_console.api.measuring import mark_first, measured
 from huntaze_console.joints import recall_ratings, teach

@@ -33,7 +33,8 @@ from engine.events import (
 from engine.kernel.errors import CommandRefused, Refusal
 from engine.kernel.values import DAY, HOUR, MINUTE, SECOND, usd
 from engine.storage import Database
-from engine.surface.queries import AlertRow, ListAlerts
+from engine.surface.queries import ListAlerts
+from engine.surface.rows import AlertRow
 from engine.surface.snapshot import EngineView, ModelView, MoneyView, Snapshot
 from tests.fakes import MORNING, ManualClock
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from engine.surface.commands import Audience, CampaignDraft, SetRoute
-from engine.surface.queries import EstimateCampaign, EstimateRow
+from engine.surface.queries import EstimateCampaign
+from engine.surface.rows import EstimateRow
 from tests.rig import Rig, fans, rig
 
 DRAFT = CampaignDraft(name="spring", account_id="anna", audience=Audience(all=True), prompt="Say hello.")

@@ -45,7 +45,8 @@ from engine.surface.commands import (
     SettleDelivery,
     StartCampaign,
 )
-from engine.surface.queries import GetWorkflow, ListWorkflows, WorkflowRow, WorkflowStep
+from engine.surface.queries import GetWorkflow, ListWorkflows
+from engine.surface.rows import WorkflowRow, WorkflowStep
 from tests.fakes import MORNING
 from tests.rig import Rig, answer, rig
 

@@ -15,10 +15,11 @@ from engine.events import FlagChanged
 from engine.kernel.errors import BudgetRefused, CommandRefused, ErrorClass, ProviderError, Refusal
 from engine.kernel.values import NanoUSD
 from engine.orchestrator import CacheMode, Flag, Hit, Target, Task
-from engine.orchestrator.flags import HYBRID, KEPT, KNOWN, place
+from engine.orchestrator.flags import FLAGS, HYBRID, KEPT, place
 from engine.providers import Message, Role
 from engine.surface.commands import FlagSetting, SetFlags
-from engine.surface.queries import FlagRow, ListFlags
+from engine.surface.queries import ListFlags
+from engine.surface.rows import FlagRow
 from tests.rig import COST, SETTINGS, Rig, rig
 
 USERS = st.text(max_size=20)
@@ -87,7 +88,7 @@ def test_the_lists_go_before_the_percentage_and_the_switch_before_both(user: str
 async def test_every_flag_is_on_for_everybody_until_somebody_says_otherwise(play: Rig) -> None:
     found = await rows(play)
 
-    assert set(found) == set(KNOWN)
+    assert set(found) == set(FLAGS)
     assert {(row.enabled, row.percentage, row.changed_at) for row in found.values()} == {(True, 100, 0)}
 
 
