@@ -49,6 +49,7 @@ DOORS: dict[str, set[str]] = {
     "huntaze_console.api.sockets": {"huntaze_console.console"},
     # Functions over one table, called with the module in front (`deliveries.find`), inside the writer's transaction.
     "engine.campaigns.store": {"engine.runtime"},
+    "engine.campaigns.workflow_store": {"engine.runtime"},
     "engine.costs.breakdown": {"engine.runtime", "engine.campaigns"},
     "engine.messaging.consent": {"engine.runtime", "engine.campaigns"},
     "engine.messaging.deliveries": {"engine.runtime", "engine.campaigns"},
