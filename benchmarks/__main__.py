@@ -10,7 +10,7 @@ import json
 import subprocess
 import sys
 
-NAMES = ("limiter", "queue", "ledger", "budgets", "startup")
+NAMES = ("limiter", "queue", "ledger", "budgets", "gateway", "startup")
 
 
 def main() -> int:
