@@ -279,7 +279,7 @@ async def open_engine(
             latency=gauges.latency,
             in_flight=gauges.in_flight,
             quality=gauges.quality,
-            room=meter.room,
+            room=meter.unspent,
             model=lambda target: models.of(target.provider, target.model),
         )
         router = Router(settings.orchestrator, metered.serves, guarded.admits, clock, chance, outlook)

@@ -99,6 +99,13 @@ class LedgerMeter:
         """What is left in the tightest budget that covers such a call; None without one."""
         return self._ledger.room(_dimensions(task, target))
 
+    def unspent(self, task: Task, target: Target) -> NanoUSD | None:
+        """What the tightest budget that would refuse such a call has not spent; None without one.
+
+        For the router: a budget that shortens the answer, steps down a ladder or waits does so by itself, in its order.
+        """
+        return self._ledger.unspent(_dimensions(task, target))
+
     def cost(self, call: Call, result: Result) -> NanoUSD | None:
         attempt = self._under_way.get(call.attempt_id) or self._attempt(call)
         return self._ledger.appraise(attempt, _settlement(result)).priced.cost

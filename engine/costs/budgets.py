@@ -41,10 +41,11 @@ _MOST = len(Kind) * len(Window) + 1  # budgets that can cover one call
 _FIND = tuple(f"SELECT {_HOT} FROM budgets WHERE name IN ({_marks(count)})" for count in range(len(Kind) + 1))
 _FIND_WHOLE = tuple(f"SELECT {_COLUMNS} FROM budgets WHERE name IN ({_marks(count)})" for count in range(len(Kind) + 1))
 _HOLD = tuple(f"UPDATE budgets SET held = held + ? WHERE id IN ({_marks(count)})" for count in range(_MOST))
-# A window begins after all that an attempt holds in were begun, so no pair is matched crosswise.
+# By its ids first, which are indexed. The pairs count: one budget's window may begin when another's hold was taken.
 _SETTLE = tuple(
-    f"UPDATE budgets SET held = held - ?, spent = spent + ? WHERE id IN ({_marks(count)}) AND begins IN"
-    f' ({_marks(count)}) RETURNING id, name, "limit", spent, held, ends, warned'
+    f"UPDATE budgets SET held = held - ?, spent = spent + ? WHERE id IN ({_marks(count)})"
+    f" AND (id, begins) IN (VALUES {', '.join(['(?, ?)'] * count)})"
+    ' RETURNING id, name, "limit", spent, held, ends, warned'
     for count in range(_MOST)
 )
 _SETTLE_LATE = "UPDATE budget_windows SET held = held - ?, spent = spent + ? WHERE budget = ? AND begins = ?"
@@ -104,7 +105,7 @@ class Budgets:
         parts = held.split(" ")
         numbers, begins = parts[::2], parts[1::2]
         count = len(numbers)
-        rows = tx.execute(_SETTLE[count], (amount, charged, *map(int, numbers), *map(int, begins))).fetchall()
+        rows = tx.execute(_SETTLE[count], (amount, charged, *map(int, numbers), *map(int, parts))).fetchall()
         freed = []
         for number, name, limit, spent, still_held, ends, warned in rows:
             freed.append(name)

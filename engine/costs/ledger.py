@@ -163,6 +163,10 @@ class Ledger:
         """What is left in the tightest budget that covers such a call, None where none does. From memory."""
         return self._budgets.rooms.tightest(self._scopes(dimensions), self._clock.now())
 
+    def unspent(self, dimensions: Dimensions) -> NanoUSD | None:
+        """The least that is unspent in a budget that would refuse such a call. From memory."""
+        return self._budgets.rooms.unspent(self._scopes(dimensions), self._clock.now())
+
     async def withdraw(self, attempt: Attempt) -> None:
         """Take back an attempt of which no byte ever left, without an entry. Its holds are free again."""
         await self._database.write(lambda tx: self._withdraw(tx, attempt.id))

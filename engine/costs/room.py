@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from engine.costs.rules import Budget
+from engine.costs.rules import Action, Budget
 from engine.kernel.values import NanoUSD
 
 
@@ -19,9 +19,13 @@ class _Standing:
     spent: int
     held: int
     ends: int
+    rigid: bool  # it refuses what does not fit, rather than bending the call or letting it wait
 
     def room(self, now: int) -> int:
         return self.limit if now >= self.ends else self.limit - self.spent - self.held
+
+    def unspent(self, now: int) -> int:
+        return self.limit if now >= self.ends else self.limit - self.spent
 
 
 class Rooms:
@@ -41,7 +45,7 @@ class Rooms:
         by_name: dict[str, list[_Standing]] = {}
         standing: dict[int, _Standing] = {}
         for budget in budgets:
-            one = _Standing(budget.limit, budget.spent, budget.held, budget.ends)
+            one = _standing(budget)
             standing[budget.id] = one
             by_name.setdefault(budget.name, []).append(one)
         self._standing = standing
@@ -49,7 +53,7 @@ class Rooms:
 
     def replace(self, name: str, budgets: Iterable[Budget]) -> None:
         """All that one scope has, from now on."""
-        found = {budget.id: _Standing(budget.limit, budget.spent, budget.held, budget.ends) for budget in budgets}
+        found = {budget.id: _standing(budget) for budget in budgets}
         self._standing.update(found)
         if self._by_name is not None:  # a name stays, as long as its removal may yet be undone
             self._by_name[name] = tuple(found.values())
@@ -65,3 +69,17 @@ class Rooms:
         known = self._by_name or {}
         found = [one.room(now) for name in names if name in known for one in known[name]]
         return NanoUSD(max(0, min(found))) if found else None
+
+    def unspent(self, names: Sequence[str], now: int) -> NanoUSD | None:
+        """The least that is unspent in a budget of these scopes that refuses what does not fit; None where none does.
+
+        What others hold is not taken off: a call waits for that.
+        """
+        known = self._by_name or {}
+        found = [one.unspent(now) for name in names if name in known for one in known[name] if one.rigid]
+        return NanoUSD(max(0, min(found))) if found else None
+
+
+def _standing(budget: Budget) -> _Standing:
+    rigid = budget.actions[:1] in ((), (Action.STOP,))
+    return _Standing(budget.limit, budget.spent, budget.held, budget.ends, rigid)

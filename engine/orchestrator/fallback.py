@@ -172,9 +172,9 @@ class Fallback:
                 except ProviderError as error:
                     again_at = self._learn(task, target, walk, error)
                 except BudgetRefused as error:
-                    if not error.scope.startswith(_PROVIDERS_BUDGET):
+                    if error.waitable:
                         raise
-                    walk.refusal = error  # that provider's money is spent; another's may not be
+                    walk.refusal = error  # another model may cost less, or have a price, or another provider's budget
                     walk.give_up((target,))
                     return None
                 if again_at is None:

@@ -301,6 +301,21 @@ async def test_room_is_the_tightest_budgets(database: Database, ledger: Ledger) 
 # ── actions ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+async def test_only_budgets_that_refuse_speak_to_the_router_and_holds_do_not(
+    database: Database, ledger: Ledger
+) -> None:
+    await ledger.adopt(())
+    await give(database, ledger, 150, actions=("clamp", "stop"))
+    bending = ledger.unspent(attempt(1).dimensions)
+    await give(database, ledger, 250, kind="user", key="u_1", window="total")
+    await ledger.open(attempt(1))
+
+    assert bending is None
+    assert ledger.unspent(attempt(2).dimensions) == 250
+    await end(database, ledger, attempt(1), 30)
+    assert ledger.unspent(attempt(2).dimensions) == 220
+
+
 async def test_clamp_lets_a_call_write_what_is_left(database: Database, ledger: Ledger) -> None:
     await give(database, ledger, 75, actions=("clamp", "stop"))
 
@@ -460,3 +475,18 @@ async def test_behind_a_throttled_call_nobody_waits_beyond_its_deadline(database
 
     assert refused.retry_at == MORNING + HOUR
     assert ledger.waiting == 0
+
+
+async def test_a_budget_given_in_a_later_window_leaves_the_hold_in_the_earlier_one(
+    database: Database, ledger: Ledger, clock: ManualClock
+) -> None:
+    await give(database, ledger, 1_000)
+    await ledger.open(attempt(1))  # holds in the hour's budget
+    clock.jump(HOUR)
+    await ledger.open(attempt(2))  # which begins anew
+    await give(database, ledger, 1_000, kind="campaign", key="cmp_1")  # with what is open, in the hour that is now
+
+    await end(database, ledger, attempt(1), 30)
+
+    found = await stand(database)
+    assert (found.spent, found.held) == (0, 100)
