@@ -1,9 +1,9 @@
-"""The peers' own environment: made once, so that none of them is a part of the product's.
+"""The peers' own environments: made once, so that none of them is a part of the product's.
 
-    python -m benchmarks.environment
+    python -m benchmarks.environment [peers | lite]
 
-makes `benchmarks/peers/.venv` with the versions pinned in `benchmarks/peers/requirements.txt`. The benchmarks make it
-themselves when it is not there.
+makes `benchmarks/peers/.venv`, or `benchmarks/lite/.venv` for LiteLLM, with the versions pinned in the
+`requirements.txt` beside it. The benchmarks make them themselves when they are not there.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ import venv
 from pathlib import Path
 from typing import Any
 
-HOME = Path(__file__).parent / "peers"
-_REQUIREMENTS = HOME / "requirements.txt"
-_VENV = HOME / ".venv"
+PEERS = Path(__file__).parent / "peers"
+LITE = Path(__file__).parent / "lite"
 
 
-def python() -> Path:
+def python(home: Path = PEERS) -> Path:
     """The environment's interpreter, made first if it is missing or of other versions."""
-    interpreter, done = _VENV / "bin" / "python", _VENV / "requirements.txt"
-    wanted = _REQUIREMENTS.read_text()
+    requirements, made = home / "requirements.txt", home / ".venv"
+    interpreter, done = made / "bin" / "python", made / "requirements.txt"
+    wanted = requirements.read_text()
     if not (done.exists() and done.read_text() == wanted):
-        venv.create(_VENV, with_pip=True, clear=True)
-        command = [str(interpreter), "-m", "pip", "--quiet", "--quiet", "install", "--requirement", str(_REQUIREMENTS)]
+        venv.create(made, with_pip=True, clear=True)
+        command = [str(interpreter), "-m", "pip", "--quiet", "--quiet", "install", "--requirement", str(requirements)]
         subprocess.run(command, check=True)
         done.write_text(wanted)
     return interpreter
@@ -34,9 +34,9 @@ def python() -> Path:
 
 def measure(script: str, *arguments: str | float) -> Any:
     """What a script of `benchmarks/peers` prints, as JSON."""
-    command = [str(python()), str(HOME / script), *map(str, arguments)]
+    command = [str(python()), str(PEERS / script), *map(str, arguments)]
     return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
 
 
 if __name__ == "__main__":
-    sys.stdout.write(f"{python()}\n")
+    sys.stdout.write(f"{python(LITE if 'lite' in sys.argv else PEERS)}\n")

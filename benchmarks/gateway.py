@@ -1,13 +1,13 @@
 """The gateway's endpoint, against a bare proxy that only passes bytes on, in one run.
 
-    python -m benchmarks.gateway [--seconds 5] [--rounds 3] [--peer NAME=URL,KEY,MODEL] [--json]
+    python -m benchmarks.gateway [--seconds 5] [--rounds 3] [--litellm] [--peer NAME=URL,KEY,MODEL] [--json]
 
 The daemon runs as it ships, with one worker: key, routing, limits, a budget's hold durable before the call leaves,
 breaker, books. Each request is another, so that no kept answer helps. `floor` is aiohttp's server and client with
 nothing in between: what no gateway written with them can beat. The load comes from a process of its own over raw
 sockets, 64 connections at once for the throughput and one for the latency; the stub behind both answers at once.
-A peer that already runs, such as LiteLLM's proxy in front of the stub's address (`--hold` prints it and waits), is
-measured in the same rounds.
+With `--litellm`, LiteLLM's proxy runs in front of the same stub, in an environment of its own; another peer that
+already runs can be named (`--hold` prints the stub's address and waits). All are measured in the same rounds.
 """
 
 from __future__ import annotations
@@ -16,16 +16,19 @@ import argparse
 import asyncio
 import json
 import os
+import socket
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from benchmarks import environment
 
 CLIENTS = 64
 BARS = {"requests_a_second": 1_000, "p50_ms": 2.5, "rss_mb": 170}
@@ -40,6 +43,20 @@ max_connections = 200
 requests_minute = 0
 requests_hour = 0
 requests_day = 0
+"""
+
+
+_LITELLM = """
+model_list:
+  - model_name: gpt-4o-mini
+    litellm_params:
+      model: openai/gpt-4o-mini
+      api_base: {url}/v1
+      api_key: sk-stub
+general_settings:
+  master_key: sk-peer
+litellm_settings:
+  num_retries: 0
 """
 
 
@@ -230,6 +247,36 @@ def start(stack: ExitStack, folder: Path) -> tuple[Server, Server, str]:
     return Server("floor", port_in(floor_file), "none", "gpt-4o-mini", bare.pid), ours, upstream
 
 
+def litellm(stack: ExitStack, folder: Path, upstream: str) -> Server:
+    """LiteLLM's proxy, one worker, in front of the stub."""
+    config, port = folder / "litellm.yaml", _free_port()
+    config.write_text(_LITELLM.format(url=upstream))
+    program = environment.python(environment.LITE).parent / "litellm"
+    told = ["--config", str(config), "--host", "127.0.0.1", "--port", str(port), "--num_workers", "1"]
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    proxy = stack.enter_context(
+        process([str(program), *told], **quiet, env={**os.environ, "LITELLM_LOCAL_MODEL_COST_MAP": "True"})
+    )
+    _wait_for(port)
+    return Server("litellm", f"http://127.0.0.1:{port}", "sk-peer", "gpt-4o-mini", proxy.pid)
+
+
+def _free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        port: int = one.getsockname()[1]
+    return port
+
+
+def _wait_for(port: int) -> None:
+    give_up = time.monotonic() + 90
+    while time.monotonic() < give_up:
+        with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+            return
+        time.sleep(0.2)
+    raise TimeoutError(f"nobody listens on port {port}")
+
+
 def _key(state: Path) -> str:
     """A key with a budget that never runs out."""
     from engine.storage.directory import StateDirectory
@@ -287,6 +334,8 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
             print(f"stub {upstream}, gateway {ours.url} (key {ours.key}, pid {ours.pid}), floor {bare.url}", flush=True)
             input()
         peers = [Server(name, *rest.split(",")) for name, _, rest in (peer.partition("=") for peer in options.peer)]
+        if options.litellm:
+            peers.append(litellm(stack, folder, upstream))
         servers = [bare, ours, *peers]
         rounds: dict[str, list[dict[str, float]]] = {server.name: [] for server in servers}
         for _ in range(options.rounds):  # taking turns, so that a busy moment of the machine meets them all
@@ -330,7 +379,8 @@ def missed(answer: dict[str, Any]) -> list[str]:
 
 
 def show(answer: dict[str, Any]) -> None:
-    print(f"{'':10}{'req/s at 64':>12}{'p50':>9}{'p95':>9}{'CPU each':>10}{'p50 of one':>12}{'p95':>9}{'RSS':>9}{'failed':>8}")
+    heads = {"req/s at 64": 12, "p50": 9, "p95": 9, "CPU each": 10, "p50 of one": 12, "p95 ": 9, "RSS": 9, "failed": 8}
+    print(f"{'':10}" + "".join(f"{head.strip():>{width}}" for head, width in heads.items()))
     for name, row in answer.items():
         if isinstance(row, dict) and "p50_ms" in row:
             rss = f"{row['rss_mb']:.0f} MB" if "rss_mb" in row else "-"
@@ -349,6 +399,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.gateway", description="The gateway over its floor.")
     parser.add_argument("--seconds", type=float, default=5.0, help="of each measurement")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--litellm", action="store_true", help="measure LiteLLM's proxy too, in its own environment")
     parser.add_argument("--peer", action="append", default=[], metavar="NAME=URL,KEY,MODEL")
     parser.add_argument("--hold", action="store_true", help="print where everything is and wait for Enter")
     parser.add_argument("--dir", help="where the state is kept; default: the temporary directory")

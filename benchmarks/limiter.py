@@ -8,7 +8,8 @@ on disk (`synchronous=FULL`) before the caller goes on. The clock runs ahead, so
 as somebody asks: what is measured is the limiter and not the limit.
 
 The peers run in an environment of their own, in the same run, and are asked alike: each key 40 times against 10 in a
-minute, one decision in four granted. A call counts in three windows at once (a user's minute, hour and day), a peer's in one.
+minute, one decision in four granted. A call counts in
+three windows at once (a user's minute, hour and day), a peer's in one.
 """
 
 from __future__ import annotations

@@ -1,12 +1,12 @@
 """What the orchestrator adds to a call, over the `openai` SDK called directly, in one run.
 
-    python -m benchmarks.overhead [--calls 300] [--rounds 5] [--litellm PYTHON] [--json]
+    python -m benchmarks.overhead [--calls 300] [--rounds 5] [--litellm] [--json]
 
 Routing, limits, a budget's hold, breaker, books: all on, as the bootstrap joins them. `alone` is the SDK against the
 same stub, which answers at once. `not durable` runs on a file system in memory, where a commit waits for no disk (what
 `synchronous=OFF` would measure, and a little more); `durable` on the disk, the hold committed before the call leaves.
-`hop` is a call whose first model fails and whose second answers, less a call that needs no second. With the Python of
-an environment that has LiteLLM, its Router, which keeps nothing durable, runs against the same stub.
+`hop` is a call whose first model fails and whose second answers, less a call that needs no second. With
+`--litellm`, LiteLLM's Router, which keeps nothing durable, runs against the same stub in an environment of its own.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from pathlib import Path
 
 import openai
 
+from benchmarks import environment
 from engine.kernel.values import new_id
 from engine.orchestrator import Orchestrator, Task
 from engine.providers import Message, Role
@@ -48,6 +49,15 @@ provider = "{provider}"
 model = "{model}"
 fallback = ["openai/gpt-4o-mini"]
 max_output_tokens = 100
+cache = "off"
+[limits.providers.openai.per_user]
+requests_minute = 1000000
+requests_hour = 1000000
+requests_day = 10000000
+[[costs.budgets]]
+scope = "global"
+window = "day"
+limit_usd = "1000000.00"
 [orchestrator.retry]
 attempts = 1
 [orchestrator.breaker]
@@ -64,14 +74,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--calls", type=int, default=300)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--litellm", default="", help="the Python of an environment with LiteLLM in it")
+    parser.add_argument("--litellm", action="store_true", help="measure LiteLLM's Router too, in its own environment")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, stub(folder) as good, stub(folder, fail=True) as bad:
         found = asyncio.run(measure(good, bad, options.calls, options.rounds))
         if options.litellm:
-            found["litellm"] = litellm(options.litellm, good, "", options.calls)
-            found["litellm hop"] = litellm(options.litellm, good, bad, options.calls) - found["litellm"]
+            found["litellm"] = litellm(good, "", options.calls)
+            found["litellm hop"] = litellm(good, bad, options.calls) - found["litellm"]
     return report(found, as_json=options.json)
 
 
@@ -91,7 +101,7 @@ def stub(folder: str, *, fail: bool = False) -> Iterator[str]:
 
 
 async def measure(good: str, bad: str, calls: int, rounds: int) -> dict[str, float]:
-    """Medians in milliseconds: of the SDK alone, and what each way adds to it. Rounds take turns, so noise is shared."""
+    """Medians in milliseconds: of the SDK alone, and what each way adds to it. Rounds take turns."""
     client = openai.AsyncOpenAI(
         base_url=good, api_key="k", max_retries=0, http_client=openai.DefaultAioHttpClient(timeout=30)
     )
@@ -194,10 +204,15 @@ async def fsyncs(count: int) -> float:
     return statistics.median(took)
 
 
-def litellm(python: str, good: str, bad: str, calls: int) -> float:
+def litellm(good: str, bad: str, calls: int) -> float:
     """What LiteLLM's Router adds to the SDK of its own environment, milliseconds."""
-    script = Path(__file__).parent / "lite" / "router.py"
-    command = [python, str(script), good, str(calls), *([bad] if bad else [])]
+    command = [
+        str(environment.python(environment.LITE)),
+        str(environment.LITE / "router.py"),
+        good,
+        str(calls),
+        *([bad] if bad else []),
+    ]
     environ = os.environ | {"LITELLM_LOCAL_MODEL_COST_MAP": "True"}
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True, env=environ)
     answer = json.loads(done.stdout.splitlines()[-1])
@@ -220,7 +235,9 @@ def report(found: dict[str, float], *, as_json: bool) -> int:
     print(f"{'one fallback hop adds':<40} {found['hop']:6.2f} ms   bar {BARS['hop']}")
     if "litellm" in found:
         light, durable = found["litellm"] / found["not durable"], found["litellm"] / found["durable"]
-        print(f"{'LiteLLM Router adds (nothing durable)':<40} {found['litellm']:6.2f} ms   {light:.1f} x, {durable:.1f} x")
+        print(
+            f"{'LiteLLM Router adds (nothing durable)':<40} {found['litellm']:6.2f} ms   {light:.1f} x, {durable:.1f} x"
+        )
         print(f"{'… one fallback hop':<40} {found['litellm hop']:6.2f} ms")
     print(f"bars: {'met' if not missed else 'MISSED: ' + ', '.join(missed)}")
     return 1 if missed else 0

@@ -9,20 +9,19 @@ keeps connections open. Requests with `"stream":true` get the same text as four 
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
 from pathlib import Path
 
 _ANSWER = (
-    b'{"id":"chatcmpl-1","object":"chat.completion","created":1,"model":"gpt-4o-mini","choices":[{"index":0,"message":'
-    b'{"role":"assistant","content":"Hello you, how was your day?"},"finish_reason":"stop"}],"usage":{"prompt_tokens":20,'
-    b'"completion_tokens":8,"total_tokens":28}}'
+    b'{"id":"chatcmpl-1","object":"chat.completion","created":1,"model":"gpt-4o-mini","choices":[{"index":0,'
+    b'"message":{"role":"assistant","content":"Hello you, how was your day?"},"finish_reason":"stop"}],'
+    b'"usage":{"prompt_tokens":20,"completion_tokens":8,"total_tokens":28}}'
 )
 _EVENTS = (
-    b'data: {"id":"chatcmpl-1","object":"chat.completion.chunk","created":1,"model":"gpt-4o-mini","choices":[{"index":0,'
-    b'"delta":{"role":"assistant","content":"Hello you, "},"finish_reason":null}]}\n\n'
-    b'data: {"id":"chatcmpl-1","object":"chat.completion.chunk","created":1,"model":"gpt-4o-mini","choices":[{"index":0,'
-    b'"delta":{"content":"how was your day?"},"finish_reason":"stop"}]}\n\n'
+    b'data: {"id":"chatcmpl-1","object":"chat.completion.chunk","created":1,"model":"gpt-4o-mini","choices":['
+    b'{"index":0,"delta":{"role":"assistant","content":"Hello you, "},"finish_reason":null}]}\n\n'
+    b'data: {"id":"chatcmpl-1","object":"chat.completion.chunk","created":1,"model":"gpt-4o-mini","choices":['
+    b'{"index":0,"delta":{"content":"how was your day?"},"finish_reason":"stop"}]}\n\n'
     b'data: {"id":"chatcmpl-1","object":"chat.completion.chunk","created":1,"model":"gpt-4o-mini","choices":[],'
     b'"usage":{"prompt_tokens":20,"completion_tokens":8,"total_tokens":28}}\n\n'
     b"data: [DONE]\n\n"
@@ -73,7 +72,7 @@ async def main(port_file: Path, *, fail: bool) -> None:
     server = await asyncio.get_running_loop().create_server(lambda: Stub(fail=fail), "127.0.0.1", 0)
     waiting = port_file.with_suffix(".new")
     waiting.write_text(str(server.sockets[0].getsockname()[1]))
-    os.replace(waiting, port_file)
+    waiting.replace(port_file)
     await server.serve_forever()
 
 

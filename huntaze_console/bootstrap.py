@@ -388,9 +388,7 @@ async def open_engine(
         bus.observe(tests.observe)
         watch = Watch(database, monitor, tests, clock, teach(gauges))
         desk.extend(watch.commands, watch.queries)
-        middleware = MiddlewareDesk(
-            database, keeping, flags, shadowed, orchestrator, clock, settings.costs.time_zone
-        )
+        middleware = MiddlewareDesk(database, keeping, flags, shadowed, orchestrator, clock, settings.costs.time_zone)
         desk.extend(middleware.commands, middleware.queries)
         desk.extend({}, WorkflowShelf(database).queries)
         purse = Purse(database, ledger, clock, settings.costs.time_zone)

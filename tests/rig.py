@@ -427,9 +427,7 @@ async def rig(folder: Path, *, clock: ManualClock | None = None, messages: int =
         desk.extend({}, WorkflowShelf(database).queries)
         routes = Routes(database, orchestrator, gauges, clock, providers)
         desk.extend(routes.commands, routes.queries)
-        middleware = MiddlewareDesk(
-            database, joined.keeping, joined.flags, joined.shadowed, orchestrator, clock, "UTC"
-        )
+        middleware = MiddlewareDesk(database, joined.keeping, joined.flags, joined.shadowed, orchestrator, clock, "UTC")
         desk.extend(middleware.commands, middleware.queries)
         purse = Purse(database, ledger, clock, "UTC")
         desk.extend(purse.commands, purse.queries)

@@ -31,6 +31,7 @@ class CacheMode(StrEnum):
     EXACT = "exact"  # for the same question
     NEAR = "near"  # also for one that says the same in other words' clothes
 
+
 GATEWAY = "gateway"
 """What a gateway's client is booked under that names a model itself: a tool without an instruction of its own."""
 

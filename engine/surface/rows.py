@@ -428,7 +428,7 @@ class BreakerRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DrillRow:
-    """What a drill asks of one tool: the models that may stand in, and the most that costs; None: a price is unknown."""
+    """What a drill asks of one tool: the models that may stand in, and the most that costs; None: unknown."""
 
     tool: str
     models: tuple[str, ...]  # in the order they would be asked; empty: the tool does not use the provider

@@ -78,7 +78,7 @@ class ModelView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecoveryView:
-    """How a tool's tasks were answered by another model than the first; latencies run from the failure to the answer."""
+    """How a tool's tasks were answered by another model than the first; times run from the failure to the answer."""
 
     tool: str
     count: int = 0

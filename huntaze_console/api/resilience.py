@@ -146,8 +146,7 @@ async def drill(call: Call) -> web.Response:
 async def _plan(call: Call, wanted: DrillRequest) -> DrillReport:
     page = await call.desk.query(PlanDrill(down=wanted.down, tools=wanted.tools))
     parts = [
-        DrillPart(tool=row.tool, part="planned", models=row.models, cost_usd_high=row.cost_high)
-        for row in page.rows
+        DrillPart(tool=row.tool, part="planned", models=row.models, cost_usd_high=row.cost_high) for row in page.rows
     ]
     summary = "A dry run: nobody was asked"
     return DrillReport(summary=summary, down=wanted.down, unserved=0, cost_usd=0, tools=parts)
