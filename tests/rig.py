@@ -13,6 +13,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from engine.accounts import Keyring
 from engine.bus import Bus
 from engine.campaigns import QUEUE as WORKFLOW_QUEUE
 from engine.campaigns import Dispatch, Estimator, Progress, Writer, campaign_graph
@@ -59,6 +60,7 @@ from engine.queue.sqlite import SqliteJobStore
 from engine.runtime import (
     EngineDesk,
     Health,
+    Limits,
     MiddlewareDesk,
     Projector,
     Purse,
@@ -68,10 +70,21 @@ from engine.runtime import (
     first_snapshot,
 )
 from engine.storage import Database, Tx
-from engine.surface.commands import Audience, CampaignDraft, CreateCampaign
+from engine.surface.commands import Audience, CampaignDraft, CreateCampaign, CreateKey, RevokeKey
+from engine.surface.queries import ListKeys, ListLimits
 from engine.surface.snapshot import EngineView, Snapshot
 from engine.telemetry import Monitor, Rated
-from huntaze_console.joints import LedgerMeter, QuotaBook, note, priced_at, spare, tool_bound, trial_cost, worst_cost
+from huntaze_console.joints import (
+    LedgerMeter,
+    QuotaBook,
+    key_budget,
+    note,
+    priced_at,
+    spare,
+    tool_bound,
+    trial_cost,
+    worst_cost,
+)
 from tests.fakes import ManualClock
 
 PRICES = CostSettings(
@@ -278,6 +291,7 @@ class Joined:
     flags: Flags
     shadowed: Shadowed
     drill: Drill
+    quotas: Quotas
 
 
 def join_orchestrator(*arguments: Any, **named: Any) -> tuple[Guarded, Orchestrator]:
@@ -346,7 +360,7 @@ def join_stages(
     )
     price = worst_cost(pricer or _pricer(), clock)
     drill = Drill(orchestrator, router, downgrading, guarded, throttles, metered.trailing, price, clock, chance)
-    return Joined(guarded, orchestrator, keeping, flags, shadowed, drill)
+    return Joined(guarded, orchestrator, keeping, flags, shadowed, drill, quotas)
 
 
 @asynccontextmanager
@@ -431,6 +445,10 @@ async def rig(folder: Path, *, clock: ManualClock | None = None, messages: int =
         desk.extend(middleware.commands, middleware.queries)
         purse = Purse(database, ledger, clock, "UTC")
         desk.extend(purse.commands, purse.queries)
+        desk.extend({}, {ListLimits: Limits(joined.quotas).listing})
+        keyring = Keyring(database, clock, chance, key_budget(ledger))
+        await keyring.load()
+        desk.extend({CreateKey: keyring.create, RevokeKey: keyring.revoke}, {ListKeys: keyring.listing})
         yield Rig(
             database=database,
             clock=clock,

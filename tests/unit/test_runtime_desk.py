@@ -51,6 +51,7 @@ REQUIRED: dict[str, Any] = {
     "limit": 100,  # of rows, or nano-dollars
     "call_id": "att_nobody",
     "workflow_id": "wf_nobody",
+    "key": "hz-nobody",
     "score": 3,
     "provider": "one",
     "model": "m",
