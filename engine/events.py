@@ -327,9 +327,9 @@ class SlotSettled(Event):
 class LimitAdapted(Event):
     """Somebody throttled us: less than the limit is used from now on. `allowed` rises again evenly until `whole_at`."""
 
-    layer: str  # provider or account
+    layer: str  # model (the key is provider/model) or account
     key: str
-    limit: int  # as configured; of a provider without one, what it took in the minute before
+    limit: int  # as configured; of a model without one, what it took in the minute before
     allowed: int
     whole_at: int
 

@@ -268,10 +268,10 @@ class QuotaBook:
         self._settings = settings
 
     def lines(self, task: Task, target: Target) -> Sequence[str]:
-        return [bound.name for bound in self._windows.bounds(target.provider, task.user_id, task.account_id)]
+        return [bound.name for bound in self._windows.bounds(target, task.user_id, task.account_id)]
 
     async def reserve(self, task: Task, target: Target) -> Seat | Shut:
-        decision = await self._windows.reserve(target.provider, self._claim(task, target))
+        decision = await self._windows.reserve(target, self._claim(task, target))
         if isinstance(decision, Grant):
             return decision
         return Shut(decision.bound.name if decision.bound else "", str(decision), decision.opens_at)
@@ -285,13 +285,13 @@ class QuotaBook:
             await self._windows.release(seat)
 
     def throttled(self, target: Target) -> None:
-        self._windows.throttled(target.provider)
+        self._windows.throttled(target)
 
     def opens_at(self, task: Task, target: Target) -> int:
         return self._windows.opens_at(self._claim(task, target))
 
     def _claim(self, task: Task, target: Target) -> Claim:
-        return self._windows.claim(target.provider, task.user_id, task.account_id, lambda: self._tokens_at_most(task))
+        return self._windows.claim(target, task.user_id, task.account_id, lambda: self._tokens_at_most(task))
 
     def _tokens_at_most(self, task: Task) -> int:
         route = route_of(self._settings, task.tool)

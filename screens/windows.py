@@ -62,7 +62,7 @@ class WindowsScreen(Listing[LimitRow]):
         )
         lines = [BLANK, title]
         if row.allowed < row.limit:
-            text = f"  the provider throttles: {count(row.allowed)} at present, a little more each minute"
+            text = f"  the model throttled: {count(row.allowed)} at present, a little more each minute"
             lines.append(((text, "warn"),))
         if row.frees_at is not None and row.frees_at > view.now:
             text = f"  its oldest part frees at {clock_exact(row.frees_at, view.zone)}"

@@ -32,16 +32,15 @@ class Plan:
         settings = self.settings
         if user_id:
             at = settings.users_at.get(provider, Rates())
-            yield from _of(Layer.USER_AT, f"{provider}/{user_id}", at, pace=provider)
+            yield from _of(Layer.USER_AT, f"{provider}/{user_id}", at)
             yield from _of(Layer.USER, user_id, settings.user)
         if account_id:
             yield from _of(Layer.ACCOUNT, account_id, settings.account)
-        yield from _of(Layer.PROVIDER, provider, settings.providers.get(provider, Rates()), pace=provider)
+        yield from _of(Layer.PROVIDER, provider, settings.providers.get(provider, Rates()))
         yield from _of(Layer.GLOBAL, "", settings.everybody)
 
 
-def _of(layer: Layer, key: str, rates: Rates, pace: str = "") -> Iterator[Bound]:
-    """A throttle says that the pace was too fast: it lowers the minute, and leaves the hour's and day's sums alone."""
+def _of(layer: Layer, key: str, rates: Rates) -> Iterator[Bound]:
     for measure, width, limit in (
         (Measure.REQUESTS, MINUTE, rates.requests_minute),
         (Measure.REQUESTS, HOUR, rates.requests_hour),
@@ -51,4 +50,4 @@ def _of(layer: Layer, key: str, rates: Rates, pace: str = "") -> Iterator[Bound]
         (Measure.TOKENS, DAY, rates.tokens_day),
     ):
         if limit is not None:
-            yield Bound.of(layer, key, measure, width, limit, pace if width == MINUTE else "")
+            yield Bound.of(layer, key, measure, width, limit)

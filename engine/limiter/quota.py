@@ -17,6 +17,7 @@ class Layer(StrEnum):
 
     USER = "user"
     USER_AT = "user_at"  # one user at one provider, the key being provider/user
+    MODEL = "model"  # everything that goes to a model, the key being provider/model: only after it throttled
     PROVIDER = "provider"  # everything that goes to a provider
     ACCOUNT = "account"
     GLOBAL = "global"
@@ -29,22 +30,18 @@ class Measure(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """At most `limit` of a measure in any span of `width` nanoseconds, for one key of a layer.
-
-    `pace` is the provider whose throttles lower it; empty where none does.
-    """
+    """At most `limit` of a measure in any span of `width` nanoseconds, for one key of a layer."""
 
     layer: Layer
     key: str
     measure: Measure
     width: int
     limit: int
-    pace: str = ""
     name: str = ""  # what its counter is kept under, made from the fields above but the limit
 
     @classmethod
-    def of(cls, layer: Layer, key: str, measure: Measure, width: int, limit: int, pace: str = "") -> Bound:
-        return cls(layer, key, measure, width, limit, pace, f"{layer}:{measure}:{width // SECOND}:{key}")
+    def of(cls, layer: Layer, key: str, measure: Measure, width: int, limit: int) -> Bound:
+        return cls(layer, key, measure, width, limit, f"{layer}:{measure}:{width // SECOND}:{key}")
 
     @property
     def window(self) -> str:

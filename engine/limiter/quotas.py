@@ -1,9 +1,11 @@
-"""The quotas as their callers see them: the configured windows, a store that counts, and each provider's pace."""
+"""The quotas as their callers see them: the configured windows, a store that counts, and the models that throttled."""
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from engine.events import LimitAdapted
 from engine.kernel.clock import Clock
@@ -16,12 +18,16 @@ from engine.limiter.sliding import Counter
 
 Tell = Callable[[LimitAdapted], None]
 
+Target = tuple[str, str]  # provider and model
+_T = TypeVar("_T")
+
 _SEEN = 1_000  # windows of users and accounts that are remembered for the screens, the newest
+_KEPT = 512  # models; what clients of the gateway may name is not bounded by the configuration
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WindowUse:
-    """One window as it stands. `allowed` is what holds now: the limit, or less while its provider throttles."""
+    """One window as it stands. `allowed` is what holds now: the limit, or less after its model throttled."""
 
     bound: Bound
     used: int
@@ -29,11 +35,24 @@ class WindowUse:
     frees_at: int | None
 
 
+@dataclass(slots=True)
+class _Slowed:
+    """A model that throttled and has not recovered. `least` it is left in any case."""
+
+    bound: Bound
+    pace: Pace
+    least: int
+
+    def allowed(self, now: int) -> int:
+        return max(min(self.least, self.bound.limit), self.pace.allowed(self.bound.limit, now))
+
+
 class Quotas:
     """Claims for calls and their grants.
 
-    A provider that throttles slows down every window of a minute that leads to it. One without a configured minute is
-    held to what it took in the minute before the throttle, until it has recovered: its true limit was found there.
+    A model that throttles again and again gets a minute of its own, narrower with each such time, until it has
+    recovered. It begins at half of its provider's configured minute; without one at half of what the model took in the
+    minute before: its true limit was found there. Other models of the provider are not slowed.
     """
 
     def __init__(self, store: QuotaStore, clock: Clock, settings: QuotaSettings, tell: Tell) -> None:
@@ -41,37 +60,38 @@ class Quotas:
         self._clock = clock
         self._tell = tell
         self._plan = Plan(settings)
-        self._paces: dict[str, Pace] = {}  # of providers that slowed and have not recovered
-        self._learned: dict[str, Bound] = {}  # of those without a configured minute
-        self._sent: dict[str, Counter] = {}  # by provider: what was let through in the last minute
+        self._slowed: dict[Target, _Slowed] = {}
+        self._throttles: dict[Target, deque[int]] = {}  # when each model throttled, the last few
+        self._sent: dict[Target, Counter] = {}  # what was let through in the last minute
         self._seen: dict[str, Bound] = {}
 
     def configure(self, settings: QuotaSettings) -> None:
         """Take new limits over; what was counted under the old ones still counts."""
         self._plan = Plan(settings)
         self._seen.clear()
-        for pace in self._paces.values():
-            pace.settings = settings.adaptive
+        self._slowed.clear()  # begun under other figures; a model that still throttles says so again
 
-    def bounds(self, provider: str, user_id: str, account_id: str) -> tuple[Bound, ...]:
+    def bounds(self, target: Target, user_id: str, account_id: str) -> tuple[Bound, ...]:
         """The windows a call would count in."""
-        bounds = self._plan.bounds(provider, user_id, account_id)
-        learned = self._learned.get(provider) if self._learned else None
-        return bounds if learned is None else (*bounds, learned)
+        bounds = self._plan.bounds(target[0], user_id, account_id)
+        slowed = self._slowed.get(target) if self._slowed else None
+        return bounds if slowed is None else (*bounds, slowed.bound)
 
-    def claim(self, provider: str, user_id: str, account_id: str, tokens: Callable[[], int]) -> Claim:
+    def claim(self, target: Target, user_id: str, account_id: str, tokens: Callable[[], int]) -> Claim:
         """A call's claim. `tokens`, the most it can take, is asked only where a window counts them."""
-        bounds = self.bounds(provider, user_id, account_id)
+        if self._slowed:
+            self._recover()
+        bounds = self.bounds(target, user_id, account_id)
         counted = tokens() if any(bound.measure is Measure.TOKENS for bound in bounds) else 0
-        return Claim(bounds, counted, self._limits(bounds) if self._paces else None)
+        return Claim(bounds, counted, self._limits(bounds) if target in self._slowed else None)
 
-    async def reserve(self, provider: str, claim: Claim) -> Grant | QuotaRefusal:
+    async def reserve(self, target: Target, claim: Claim) -> Grant | QuotaRefusal:
         """See QuotaStore."""
         decision = await self._store.reserve(claim)
         if isinstance(decision, Grant):
-            sent = self._sent.get(provider)
+            sent = self._sent.get(target)
             if sent is None:
-                sent = self._sent[provider] = Counter(MINUTE, MINUTE // 60)
+                sent = _kept(self._sent, target, Counter(MINUTE, MINUTE // 60))
             now = self._clock.now()
             sent.count(now)
             sent.take(now, 1)
@@ -87,26 +107,29 @@ class Quotas:
     def opens_at(self, claim: Claim) -> int:
         return self._store.opens_at(claim)
 
-    def throttled(self, provider: str) -> None:
-        """The provider answered 429: half as fast from now on, once for all calls of a minute."""
-        now = self._clock.now()
-        pace = self._paces.setdefault(provider, Pace(self._plan.settings.adaptive, MINUTE))
-        if not pace.cut(now):
+    def throttled(self, target: Target) -> None:
+        """The model answered 429. Several within a minute halve its pace, once for all calls of that minute."""
+        now, adaptive = self._clock.now(), self._plan.settings.adaptive
+        said = self._throttles.get(target)
+        if said is None or said.maxlen != adaptive.throttles:
+            said = _kept(self._throttles, target, deque(said or (), adaptive.throttles))
+        said.append(now)
+        if len(said) < adaptive.throttles or now - said[0] > MINUTE:
             return
-        configured = self._configured(provider)
-        if configured is None and provider not in self._learned:
-            sent = self._sent.get(provider)
-            base = max(1, sent.count(now) if sent else 0)
-            self._learned[provider] = Bound.of(Layer.PROVIDER, provider, Measure.REQUESTS, MINUTE, base, pace=provider)
-        limit = configured or self._learned[provider].limit
+        self._recover()
+        slowed = self._slowed.get(target) or self._slow(target, now)
+        if slowed is None or not slowed.pace.cut(now):
+            return
+        said.clear()
+        self._slowed[target] = slowed
         self._tell(
             LimitAdapted(
                 at=now,
-                layer=str(Layer.PROVIDER),
-                key=provider,
-                limit=limit,
-                allowed=pace.allowed(limit, now),
-                whole_at=pace.whole_at(),
+                layer=str(Layer.MODEL),
+                key=slowed.bound.key,
+                limit=slowed.bound.limit,
+                allowed=slowed.allowed(now),
+                whole_at=slowed.pace.whole_at(),
             )
         )
 
@@ -121,29 +144,46 @@ class Quotas:
     def _standing(self) -> tuple[Bound, ...]:
         settings = self._plan.settings
         of_all = [bound for name in settings.providers for bound in self._plan.bounds(name, "", "")]
-        return (*of_all, *self._plan.bounds("", "", ""), *self._learned.values())
+        self._recover()
+        return (*of_all, *self._plan.bounds("", "", ""), *(one.bound for one in self._slowed.values()))
 
-    def _configured(self, provider: str) -> int | None:
-        rates = self._plan.settings.providers.get(provider)
-        return rates.requests_minute if rates else None
+    def _slow(self, target: Target, now: int) -> _Slowed | None:
+        """The window that a throttle begins; None where the model took too little for its rate to be the reason."""
+        rates, adaptive = self._plan.settings.providers.get(target[0]), self._plan.settings.adaptive
+        limit, least = rates.requests_minute if rates else None, 1
+        if limit is None:
+            sent, least = self._sent.get(target), adaptive.least
+            limit = sent.count(now) if sent else 0
+            if limit <= least:
+                return None
+        bound = Bound.of(Layer.MODEL, "/".join(target), Measure.REQUESTS, MINUTE, limit)
+        return _Slowed(bound, Pace(adaptive, MINUTE), least)
+
+    def _recover(self) -> None:
+        now = self._clock.now()
+        for target in [each for each, slowed in self._slowed.items() if slowed.pace.whole_at() <= now]:
+            del self._slowed[target]
 
     def _limits(self, bounds: Sequence[Bound]) -> tuple[int, ...]:
         now = self._clock.now()
-        for provider in [name for name, pace in self._paces.items() if pace.whole_at() <= now]:
-            del self._paces[provider]
-            self._learned.pop(provider, None)
-        paces = self._paces
-        return tuple(
-            pace.allowed(bound.limit, now) if (pace := paces.get(bound.pace)) else bound.limit for bound in bounds
-        )
+        lowered = {slowed.bound.name: slowed.allowed(now) for slowed in self._slowed.values()}
+        return tuple(lowered.get(bound.name, bound.limit) for bound in bounds)
 
     def _remember(self, bounds: tuple[Bound, ...]) -> None:
         seen = self._seen
         for bound in bounds:
-            if bound.name not in seen:
+            if bound.name not in seen and bound.layer is not Layer.MODEL:
                 if len(seen) >= _SEEN:
                     del seen[next(iter(seen))]
                 seen[bound.name] = bound
+
+
+def _kept(known: dict[Target, _T], target: Target, value: _T) -> _T:
+    """Keep what is known of a model, in place of the oldest of too many."""
+    if target not in known and len(known) >= _KEPT:
+        del known[next(iter(known))]
+    known[target] = value
+    return value
 
 
 def _window(bound: Bound, use: QuotaUse, allowed: int) -> WindowUse:

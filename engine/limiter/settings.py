@@ -26,6 +26,14 @@ class AdaptiveSettings:
     recovery: float = 0.05
     """The share of a limit regained in each of its windows: from one half to the whole in ten minutes."""
 
+    throttles: int = 3
+    """A model's 429s within a minute that slow it: one alone says when to come back, and that is obeyed anyway. An
+    account's platform says it once."""
+
+    least: int = 60
+    """Calls a minute that a model without a configured limit keeps in any case: where it took no more, its throttles
+    were not about the rate of a minute, and half of next to nothing would hold every call for a minute."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rates:

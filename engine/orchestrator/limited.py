@@ -115,7 +115,7 @@ class Limited:
         try:
             answer = await self._inner.complete(task, target)
         except ProviderError as error:
-            await self._account(seat, target, error)
+            await self._account(seat, task, target, error)
             self._stir(task, target)
             raise
         except BudgetRefused:
@@ -127,9 +127,9 @@ class Limited:
             self._stir(task, target)
         return answer
 
-    async def _account(self, seat: Seat, target: Target, error: ProviderError) -> None:
+    async def _account(self, seat: Seat, task: Task, target: Target, error: ProviderError) -> None:
         """A failed call counts, unless not a byte of it left; what it took is its most unless the provider said."""
-        if error.error_class is ErrorClass.RATE_LIMIT:
+        if error.error_class is ErrorClass.RATE_LIMIT and not task.rehearsal:
             self._quotas.throttled(target)
         if not error.reached and error.status is None:
             await self._quotas.release(seat)

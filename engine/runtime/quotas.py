@@ -7,7 +7,7 @@ from engine.limiter import Layer, Quotas, WindowUse
 from engine.surface.queries import ListLimits, Page
 from engine.surface.rows import LimitRow
 
-_FIRST = (Layer.GLOBAL, Layer.PROVIDER, Layer.ACCOUNT, Layer.USER, Layer.USER_AT)
+_FIRST = (Layer.GLOBAL, Layer.PROVIDER, Layer.MODEL, Layer.ACCOUNT, Layer.USER, Layer.USER_AT)
 
 
 class Limits:

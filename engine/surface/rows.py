@@ -57,7 +57,7 @@ class CallRow:
 class LimitRow:
     """One window of the limits on calls of the models. `allowed` is below the limit while the provider throttles."""
 
-    layer: str  # user, user_at (the key is provider/user), provider, account or global
+    layer: str  # user, user_at (the key is provider/user), model (provider/model), provider, account or global
     key: str
     measure: str  # requests or tokens
     per: str  # minute, hour or day

@@ -249,7 +249,10 @@ def _limiter(sections: Sections) -> LimiterSettings:
 
 
 def _adaptive(sections: Sections) -> AdaptiveSettings:
-    return AdaptiveSettings(floor=sections.limits.adaptive.floor, recovery=sections.limits.adaptive.recovery)
+    section = sections.limits.adaptive
+    return AdaptiveSettings(
+        floor=section.floor, recovery=section.recovery, throttles=section.throttles, least=section.least_a_minute
+    )
 
 
 def _quotas(sections: Sections) -> QuotaSettings:

@@ -329,6 +329,8 @@ class ProviderRatesSection(RatesSection):
 class AdaptiveSection(Section):
     floor: Rate = _ADAPTIVE.floor
     recovery: Rate = _ADAPTIVE.recovery
+    throttles: Annotated[int, Field(ge=1, le=1_000)] = _ADAPTIVE.throttles
+    least_a_minute: Annotated[int, Field(ge=1, le=1_000_000)] = _ADAPTIVE.least
 
 
 def _limits_of_providers() -> dict[str, ProviderRatesSection]:

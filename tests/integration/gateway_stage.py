@@ -130,7 +130,11 @@ class Provider:
     async def _chat(self, request: web.Request) -> web.StreamResponse:
         seen = await self._note(request)
         wish = wish_of(seen.body)
-        if (status := {"fail": 500, "throttle": 429, "refuse-key": 401, "no-such": 404}.get(wish)) is not None:
+        if (
+            status := {"fail": 500, "throttle": 429, "slow and throttled": 429, "refuse-key": 401, "no-such": 404}.get(
+                wish
+            )
+        ) is not None:
             error = {"message": "secret words of the provider", "type": "x", "code": wish}
             return web.json_response({"error": error}, status=status, headers={"Retry-After-Ms": "40"})
         if wish == "filter":
@@ -138,7 +142,7 @@ class Provider:
             return web.json_response({"error": error}, status=400)
         if wish == "html":
             return web.Response(text="<html>busy</html>", content_type="text/html")
-        if wish == "slow and the same":
+        if wish.startswith("slow"):
             await asyncio.sleep(0.3)
         if wish == "hang":
             await self._until_left(request, seen)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import signal
 import socket
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -318,6 +320,25 @@ def test_refusals_are_in_openais_words_and_tell_nothing_of_the_inside(
     assert "upstream-key" not in answer.text
     if status == 429:
         assert answer.headers["retry-after"] == "1"
+
+
+async def test_one_throttle_among_slow_calls_holds_nobody_up_longer_than_it_asked(
+    stage: GatewayStage, later: openai.AsyncOpenAI
+) -> None:
+    at_once = asyncio.Semaphore(4)
+
+    async def ask(number: int) -> float:
+        """Seconds until its answer; the fifth is told to come back 40 ms later."""
+        text = "slow and throttled" if number == 4 else f"slow {number}"
+        async with at_once:
+            began = time.monotonic()
+            with contextlib.suppress(openai.RateLimitError):
+                await later.chat.completions.create(model="busy/quiet", messages=said(text))
+            return time.monotonic() - began
+
+    took = await asyncio.gather(*(ask(number) for number in range(20)))
+
+    assert max(took) < 3  # 0.34 s, and what a busy machine adds
 
 
 @pytest.mark.parametrize("data", [b"", b"{", b"[]", b"\xff\xfe", b'{"model": "gpt-4o-mini", "messages": [NaN]}'])

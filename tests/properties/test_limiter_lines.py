@@ -14,7 +14,7 @@ import pytest
 
 from engine.kernel.errors import BudgetRefused, ErrorClass, ProviderError
 from engine.kernel.values import MINUTE, SECOND
-from engine.limiter import Quotas, QuotaSettings, Rates
+from engine.limiter import Layer, Quotas, QuotaSettings, Rates
 from engine.limiter.local_quotas import LocalQuotas
 from engine.orchestrator import Answer, Limited, OrchestratorSettings, Target, Task, ToolRoute
 from engine.providers import Finish, Message, Role, Usage
@@ -262,11 +262,17 @@ async def test_tokens_are_held_at_their_most_and_settled_to_what_was_taken(tmp_p
         assert use.used == 120
 
 
-async def test_a_429_slows_the_provider_down(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("rehearsal", "allowed"), [(False, {10, 5}), (True, {10})])
+async def test_429s_slow_their_model_down_but_a_rehearsal_teaches_nothing(
+    tmp_path: Path, rehearsal: bool, allowed: set[int]
+) -> None:
     async with bench(tmp_path, QuotaSettings(providers={"one": Rates(requests_minute=10)})) as b:
-        b.inner.fails.append(ProviderError("one", "m", ErrorClass.RATE_LIMIT, "slow down", status=429, reached=False))
-        with pytest.raises(ProviderError):
-            await b.limited.complete(task("u"), ONE)
+        for _ in range(3):
+            b.inner.fails.append(
+                ProviderError("one", "m", ErrorClass.RATE_LIMIT, "slow down", status=429, reached=False)
+            )
+            with pytest.raises(ProviderError):
+                await b.limited.complete(replace(task("u"), rehearsal=rehearsal), ONE)
 
-        (use,) = await b.quotas.usage()
-        assert (use.used, use.allowed) == (1, 5)
+        assert {use.allowed for use in await b.quotas.usage()} == allowed
+        assert {use.used for use in await b.quotas.usage() if use.bound.layer is Layer.PROVIDER} == {3}

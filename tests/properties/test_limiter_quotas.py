@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engine.events import LimitAdapted
 from engine.kernel.values import DAY, HOUR, MINUTE, SECOND
 from engine.limiter import (
     NEVER,
@@ -195,36 +197,118 @@ def test_after_any_crash_the_windows_are_as_full_as_before(plan: list[tuple[str,
     assert most_in_any_window(made, HOUR) <= 40
 
 
-async def test_a_provider_without_a_limit_is_held_to_what_it_took_before_it_throttled(tmp_path: Path) -> None:
-    clock, told = ManualClock(), []
-    async with Database.open(tmp_path / "q.db", readers=1, synchronous="OFF") as database:
-        quotas = Quotas(LocalQuotas(database, clock), clock, QuotaSettings(), told.append)
+ONE, OTHER = ("one", "m"), ("one", "other")
 
-        async def calls(count: int) -> int:
-            asked = [await quotas.reserve("one", quotas.claim("one", "", "", lambda: 0)) for _ in range(count)]
-            return sum(isinstance(each, Grant) for each in asked)
 
-        assert await calls(40) == 40
+class Bench:
+    """Quotas on a machine's store, and what they told of slow-downs."""
+
+    def __init__(self, database: Database, clock: ManualClock, settings: QuotaSettings) -> None:
+        self.told: list[LimitAdapted] = []
+        self.clock = clock
+        self.quotas = Quotas(LocalQuotas(database, clock), clock, settings, self.told.append)
+
+    async def calls(self, count: int, target: tuple[str, str] = ONE, user_id: str = "") -> int:
+        """How many of so many calls at once are let through."""
+        claims = (self.quotas.claim(target, user_id, "", lambda: 0) for _ in range(count))
+        return sum([isinstance(await self.quotas.reserve(target, claim), Grant) for claim in claims])
+
+    def throttled(self, times: int, target: tuple[str, str] = ONE) -> None:
+        for _ in range(times):
+            self.quotas.throttled(target)
+
+
+@asynccontextmanager
+async def bench(folder: Path, settings: QuotaSettings | None = None) -> AsyncIterator[Bench]:
+    async with Database.open(folder / "q.db", readers=1, synchronous="OFF") as database:
+        yield Bench(database, ManualClock(), settings or QuotaSettings())
+
+
+async def test_a_model_without_a_limit_is_held_to_half_of_what_it_took_before_it_throttled(tmp_path: Path) -> None:
+    async with bench(tmp_path) as stage:
+        assert await stage.calls(200) == 200
+        stage.throttled(5)
+
+        assert await stage.calls(200) == 100
+        assert [(event.layer, event.key, event.limit, event.allowed) for event in stage.told] == [
+            ("model", "one/m", 200, 100)
+        ]
+        (shown,) = await stage.quotas.usage()
+        assert (shown.bound.layer, shown.bound.key, shown.used, shown.allowed) == (Layer.MODEL, "one/m", 100, 100)
+        stage.clock.jump(2 * MINUTE)
+        assert await stage.calls(200) == 120
+        stage.clock.jump(9 * MINUTE)
+        assert await stage.calls(300) == 300
+        assert await stage.quotas.usage() == []
+
+
+@given(taken=st.integers(0, 400), rounds=st.integers(1, 12), throttles=st.integers(1, 9))
+@settings(max_examples=15, deadline=None)
+def test_however_often_it_throttles_a_model_without_a_limit_keeps_its_least(
+    taken: int, rounds: int, throttles: int
+) -> None:
+    async def run(folder: Path) -> None:
+        async with bench(folder, QuotaSettings(adaptive=AdaptiveSettings(least=60))) as stage:
+            await stage.calls(taken)
+            for _ in range(rounds):
+                stage.throttled(throttles)
+                stage.clock.jump(MINUTE + SECOND)
+                assert await stage.calls(60) == 60
+
+    with tempfile.TemporaryDirectory() as folder:
+        asyncio.run(run(Path(folder)))
+
+
+async def test_a_throttle_or_two_a_minute_slow_nothing(tmp_path: Path) -> None:
+    async with bench(tmp_path) as stage:
         for _ in range(5):
-            quotas.throttled("one")
+            await stage.calls(500)
+            stage.throttled(2)
+            stage.clock.jump(MINUTE + SECOND)
 
-        assert await calls(40) == 20
-        assert [(event.key, event.limit, event.allowed) for event in told] == [("one", 40, 20)]
-        clock.jump(11 * MINUTE)
-        assert await calls(200) == 200
+        assert stage.told == []
+        assert await stage.calls(1_000) == 1_000
 
 
-async def test_a_throttle_halves_a_users_minute_there_and_leaves_the_hour_alone(tmp_path: Path) -> None:
-    clock = ManualClock()
-    settings_ = QuotaSettings(users_at={"one": Rates(requests_minute=10, requests_hour=7)})
-    async with Database.open(tmp_path / "q.db", readers=1, synchronous="OFF") as database:
-        quotas = Quotas(LocalQuotas(database, clock), clock, settings_, lambda event: None)
-        await quotas.reserve("one", quotas.claim("one", "ann", "", lambda: 0))
-        quotas.throttled("one")
-        found = {(use.bound.layer, use.bound.window): use.allowed for use in await quotas.usage()}
+async def test_a_model_that_throttles_slows_no_other_of_its_provider(tmp_path: Path) -> None:
+    async with bench(tmp_path, QuotaSettings(providers={"one": Rates(requests_minute=100)})) as stage:
+        stage.throttled(3)
 
-        assert found[(Layer.USER_AT, "minute")] == 5
-        assert found[(Layer.USER_AT, "hour")] == 7
+        assert await stage.calls(100) == 50
+        assert await stage.calls(100, OTHER) == 50
+
+
+async def test_a_throttled_model_of_a_limited_provider_is_halved_and_halved_again_but_a_tenth_stays(
+    tmp_path: Path,
+) -> None:
+    async with bench(tmp_path, QuotaSettings(providers={"one": Rates(requests_minute=40)})) as stage:
+        let_through = []
+        for _ in range(6):
+            stage.throttled(3)
+            let_through.append(await stage.calls(100))
+            stage.clock.jump(MINUTE + SECOND)
+
+        assert let_through[0] == 20
+        assert let_through == sorted(let_through, reverse=True)
+        assert let_through[-1] == 4
+
+
+async def test_a_users_own_minute_is_left_alone_when_a_model_throttles(tmp_path: Path) -> None:
+    limits = QuotaSettings(users_at={"one": Rates(requests_minute=10)})
+    async with bench(tmp_path, limits) as stage:
+        await stage.calls(300)
+        stage.throttled(3)
+
+        assert await stage.calls(20, user_id="ann") == 10
+
+
+async def test_what_is_known_of_models_is_bounded(tmp_path: Path) -> None:
+    async with bench(tmp_path, QuotaSettings(adaptive=AdaptiveSettings(throttles=1))) as stage:
+        for number in range(2_000):
+            await stage.calls(1, ("one", f"m{number}"))
+            stage.throttled(1, ("one", f"m{number}"))
+
+        assert max(len(known) for known in (stage.quotas._sent, stage.quotas._throttles)) <= 512
 
 
 async def test_a_refusal_names_the_window_that_frees_last_and_counts_nowhere(tmp_path: Path) -> None:
@@ -234,9 +318,9 @@ async def test_a_refusal_names_the_window_that_frees_last_and_counts_nowhere(tmp
     )
     async with Database.open(tmp_path / "q.db", readers=1, synchronous="OFF") as database:
         quotas = Quotas(LocalQuotas(database, clock), clock, settings_, lambda event: None)
-        await quotas.reserve("one", quotas.claim("one", "ann", "acc", lambda: 400))
+        await quotas.reserve(ONE, quotas.claim(ONE, "ann", "acc", lambda: 400))
 
-        refusal = await quotas.reserve("one", quotas.claim("one", "ann", "acc", lambda: 400))
+        refusal = await quotas.reserve(ONE, quotas.claim(ONE, "ann", "acc", lambda: 400))
 
         assert isinstance(refusal, QuotaRefusal)
         assert refusal.bound is not None
