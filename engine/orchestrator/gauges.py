@@ -38,6 +38,7 @@ wrong key, a full quota or a malformed request say nothing of its answers."""
 
 _SEEN = 100  # newest answers whose quickest quarter says what a model can do unhindered
 _ENOUGH = 8  # answers below which there is no telling
+_KEPT = 512  # models, and pairs of a tool and a model; a client of the gateway may name any model
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +138,12 @@ class Gauges:
 
     def rate(self, tool: str, target: Target, score: float) -> None:
         """Somebody judged an answer of the model: 0 is useless, 1 is right."""
-        self._scores.setdefault((tool, target), _Score()).add(min(1.0, max(0.0, score)), self._settings.memory)
+        found = self._scores.get((tool, target))
+        if found is None:
+            if len(self._scores) >= _KEPT:  # the pair of which the least is known makes room
+                del self._scores[min(self._scores, key=lambda each: self._scores[each].count)]
+            found = self._scores[tool, target] = _Score()
+        found.add(min(1.0, max(0.0, score)), self._settings.memory)
 
     def load(self) -> Load:
         """What happened since this was last asked."""
@@ -180,8 +186,16 @@ class Gauges:
     def _pace(self, target: Target) -> _Pace:
         pace = self._paces.get(target)
         if pace is None:
+            if len(self._paces) >= _KEPT:
+                self._make_room()
             pace = self._paces[target] = _Pace()
         return pace
+
+    def _make_room(self) -> None:
+        """Forget the model that was longest not heard of and has nothing in hand."""
+        idle = [target for target, pace in self._paces.items() if not pace.in_flight]
+        if idle:
+            del self._paces[min(idle, key=lambda target: self._paces[target].at)]
 
 
 class Gauged:

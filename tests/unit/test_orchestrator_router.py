@@ -226,6 +226,14 @@ def test_a_model_that_is_behind_a_breaker_says_when_it_is_tried() -> None:
     assert behind.refusal().error_class is ErrorClass.SERVER_ERROR
 
 
+def test_what_never_opens_by_itself_names_no_time() -> None:
+    held = router(admits=lambda target: False, admits_at=lambda target: NEVER).decide(task())
+    too_large = router(opens_at=lambda task, target: NEVER).decide(task())
+
+    assert held.candidates[0].why == "an operator holds its breaker open"
+    assert too_large.candidates[0].why.startswith("the call is larger than its limit ever allows")
+
+
 def test_most_tasks_of_a_weighted_tool_go_to_the_heaviest_that_can_be_asked() -> None:
     def likely(**looks: Any) -> Target | None:
         weighted = router(**looks, route={"strategy": Strategy.WEIGHTED, "weights": (1, 7, 2)})
@@ -348,6 +356,24 @@ async def test_calls_in_hand_are_counted_however_they_end() -> None:
 
     assert seen == [1, 1, 1, 1]
     assert gauges.in_flight(ONE) == 0
+
+
+async def test_what_is_known_of_models_that_clients_name_is_bounded() -> None:
+    clock = ManualClock()
+    gauges, inner, known = Gauges(clock, GAUGES), Inner(clock), Target("one", "in-use")
+    hop = Gauged(inner, gauges, clock)
+    gauges.began(known)
+
+    for number in range(600):
+        clock.jump(SECOND)
+        await hop.complete(task(), Target("one", f"m{number}"))
+        gauges.rate("message", ONE, 1.0)
+
+    gauges.ended(known)
+    assert len(gauges.targets) == len(gauges._scores) == 512
+    assert known in gauges.targets  # who has calls in hand is never forgotten
+    assert gauges.quality("message", ONE) > 0.98  # nor who is best known
+    assert gauges.latency(Target("one", "m599"), clock.now()) == SECOND
 
 
 async def test_a_rehearsal_teaches_nothing() -> None:
