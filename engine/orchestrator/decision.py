@@ -51,6 +51,7 @@ class Verdict(StrEnum):
 
 
 _USABLE = frozenset({Verdict.TAKEN, Verdict.STANDS_IN})
+_HORIZON = 1 << 61  # an instant later than any clock's: what opens beyond it never does by itself
 
 
 class Facts(NamedTuple):
@@ -214,6 +215,8 @@ def _keyless(facts: Facts, wish: Wish) -> str:
 
 
 def _open(facts: Facts, wish: Wish) -> str:
+    if facts.admits_at > _HORIZON:
+        return "an operator holds its breaker open"
     left = facts.admits_at - wish.now
     return f"its breaker is open and tries a call in {_span(left)}" if left > 0 else "its breaker is open"
 
@@ -223,6 +226,8 @@ def _throttled(facts: Facts, wish: Wish) -> str:
 
 
 def _limited(facts: Facts, wish: Wish) -> str:
+    if facts.opens_at > _HORIZON:
+        return "the call is larger than its limit ever allows"
     return f"its limit is reached and has room again in {_span(facts.opens_at - wish.now)}"
 
 

@@ -128,7 +128,7 @@ def _calls(place: Where, line: Line, limit: int) -> None:
         return
     zone = line.snapshot().engine.time_zone
     table(
-        (f"time ({zone})", "provider", "model", "tool", "outcome", "basis", "input", "output", "took", "cost"),
+        (f"time ({zone})", "provider", "model", "tool", "outcome", "basis", "input", "output", "took", "cost", "call"),
         (
             (
                 moment(row.at, zone),
@@ -141,6 +141,7 @@ def _calls(place: Where, line: Line, limit: int) -> None:
                 count(row.output_tokens),
                 span(row.duration),
                 money(row.cost),
+                row.attempt_id,
             )
             for row in page.rows
         ),
@@ -371,7 +372,7 @@ def _say_windows(calls: Sequence[LimitRow], zone: str) -> None:
         ("layer", "of", "counts", "per", "used", "of at most", f"frees at ({zone})"),
         (
             (
-                each.layer,
+                each.layer.replace("_", " "),
                 each.key or "-",
                 each.measure,
                 each.per,

@@ -331,7 +331,7 @@ def harmless(text: str) -> bool:
     ("arguments", "words"),
     [
         (("costs",), ("$18.42 of $50.00 (36 %)", "2 unpriced calls", "gpt-4o-mini", "$0.000000001")),
-        (("costs", "--calls"), ("att", "unpriced", "0.5 s")[1:]),
+        (("costs", "--calls"), ("att", "unpriced", "0.5 s")),
         (("providers",), ("gpt-4o-mini", "closed", "8,311", "2.0 s")),
         (("queue",), ("huntaze-hybrid-workflows", "12", "2026-11-20 08:00:00")),
         (("queue", "dead"), ("job_1", "boom")),

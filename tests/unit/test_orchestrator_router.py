@@ -35,6 +35,7 @@ from engine.orchestrator import (
     Tuner,
     Verdict,
 )
+from engine.orchestrator.breaker import NEVER
 from engine.providers import Correction, Finish, Message, Model, Models, Role
 from engine.storage import Database
 from engine.surface.commands import ResetRoute, SetRoute
