@@ -50,11 +50,10 @@ class Ladder:
     _probed_at: int = 0
     _answered: int = 0  # probes in a row
 
-    def share(self, now: int) -> float | None:
-        """The share of poor outcomes; None of too few."""
+    def share(self, now: int) -> float:
+        """The share of poor outcomes in the window; 0 of none."""
         self._forget(now)
-        count = len(self._outcomes)
-        return self._poor / count if count >= self.settings.least_tasks else None
+        return self._poor / len(self._outcomes) if self._outcomes else 0.0
 
     def probes(self, now: int) -> bool:
         """Whether a task of the last level goes through; asking takes the probe."""
@@ -79,11 +78,10 @@ class Ladder:
 
     def _judge(self, now: int) -> Shift | None:
         share = self.share(now)
-        if share is None:
-            return None
         place = LADDER.index(self.level)
         worse = [level for level in LADDER[place + 1 :] if share >= _threshold(self.settings, level)]
-        if worse:
+        # Too few tasks lead down nowhere. They may lead up, or a tool that grew quiet would stay down for ever.
+        if worse and len(self._outcomes) >= self.settings.least_tasks:
             before, self.level = self.level, worse[-1]
             self._calm_since = now
             return Shift(before, self.level, _said(share, self.settings))

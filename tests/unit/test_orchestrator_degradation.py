@@ -205,6 +205,28 @@ async def test_levels_do_not_flap_around_a_threshold(play: Rig, degraded: Degrad
     assert len(await shifts(play)) <= 1
 
 
+def test_a_tool_that_grew_quiet_comes_back_too() -> None:
+    ladder, now = Ladder(FIGURES), 0
+    for number in range(FIGURES.least_tasks):
+        ladder.record(now, poor=number % 2 == 0)
+    assert ladder.level is Level.CHEAPER
+
+    for _ in range(4):  # far fewer in a window than a way down needs
+        now += FIGURES.window
+        ladder.record(now, poor=False)
+
+    assert ladder.level is Level.FULL
+
+
+def test_a_few_poor_tasks_lead_nowhere() -> None:
+    ladder = Ladder(FIGURES)
+
+    for _ in range(FIGURES.least_tasks - 1):
+        ladder.record(0, poor=True)
+
+    assert ladder.level is Level.FULL
+
+
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 40)), max_size=200))
 def test_a_level_is_left_one_step_at_a_time_and_only_when_it_is_calm(steps: list[tuple[bool, int]]) -> None:
     ladder, now, since = Ladder(FIGURES), 0, 0
@@ -218,5 +240,5 @@ def test_a_level_is_left_one_step_at_a_time_and_only_when_it_is_calm(steps: list
         assert after > before or before - after == 1
         if after < before and shift.before is not Level.TEMPLATE:
             assert now - since >= FIGURES.calm
-            assert not poor or (ladder.share(now) or 0) < FIGURES.cheaper_at / 2
+            assert not poor or ladder.share(now) < FIGURES.cheaper_at / 2
         since = now
