@@ -10,17 +10,17 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any
 
 from engine.events import ShadowChanged, ShadowCompared
 from engine.kernel.clock import Clock
 from engine.kernel.errors import CommandRefused, HuntazeError, ProviderError, Refusal
 from engine.kernel.values import DAY, NanoUSD, Random
+from engine.orchestrator.fingerprint import holds_a_person
 from engine.orchestrator.router import route_of, target_of
 from engine.orchestrator.settings import OrchestratorSettings
-from engine.orchestrator.similarity import likeness, may_name_a_person
+from engine.orchestrator.similarity import likeness
 from engine.orchestrator.task import Answer, Hit, Level, Stage, Target, Task
 from engine.providers import Finish, Operation
 from engine.storage import Database, Tx
@@ -247,24 +247,6 @@ class Shadowed:
             tx.emit(event)
 
         await self._database.write(write)
-
-
-def holds_a_person(task: Task) -> bool:
-    """Whether any part of a task's request may hold a person's data."""
-    texts = _said(task.body) if task.body is not None else [message.text for message in task.messages]
-    return any(text is None or may_name_a_person(text) for text in texts)
-
-
-def _said(body: Mapping[str, Any]) -> Iterator[str | None]:
-    """Each text of a client's messages; None for a part that is none, such as a picture."""
-    messages = body.get("messages")
-    for message in messages if isinstance(messages, list) else ():
-        content = message.get("content") if isinstance(message, Mapping) else None
-        if isinstance(content, list):
-            for part in content:
-                yield part.get("text") if isinstance(part, Mapping) and part.get("type") == "text" else None
-        elif content is not None:
-            yield content if isinstance(content, str) else None
 
 
 _LAST = _Waiting(

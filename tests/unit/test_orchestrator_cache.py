@@ -531,6 +531,18 @@ async def test_another_body_is_another_question(stage: Stage, other: dict[str, A
     assert (await stage.post({**BODY, **other})).hit is Hit.MISS
 
 
+@pytest.mark.parametrize("field", ["user", "safety_identifier"])
+async def test_an_answer_about_a_person_goes_to_nobody_else_that_the_client_asks_for(stage: Stage, field: str) -> None:
+    stage.model.answer = {"payload": chat({"message": {"content": "x"}})}
+    private = {**BODY, "messages": [{"role": "user", "content": "Say good night to my fan Anna"}]}
+    await stage.post({**private, field: "fan-1"})
+    await stage.post({**BODY, field: "fan-1"})
+
+    assert (await stage.post({**private, field: "fan-2"})).hit is Hit.MISS
+    assert (await stage.post({**private, field: "fan-1"})).hit is Hit.EXACT
+    assert (await stage.post({**BODY, field: "fan-2"})).hit is Hit.EXACT  # nobody's data: asked for all
+
+
 @pytest.mark.parametrize("variety", [{"n": 2}, {"temperature": 1.5}])
 async def test_a_body_that_asks_for_variety_gets_it(stage: Stage, variety: dict[str, Any]) -> None:
     stage.model.answer = {"payload": chat({"message": {"content": "x"}})}

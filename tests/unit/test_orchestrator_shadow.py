@@ -182,6 +182,9 @@ async def test_a_call_on_trial_is_a_rehearsal_that_stands_on_nobodys_budget_and_
         {"messages": (), "body": {"messages": [{"role": "user", "content": [{"type": "text", "text": "hi @zoe"}]}]}},
         {"messages": (Message(Role.USER, "long " * 5_000),)},
         {"messages": (), "body": {"messages": [{"role": "user", "content": "call +33 6 12 34 56 78"}]}},
+        {"messages": (), "body": {"messages": [{"role": "assistant", "tool_calls": [{"id": "c"}]}]}},
+        {"messages": (), "body": {"messages": [{"role": "user", "name": "zoe", "content": "hi"}]}},
+        {"messages": (), "body": {"messages": [{"role": "user", "content": [{"type": "text", "text": 5}]}]}},
     ],
 )
 async def test_prompts_that_may_hold_a_persons_data_stay_out_unless_the_operator_says_otherwise(
