@@ -132,7 +132,7 @@ class Drill:
     def _plan(self, settings: OrchestratorSettings, down: str, tool: str) -> Plan:
         task = self._task(settings, tool, down)
         order = self._router.decide(task).order
-        if not any(target.provider == down for target in order):
+        if order and not any(target.provider == down for target in order):
             return Plan(tool=tool, targets=(), most=NanoUSD(0))
         others = tuple(target for target in order if target.provider != down)
         size, cap = text_bound(_PROMPT), task.max_output_tokens or 0
@@ -140,7 +140,8 @@ class Drill:
         known = [cost for cost in costs if cost is not None]
         most = sum(known) * settings.retry.attempts if len(known) == len(costs) else None
         # a tool that nobody else serves is rehearsed too: it says so
-        return Plan(tool=tool, targets=others or order, most=None if most is None else NanoUSD(most))
+        targets = others or order or self._router.targets(task)
+        return Plan(tool=tool, targets=targets, most=None if most is None else NanoUSD(most))
 
     def _task(self, settings: OrchestratorSettings, tool: str, down: str) -> Task:
         now = self._clock.now()

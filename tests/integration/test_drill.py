@@ -283,6 +283,16 @@ async def test_an_open_breaker_stands_in_the_way_of_a_rehearsal_as_of_an_outage(
     assert (await rehearse(play, "one"))["unserved"] == 1
 
 
+async def test_a_tool_that_nobody_serves_anyhow_is_not_called_served(play: Rig) -> None:
+    await force(play, "open", ONE)
+    await force(play, "open", TWO)
+
+    found = await rehearse(play, "one")
+
+    assert (found["tools"][0]["part"], found["unserved"]) == ("unserved", 1)
+    assert not play.providers["two"].requests
+
+
 async def test_a_drill_keeps_to_the_budgets(play: Rig) -> None:
     await play.database.write(lambda tx: play.ledger.set_limit(tx, "provider", "two", NanoUSD(1)))
 
