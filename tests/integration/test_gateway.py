@@ -449,6 +449,7 @@ def test_a_client_that_leaves_stops_the_call_and_is_billed_once(
 ) -> None:
     if wish == "stall" and not streamed:
         wish = "hang"
+    stage.wait(lambda: stage.open_attempts() == 0)  # what the test before this one asked may not be settled yet
     before = {call.attempt_id for call in stage.calls()}
     seen = len(stage.provider.seen)
     body = json.dumps({"model": MODEL, "messages": said(wish), "stream": streamed, "max_tokens": 600}).encode()
@@ -467,6 +468,7 @@ def test_a_client_that_leaves_stops_the_call_and_is_billed_once(
     stage.wait(lambda: stage.open_attempts() == 0)
     stage.wait(lambda: len(stage.calls()) > len(before))
     (call,) = [call for call in stage.calls() if call.attempt_id not in before]
+    assert len(stage.provider.seen) == seen + 1
     assert (call.outcome, call.basis) == ("cancelled", "estimated")
     assert call.output_tokens == (len("Grüße".encode()) if wish == "stall" else 600)
 
