@@ -14,6 +14,7 @@ from huntaze_console.api.gateway.errors import GatewayError, invalid
 
 _CAPS = ("max_completion_tokens", "max_tokens")
 _MOST_CHOICES = 128
+_LONGEST_NAME = 200  # of a model; what clients name stands in the ledger and on screens
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +75,8 @@ def _model(body: Mapping[str, Any]) -> str:
     model = body.get("model")
     if not isinstance(model, str) or not model:
         raise invalid("you must provide a model parameter", "model")
+    if len(model) > _LONGEST_NAME or not model.isprintable():
+        raise invalid(f"A model's name is at most {_LONGEST_NAME} visible characters.", "model")
     return model
 
 
@@ -132,7 +135,8 @@ def _refuse_what_has_no_price(body: Mapping[str, Any], messages: list[dict[str, 
         raise _unpriced("service_tier")
     if body.get("web_search_options") is not None:
         raise _unpriced("web_search_options")
-    if body.get("audio") is not None or "audio" in (body.get("modalities") or ()):
+    modalities = body.get("modalities")
+    if body.get("audio") is not None or (modalities is not None and modalities != ["text"]):
         raise _unpriced("modalities")
     if any(kind in ("input_audio", "file") for kind in _kinds(messages)):
         raise _unpriced("messages")
