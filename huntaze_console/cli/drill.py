@@ -177,7 +177,7 @@ def drill(place: Where, *, down: str, tools: tuple[str, ...], yes: bool) -> None
     """Rehearse a provider's outage on the running configuration: who would take over, after how long, at what cost.
 
     Each tool gets one small task; the provider is not called, the others really are, and booked (user "drill"). Live
-    traffic, breakers and measurements stay untouched. Ends with 1 when a tool would be served by nobody.
+    traffic, breakers and the choice of models stay untouched. Ends with 1 when a tool would be served by nobody.
     """
     from engine.surface.commands import RunDrill
     from engine.surface.queries import PlanDrill
