@@ -11,14 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.playing import Case, staged
+from tests.faults.playing import SLOW, Case, staged
 from tests.faults.server import BEHAVIOURS, FaultServer, described
 from tests.faults.table import DOCUMENT, NOT_PLAYED, OTHERWISE, TABLE, Outcome, expected, written
 
 WARM_UPS = 3  # calls that a connection serves before it is closed under the next
 AT_ONCE = 12
 PAUSE = 0.1  # real seconds after which a throttled model that named no time is asked again
-SLOW = frozenset({"silence", "slow_headers", "headers_then_silence", "slow_body", "stalled_stream", "keepalives_only"})
 
 
 def cases_of(dialect: str) -> list[Case]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from engine.kernel.errors import ErrorClass
-from tests.faults.playing import EXACT, TIMEOUTS, Case, staged
+from tests.faults.playing import EXACT, HURRIED, Case, staged
 from tests.faults.server import TEXT, FaultServer
 from tests.faults.table import ITS_OWN, STAND_IN
 
@@ -95,7 +95,7 @@ async def test_a_caller_who_leaves_in_the_middle_of_a_stream_is_billed_what_came
 
     async with staged(faults, tmp_path, dialect, [case]) as stage:
         asking = asyncio.ensure_future(stage.ask(case, "t"))
-        async with asyncio.timeout(TIMEOUTS.total / 1e9):
+        async with asyncio.timeout(HURRIED.total / 1e9):
             while not stage.pieces:
                 await asyncio.sleep(0.01)
         asking.cancel()
