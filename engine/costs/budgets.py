@@ -103,6 +103,9 @@ class Budgets:
         amount = worst or 0
         charged = amount if cost is None else cost
         parts = held.split(" ")
+        if len(parts) >= 2 * _MOST:  # budgets were taken away and given again while the call was under way
+            halves = " ".join(parts[: 2 * _MOST - 2]), " ".join(parts[2 * _MOST - 2 :])
+            return [name for half in halves for name in self.release(tx, half, worst, cost, now)]
         numbers, begins = parts[::2], parts[1::2]
         count = len(numbers)
         rows = tx.execute(_SETTLE[count], (amount, charged, *map(int, numbers), *map(int, parts))).fetchall()

@@ -329,6 +329,21 @@ async def test_a_budget_taken_away_leaves_no_holds(database: Database, ledger: L
         assert await reader.rows("SELECT * FROM budgets") == []
 
 
+async def test_a_call_settles_however_often_its_budget_was_taken_away_and_given_again(
+    database: Database, ledger: Ledger
+) -> None:
+    call = attempt(1)
+    await give(database, 1_000)
+    await ledger.open(call)
+
+    for _ in range(60):
+        await give(database, None)
+        await give(database, 1_000)
+    await end(database, ledger, call, 10)
+
+    assert await state(database) == (1_000, 10, 0)
+
+
 async def test_holds_of_a_killed_process_are_charged(tmp_path: Path, clock: ManualClock) -> None:
     async with Database.open(tmp_path / "killed.db", readers=1) as database:
         await give(database, 1_000)
