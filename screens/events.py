@@ -8,7 +8,7 @@ from screens.drawing import Line, cut, state
 from screens.formatting import clean, clock_exact, price
 from screens.view import View
 
-_QUIET = (events.QueueSampled, events.SlotTaken, events.SlotSettled, events.LedgerSyncSampled)
+_QUIET = (events.QueueSampled, events.SlotTaken, events.SlotSettled, events.LedgerSyncSampled, events.AnswerKept)
 
 
 def event_lines(view: View, width: int, rows: int) -> list[Line]:
@@ -31,6 +31,17 @@ def _words(event: Event, view: View) -> tuple[str, str]:
         case events.FallbackTaken():
             why = event.reason.replace("_", " ")
             return f"fell back to {event.provider} {event.model}: {event.failed_provider} {why}", "warn"
+        case events.AnswerReused():
+            saved = f", {price(event.saved)} saved" if event.saved else ""
+            return f"{event.tool} answered from what is kept{saved}", "ok"
+        case events.ServiceLevelChanged():
+            tone = "ok" if event.level == "full" else "warn"
+            return f"{event.tool} is served at the level {event.level}: {event.reason}", tone
+        case events.BudgetWarned():
+            whose = f"{event.scope} {event.key}".strip()
+            return f"budget {whose}, {event.window}: {event.percent} % reached", "warn"
+        case events.RouteChanged():
+            return f"{event.tool} is routed {event.strategy} over {event.chain} by {event.actor}", "accent"
         case events.BreakerChanged():
             return f"breaker {event.state.replace('_', ' ')}: {event.provider} {event.model} {event.reason}", state(
                 event.state
