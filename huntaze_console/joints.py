@@ -41,7 +41,7 @@ from engine.orchestrator import (
     route_of,
     text_bound,
 )
-from engine.providers import Message, ModelRequest, Role
+from engine.providers import Message, ModelRequest, Role, choices_of
 from engine.queue import Bury, Lease, Outcome
 from engine.storage import Database, Tx
 from engine.surface.snapshot import Snapshot
@@ -131,6 +131,7 @@ class LedgerMeter:
             max_output_tokens=call.request.max_output_tokens,
             job_id=task.job_id,
             trace_id=task.trace_id,
+            choices=choices_of(task.body or {}),
         )
 
 

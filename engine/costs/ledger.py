@@ -68,6 +68,7 @@ class Attempt:
     max_output_tokens: int
     job_id: str = ""
     trace_id: str = ""
+    choices: int = 1  # answers asked for at once: they share the output, and each has a token at least
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -239,7 +240,7 @@ class Ledger:
             worst=attempt.worst_case.cost,
             tokens=attempt.max_output_tokens,
             price=price,
-            least=self._least_output,
+            least=self._least_output * attempt.choices,
             rung=f"{dimensions.provider}/{dimensions.model}" in self._ladder,
         )
 

@@ -12,6 +12,7 @@
 Importing this package loads no SDK and no HTTP client.
 """
 
+from engine.providers.bodies import choices_of
 from engine.providers.endpoints import ENDPOINTS, Dialect, Endpoint, Quirks, Schema
 from engine.providers.models import UNKNOWN_MODEL, Correction, Model, Models
 from engine.providers.open import open_provider
@@ -50,5 +51,6 @@ __all__ = [
     "Schema",
     "Timeouts",
     "Usage",
+    "choices_of",
     "open_provider",
 ]

@@ -10,8 +10,8 @@ import pytest
 from engine.costs import BudgetRule
 from engine.kernel.errors import BudgetRefused
 from engine.kernel.values import HOUR, NanoUSD
-from engine.orchestrator import Answer, Downgrading, Target, Task
-from engine.providers import Finish, Message, Role
+from engine.orchestrator import Answer, Downgrading, Target, Task, input_bound
+from engine.providers import Finish, Message, ModelRequest, Role
 from tests.rig import COST, Rig, rig
 
 WORST = (2 + 16) * 1_000 + 100 * 2_000  # "hi" and what goes around it, and the output's cap
@@ -102,6 +102,21 @@ async def test_a_clamped_call_reaches_its_provider_with_the_lower_cap(tmp_path: 
         await play.orchestrator.complete(task())
 
         assert play.providers["one"].requests[0].max_output_tokens == 60
+
+
+async def test_a_clamp_leaves_each_of_several_answers_enough_or_refuses_them(tmp_path: Path) -> None:
+    body = {"messages": [{"role": "user", "content": "hi"}], "n": 4}
+    async with rig(tmp_path) as play:
+        size = input_bound(ModelRequest(messages=(), max_output_tokens=0, body=body)) * 1_000
+        asked = task(messages=(), body=body, max_output_tokens=4 * 100, fresh=True)
+
+        await give(play, size + 199 * 2_000, "clamp", "stop")
+        with pytest.raises(BudgetRefused):
+            await play.orchestrator.complete(asked)
+        await give(play, size + 200 * 2_000, "clamp", "stop")
+        await play.orchestrator.complete(asked)
+
+        assert [request.max_output_tokens for request in play.providers["one"].requests] == [200]
 
 
 async def test_a_throttled_text_waits_for_the_next_window(tmp_path: Path) -> None:
