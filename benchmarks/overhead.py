@@ -3,10 +3,10 @@
     python -m benchmarks.overhead [--calls 300] [--rounds 5] [--litellm] [--json]
 
 Routing, limits, a budget's hold, breaker, books: all on, as the bootstrap joins them. `alone` is the SDK against the
-same stub, which answers at once. `not durable` runs on a file system in memory, where a commit waits for no disk (what
-`synchronous=OFF` would measure, and a little more); `durable` on the disk, the hold committed before the call leaves.
-`hop` is a call whose first model fails and whose second answers, less a call that needs no second. With
-`--litellm`, LiteLLM's Router, which keeps nothing durable, runs against the same stub in an environment of its own.
+same stub, which answers at once. `not durable` commits with `synchronous=OFF`, which shows our own work; `durable` as
+it ships, the hold on the disk before the call leaves. `hop` is a call whose first model fails and whose second answers,
+less one that needs no second, and less what the failing request takes by itself. With `--litellm`,
+LiteLLM's Router, which keeps nothing durable, runs against the same stub in an environment of its own.
 """
 
 from __future__ import annotations
@@ -38,7 +38,6 @@ BARS = {"not durable": 0.25, "durable": 1.0, "hop": 1.5}  # milliseconds added, 
 LITELLM_RATIOS = {"not durable": 8.0, "durable": 2.0}  # LiteLLM's added time over ours
 _WARM = 50
 _PROMPT = "Write one short warm message to Zoe."
-_MEMORY = Path("/dev/shm")  # a file system in memory
 _CONFIG = """
 [providers.openai]
 base_url = "{good}"
@@ -111,14 +110,24 @@ async def measure(good: str, bad: str, calls: int, rounds: int) -> dict[str, flo
             model="gpt-4o-mini", messages=[{"role": "user", "content": _PROMPT}], max_tokens=100
         )
 
+    failing = client.with_options(base_url=bad)
+
+    async def failure() -> object:
+        with contextlib.suppress(openai.InternalServerError):
+            await failing.chat.completions.create(
+                model="gpt-4o-mini", messages=[{"role": "user", "content": _PROMPT}], max_tokens=100
+            )
+        return None
+
     async with (
         client,
-        engine(good, good, _MEMORY) as light,
-        engine(good, good, None) as durable,
-        engine(good, bad, _MEMORY) as hopping,
+        engine(good, good, durable=False) as light,
+        engine(good, good) as durable,
+        engine(good, bad, durable=False) as hopping,
     ):
         ways: dict[str, Callable[[], Awaitable[object]]] = {
             "alone": alone,
+            "failure": failure,
             "not durable": lambda: light.complete(_task()),
             "durable": lambda: durable.complete(_task()),
             "hopping": lambda: hopping.complete(_task()),
@@ -134,22 +143,22 @@ async def measure(good: str, bad: str, calls: int, rounds: int) -> dict[str, flo
         "alone": p50["alone"],
         "not durable": p50["not durable"] - p50["alone"],
         "durable": p50["durable"] - p50["alone"],
-        "hop": p50["hopping"] - p50["not durable"],
+        "hop": p50["hopping"] - p50["not durable"] - p50["failure"],
         "fsync": sync,
     }
 
 
 @contextlib.asynccontextmanager
-async def engine(good: str, first: str, folder: Path | None) -> AsyncIterator[Orchestrator]:
+async def engine(good: str, first: str, *, durable: bool = True) -> AsyncIterator[Orchestrator]:
     """A whole engine on a folder of its own, with a budget over everything; its orchestrator."""
-    with tempfile.TemporaryDirectory(dir=folder) as made:
+    with tempfile.TemporaryDirectory() as made:
         config = Path(made) / "config.toml"
         provider, model = ("openai", "gpt-4o-mini") if first == good else ("deepseek", "deepseek-chat")
         config.write_text(_CONFIG.format(good=good, first=first, provider=provider, model=model))
         settings = load_settings(config, {"OPENAI_API_KEY": "k", "DEEPSEEK_API_KEY": "k"})
         directory = StateDirectory(Path(made) / "state")
         directory.acquire(kind="benchmark", mode=Mode.REAL, version="0")
-        async with open_engine(settings, directory, kind="daemon") as built:
+        async with open_engine(settings, directory, kind="daemon", durable=durable) as built:
             yield built.orchestrator
         directory.release()
 

@@ -106,6 +106,10 @@ class LedgerMeter:
         """
         return self._ledger.unspent(_dimensions(task, target))
 
+    @property
+    def waited_for(self) -> bool:
+        return self._ledger.waiting > 0
+
     def cost(self, call: Call, result: Result) -> NanoUSD | None:
         attempt = self._under_way.get(call.attempt_id) or self._attempt(call)
         return self._ledger.appraise(attempt, _settlement(result)).priced.cost

@@ -132,7 +132,7 @@ class Ledger:
         self._budgets = Budgets(zone)
         self._ladder = ladder
         self._least_output = least_output
-        self._line = Line(clock)
+        self._line = Line(clock, hurry=database.hurry)
         self._combinations: dict[Dimensions, int] = {}  # committed ones only
         self._names: dict[Dimensions, tuple[str, ...]] = {}  # of their scopes
         self._second = 0, iso(0)[:-10]  # the newest second, and its timestamp up to the fraction

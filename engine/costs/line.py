@@ -41,9 +41,11 @@ def _ticket(place: _Place) -> int:
 class Line:
     """Lives on one event loop."""
 
-    def __init__(self, clock: Clock, *, places: int = PLACES) -> None:
+    def __init__(self, clock: Clock, *, places: int = PLACES, hurry: Callable[[], None] = lambda: None) -> None:
+        """`hurry` is called when somebody begins to wait: room that is about to come back is wanted now."""
         self._clock = clock
         self._most = places
+        self._hurry = hurry
         self._count = 0
         self._queues: dict[str, list[_Place]] = {}
         self._tickets = itertools.count()
@@ -98,6 +100,7 @@ class Line:
         place = _Place(ticket, set(), refusal)
         self._count += 1
         self._join(place, names)
+        self._hurry()
         return place
 
     async def _take_turns(self, place: _Place, attempt: Callable[[], Awaitable[T]], deadline: Instant | None) -> T:

@@ -34,6 +34,8 @@ DAY = 24 * HOUR
 NANOS_PER_USD = 1_000_000_000
 
 _CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"
+_PAIRS = tuple(high + low for high in _CROCKFORD for low in _CROCKFORD)  # ten bits at once
+_SHIFTS = tuple(range(120, -1, -10))
 
 
 def usd(amount: str | int | Decimal) -> NanoUSD:
@@ -102,5 +104,4 @@ class Random(Protocol):
 def new_id(prefix: str, now: Instant | int, chance: Random) -> str:
     """A sortable unique id such as `cmp_01jd…`: 48 bits of milliseconds, then 80 bits of chance, Crockford base 32."""
     number = (now // MILLISECOND & (1 << 48) - 1) << 80 | chance.getrandbits(80)
-    digits = "".join(_CROCKFORD[number >> shift & 31] for shift in range(125, -1, -5))
-    return f"{prefix}_{digits}"
+    return f"{prefix}_{''.join([_PAIRS[number >> shift & 1023] for shift in _SHIFTS])}"

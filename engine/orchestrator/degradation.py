@@ -145,7 +145,7 @@ class Degraded:
             raise
         ended = self._clock.now()
         await self._tell(task.tool, ladder.record(ended, poor=ended - now >= self._settings.degradation.slow))
-        return replace(answer, level=level)
+        return answer if level is Level.FULL else replace(answer, level=level)
 
     def _at(self, task: Task, level: Level) -> Task:
         if level is Level.FULL:

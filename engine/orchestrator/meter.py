@@ -89,6 +89,11 @@ class Meter(Protocol):
         """
         ...
 
+    @property
+    def waited_for(self) -> bool:
+        """Whether somebody waits for money that a settlement sets free."""
+        ...
+
     def cost(self, call: Call, result: Result) -> NanoUSD | None:
         """What settling the call so will book, None where unpriced. Pure; for callers that do not wait for a commit."""
         ...
@@ -252,6 +257,8 @@ class Metered:
             if self.trailing.full:
                 return await self._database.write(settle)
             self.trailing.put(settle, f"the settlement of {call.attempt_id}")
+            if self._meter.waited_for:
+                self._database.hurry()
             return self._meter.cost(call, result)
         write = also
 

@@ -58,6 +58,7 @@ class Trailing:
         """Return when every write stands, or failed once more."""
         await self.mend()
         while self._under_way:
+            self._database.hurry()
             await asyncio.wait(self._under_way)
             await asyncio.sleep(0)  # for the callbacks that take them off
 

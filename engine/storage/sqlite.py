@@ -35,7 +35,8 @@ T = TypeVar("T")
 
 GROUP = 256  # writes a transaction; more would only lengthen the wait of the first
 WAL_LIMIT = 64 << 20  # bytes; a WAL that slow readers let grow past this is started over
-_LINGER = 0.002  # seconds that a write in no hurry waits for company: about what a commit takes
+_LINGER = 0.02  # seconds that a write in no hurry waits for company, so that a lone caller pays for few commits
+_CROWD = 4  # writes that somebody waits for, from which those in no hurry go with them
 _BUSY_TIMEOUT = 5000  # milliseconds; for a stranger's tool on the file, since the engine itself never contends
 _CHECKPOINT_AT = 8_000  # pages of WAL; SQLite's 1,000 is every third or fourth group, each with two more fsyncs
 _CHECKPOINT_WAIT = 20  # milliseconds; how long writes may stand still for readers while the WAL is truncated
@@ -127,8 +128,9 @@ class Database:
         self._wal_limit = wal_limit
         self._wal_patience = wal_limit  # bytes; a WAL longer than this is worth a try to start it over
         self._synchronous = synchronous
-        self._outbox: list[_Pending[Any]] = []  # asked for in this pass of the loop, or lingering
+        self._outbox: list[_Pending[Any]] = []  # asked for in this pass of the loop
         self._flushing = False  # whether the end of this pass sends them off
+        self._lingering: list[_Pending[Any]] = []  # in no hurry
         self._inbox: queue.SimpleQueue[list[_Pending[Any]] | None] = queue.SimpleQueue()
         self._readers: asyncio.Queue[Reader] = asyncio.Queue()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -163,25 +165,39 @@ class Database:
         return await self.submit(write)
 
     def submit(self, write: Write[T], *, lingers: bool = False) -> asyncio.Future[T]:
-        """As `write`, for callers on the event loop that do not wait at once. Writes run in the order submitted.
+        """As `write`, for callers on the event loop that do not wait at once.
 
-        One that `lingers` is in no hurry: it goes with the next write that is, and so shares its commit, or after 2 ms.
-        Without fsync a commit is cheaper than the company.
+        Writes run in the order submitted, but for those that `lingers`: they are in no hurry, and wait up to 20 ms for
+        a crowd to share its commit with, or for company of their own kind. So none of them holds up who waits.
         """
         if self._loop is None or self._closed:
             raise StorageError(f"{self.path} is not open")
         future: asyncio.Future[T] = self._loop.create_future()
-        if lingers and self._synchronous != "OFF":
-            if not self._outbox:
-                self._loop.call_later(_LINGER, self._flush)
-        elif not self._flushing:
-            self._flushing = True
-            self._loop.call_soon(self._flush)
-        self._outbox.append(_Pending(write, future))
+        pending = _Pending(write, future)
+        if lingers:
+            if not self._lingering:
+                self._loop.call_later(_LINGER, self.hurry)
+            self._lingering.append(pending)
+            if len(self._lingering) >= GROUP:
+                self.hurry()
+        else:
+            if not self._flushing:
+                self._flushing = True
+                self._loop.call_soon(self._flush)
+            self._outbox.append(pending)
         return future
+
+    def hurry(self) -> None:
+        """Send off what lingers: somebody waits for it after all."""
+        self._outbox += self._lingering
+        self._lingering = []
+        self._flush()
 
     def _flush(self) -> None:
         self._flushing = False
+        if len(self._outbox) >= _CROWD:
+            self._outbox += self._lingering
+            self._lingering = []
         if self._outbox:
             self._inbox.put(self._outbox)
             self._outbox = []
@@ -216,7 +232,7 @@ class Database:
 
     async def _close(self) -> None:
         self._closed = True
-        self._flush()
+        self.hurry()
         self._inbox.put(None)
         if self._thread is not None:
             await asyncio.to_thread(self._thread.join)

@@ -66,16 +66,32 @@ async def test_writes_asked_for_together_share_a_commit_and_run_in_order(path: P
         assert order == list(range(200))
 
 
-async def test_a_write_in_no_hurry_shares_the_commit_of_the_next_that_is_and_runs_before_it(path: Path) -> None:
+async def test_a_write_in_no_hurry_holds_up_nobody_and_shares_a_crowds_commit(path: Path) -> None:
     async with Database.open(path) as database:
-        await database.write(lambda tx: tx.execute("CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT)"))
-        before = database.commits
-        first = database.submit(lambda tx: tx.execute("INSERT INTO notes (text) VALUES ('a')").lastrowid, lingers=True)
-        await asyncio.sleep(0)
-        second = await database.write(lambda tx: tx.execute("INSERT INTO notes (text) VALUES ('b')").lastrowid)
+        lingering = database.submit(lambda tx: tx.execute("INSERT INTO meta VALUES ('mine', 'x')"), lingers=True)
+        await database.write(Note("alone"))
+        alone, before = lingering.done(), database.commits
+        await asyncio.gather(*(database.write(Note(f"{number}")) for number in range(8)))
 
-        assert (first.result(), second) == (1, 2)
+        assert not alone
+        assert lingering.done()
         assert database.commits == before + 1
+
+
+async def test_a_write_in_no_hurry_goes_at_once_when_somebody_asks_for_it(path: Path) -> None:
+    async with Database.open(path) as database:
+        lingering = database.submit(lambda tx: tx.execute("INSERT INTO meta VALUES ('mine', 'x')"), lingers=True)
+        database.hurry()
+        await database.write(Note("next"))
+
+        assert lingering.done()
+
+
+async def test_closing_sends_off_what_lingers(path: Path) -> None:
+    async with Database.open(path) as database:
+        lingering = database.submit(lambda tx: tx.execute("INSERT INTO meta VALUES ('mine', 'x')"), lingers=True)
+
+    assert lingering.done()
 
 
 async def test_a_write_in_no_hurry_does_not_wait_for_company_for_ever(path: Path) -> None:

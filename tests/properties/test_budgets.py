@@ -46,6 +46,8 @@ class Inline:
         self.connection.row_factory = sqlite3.Row
         _migrated().backup(self.connection)
 
+    def hurry(self) -> None: ...
+
     async def write(self, write: Callable[[Tx], T]) -> T:
         tx = Tx(self.connection)
         tx.execute("SAVEPOINT one")

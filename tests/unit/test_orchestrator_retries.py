@@ -442,6 +442,9 @@ class Jammed:
             return future
         return self.database.submit(write, lingers=lingers)
 
+    def hurry(self) -> None:
+        self.database.hurry()
+
 
 def _write(name: str) -> Any:
     def write(tx: Tx) -> None:
@@ -499,6 +502,7 @@ async def test_an_answer_does_not_wait_for_its_settlement_unless_something_is_wr
 
     assert play.metered.trailing.outstanding == 1
     assert found.cost == 10 * 1_000 + 5 * 2_000
+    await play.metered.drain()
 
     await play.metered.complete(task(conclude=lambda _: lambda tx, cost: None), ONE)
 
