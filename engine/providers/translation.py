@@ -102,11 +102,13 @@ def to_claude(model: str, request: ModelRequest, quirks: Quirks, *, stream: bool
     system, messages = _messages(body.get("messages"))
     made: dict[str, Any] = {"model": model, "max_tokens": output_cap(request), "messages": messages}
     made |= {name: body[name] for name in _OWN if body.get(name) is not None}
-    if body.get("temperature") is not None:
-        made["temperature"] = min(1, body["temperature"])  # theirs ends at 1
+    if (heat := body.get("temperature")) is not None:
+        if not isinstance(heat, int | float):
+            raise Untranslatable("a temperature that is no number")
+        made["temperature"] = min(1, heat)  # theirs ends at 1
     if stop := body.get("stop"):
         made["stop_sequences"] = [stop] if isinstance(stop, str) else stop
-    if tools := body.get("tools"):
+    if tools := _listed(body, "tools"):
         made["tools"] = [_tool(tool) for tool in tools]
         made |= _tool_choice(body)
     if body.get("user"):
@@ -149,12 +151,19 @@ def _turn(role: str, message: Mapping[str, Any]) -> tuple[str, list[dict[str, An
     if role == "user":
         return "user", _blocks(message.get("content"))
     if role == "assistant":
-        calls = message.get("tool_calls") or ()
+        calls = _listed(message, "tool_calls")
         return "assistant", [*_blocks(message.get("content")), *(_call(call) for call in calls)]
     if role == "tool":
         result = {"type": "tool_result", "tool_use_id": message.get("tool_call_id"), "content": words_of(message)}
         return "user", [result]
     raise Untranslatable(f"a message of the role {role[:20]!r}")
+
+
+def _listed(where: Mapping[str, Any], name: str) -> list[Any]:
+    found = where.get(name) or []
+    if not isinstance(found, list):
+        raise Untranslatable(f"{name} that are no list")
+    return found
 
 
 def _blocks(content: object) -> list[dict[str, Any]]:
@@ -189,7 +198,7 @@ def _call(call: object) -> dict[str, Any]:
     function = mapping(mapping(call).get("function"))
     try:
         given = json.loads(string(function.get("arguments")) or "{}")
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise Untranslatable("a tool call whose arguments are not JSON") from error
     return {"type": "tool_use", "id": mapping(call).get("id"), "name": function.get("name"), "input": given}
 

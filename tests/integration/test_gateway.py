@@ -300,6 +300,8 @@ def test_models_are_listed_as_far_as_the_key_goes(stage: GatewayStage, client: o
         ({"stream": "yes"}, 400, None, "stream"),
         ({"service_tier": "priority"}, 400, "unsupported", "service_tier"),
         ({"web_search_options": {}}, 400, "unsupported", "web_search_options"),
+        ({"search_parameters": {"mode": "on"}}, 400, "unsupported", "search_parameters"),
+        ({"tools": [{"type": "web_search"}]}, 400, "unsupported", "tools"),
         ({"modalities": ["text", "audio"]}, 400, "unsupported", "modalities"),
         ({"modalities": 5}, 400, "unsupported", "modalities"),
         ({"messages": said("filter")}, 400, "content_filter", None),
@@ -345,7 +347,12 @@ async def test_one_throttle_among_slow_calls_holds_nobody_up_longer_than_it_aske
     assert max(took) < 3  # 0.34 s, and what a busy machine adds
 
 
-@pytest.mark.parametrize("data", [b"", b"{", b"[]", b"\xff\xfe", b'{"model": "gpt-4o-mini", "messages": [NaN]}'])
+DEEP = (
+    b'{"model": "gpt-4o-mini", "messages": [{"role": "user", "content": "hi"}], "x": ' + b"[" * 300 + b"]" * 300 + b"}"
+)
+
+
+@pytest.mark.parametrize("data", [b"", b"{", b"[]", b"\xff\xfe", b'{"model": "gpt-4o-mini", "messages": [NaN]}', DEEP])
 def test_what_is_no_json_object_is_refused(stage: GatewayStage, key: str, data: bytes) -> None:
     answer = curl(stage, data, key)
 

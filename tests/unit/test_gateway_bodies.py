@@ -404,6 +404,10 @@ def test_a_conversation_with_tools_and_images_is_translated() -> None:
         {"messages": [{"role": "function", "content": "x"}]},
         {"response_format": {"type": "grammar"}},
         {"tools": [{"type": "custom"}]},
+        {"tools": 5},
+        {"temperature": "hot"},
+        {"messages": [{"role": "assistant", "tool_calls": 5}]},
+        {"messages": [{"role": "assistant", "tool_calls": [{"function": {"arguments": "[" * 100_000}}]}]},
     ],
 )
 def test_what_has_no_counterpart_is_refused_before_anything_is_sent(field: dict[str, Any]) -> None:

@@ -13,7 +13,10 @@ from engine.providers import Operation
 from huntaze_console.api.gateway.errors import GatewayError, invalid
 
 _CAPS = ("max_completion_tokens", "max_tokens")
+_SEARCHES = ("web_search_options", "search_parameters", "plugins")  # OpenAI's, xAI's, OpenRouter's
+_OWN_TOOLS = ("function", "custom", None)  # of the client; any other runs at the provider, which bills it by the use
 _MOST_CHOICES = 128
+_DEEPEST = 250  # levels
 _LONGEST_NAME = 200  # of a model; what clients name stands in the ledger and on screens
 
 
@@ -64,7 +67,9 @@ def read_embeddings(data: bytes) -> Asked:
 def _object(data: bytes) -> dict[str, Any]:
     try:
         body = orjson.loads(data)
-    except ValueError as error:
+        if data.count(b"[") + data.count(b"{") > _DEEPEST:  # what is nested deeper can be read, but not written again
+            orjson.dumps(body)
+    except (ValueError, TypeError) as error:
         raise invalid("We could not parse the JSON body of your request.", code="invalid_json") from error
     if not isinstance(body, dict):
         raise invalid("The body must be a JSON object.", code="invalid_json")
@@ -133,8 +138,12 @@ def _refuse_what_has_no_price(body: Mapping[str, Any], messages: list[dict[str, 
     """What is billed by other figures than tokens of text and images would pass by the budgets."""
     if body.get("service_tier") not in (None, "auto", "default"):
         raise _unpriced("service_tier")
-    if body.get("web_search_options") is not None:
-        raise _unpriced("web_search_options")
+    for name in _SEARCHES:
+        if body.get(name) is not None:
+            raise _unpriced(name)
+    tools = body.get("tools")
+    if isinstance(tools, list) and any(isinstance(one, dict) and one.get("type") not in _OWN_TOOLS for one in tools):
+        raise _unpriced("tools")
     modalities = body.get("modalities")
     if body.get("audio") is not None or (modalities is not None and modalities != ["text"]):
         raise _unpriced("modalities")
