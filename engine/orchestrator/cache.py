@@ -35,7 +35,7 @@ _CANDIDATES = 8  # of one bucket that are compared; more would be questions that
 _SUMS_KEPT = 400 * DAY  # nanoseconds that sums and splits of bills are kept: a year and some to compare with
 _AT_ONCE = 5_000  # splits deleted in one transaction
 _WHOLE = frozenset({Finish.STOP, Finish.TOOL})
-_ENDED_WELL = frozenset({"stop", "tool_calls", "function_call"})
+_ENDED_WELL = ("stop", "tool_calls", "function_call")  # a tuple: what a provider writes there need not be hashable
 _FREE = NanoUSD(0)
 
 

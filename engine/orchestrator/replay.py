@@ -53,6 +53,8 @@ def _deltas(choice: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any], di
     said = ("role", "content", "tool_calls")
     if rest := {name: value for name, value in message.items() if name not in said and value is not None}:
         yield "", rest, open_
-    for number, call in enumerate(message.get("tool_calls") or ()):
-        yield "", {"tool_calls": [{"index": number, **call}]}, open_
+    calls = message.get("tool_calls")
+    for number, call in enumerate(calls if isinstance(calls, list) else ()):
+        if isinstance(call, Mapping):
+            yield "", {"tool_calls": [{"index": number, **call}]}, open_
     yield "", {}, {"finish_reason": choice.get("finish_reason")}

@@ -511,6 +511,21 @@ async def test_calls_of_tools_are_kept_and_replayed(stage: Stage) -> None:
     assert deltas == [{"role": "assistant", "content": None}, {"tool_calls": [{"index": 0, **TOOL_CALL}]}, {}]
 
 
+@pytest.mark.parametrize("odd", [5, "x", [None], [[0]]])
+async def test_what_a_provider_writes_oddly_breaks_neither_the_keeping_nor_the_replay(stage: Stage, odd: Any) -> None:
+    message = {"role": "assistant", "content": "hello", "tool_calls": odd}
+    stage.model.answer = {"payload": chat({"message": message, "finish_reason": "stop"})}
+    pieces: list[Chunk] = []
+
+    await stage.post(BODY)
+    await stage.post({**BODY, "stream": True}, emit=_into(pieces))
+
+    assert "".join(piece.text for piece in pieces) == "hello"
+    stage.model.answer = {"payload": chat({"message": {"content": "x"}, "finish_reason": odd})}
+    await stage.post({**BODY, "seed": 1})
+    assert len(stage.shelf) == 1
+
+
 @pytest.mark.parametrize(
     "other",
     [
