@@ -34,13 +34,18 @@ class Purse:
         }
 
     async def _set(self, command: commands.SetBudget) -> Done:
+        async with self._database.reader() as reader:
+            known = await list_budgets(reader, self._zone, self._clock.now(), campaigns=True)
+        name, window = f"{command.scope}:{command.key}", command.window
+        old = next((one for one in known if (one.name, one.window) == (name, window)), None)
+        actions, zone = (old.actions, old.zone) if old else (("stop",), "")
         rule = BudgetRule(
             kind=command.scope,
             key=command.key,
             window=command.window,
             limit=NanoUSD(command.limit),
-            actions=command.actions,
-            zone=command.time_zone,
+            actions=actions if command.actions is None else command.actions,
+            zone=zone if command.time_zone is None else command.time_zone,
         )
         budget = await self._database.write(lambda tx: self._ledger.set_budget(tx, rule))
         what = f"{_whose(command.scope, command.key)} may spend {decimal_usd(budget.limit)} USD"

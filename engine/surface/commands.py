@@ -213,14 +213,17 @@ class ResetRoute(Command):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetBudget(Command):
-    """Give a hard limit, or change it: at once, over the file's and across restarts."""
+    """Give a hard limit, or change it: at once, over the file's and across restarts.
+
+    Where `actions` or `time_zone` is None, a change leaves it as it is; a new budget stops, and has the costs' zone.
+    """
 
     scope: str  # global, tenant, campaign, account, user, provider
     key: str = ""  # the id within the scope; none for global
     window: str = "total"  # hour, day, month, total
     limit: int  # nano-dollars
-    actions: tuple[str, ...] = ("stop",)  # clamp, downgrade, throttle, stop, in the order they are tried
-    time_zone: str = ""  # cuts the windows; empty: the costs' own
+    actions: tuple[str, ...] | None = None  # clamp, downgrade, throttle, stop, in the order they are tried
+    time_zone: str | None = None  # cuts the windows; empty: the costs' own
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

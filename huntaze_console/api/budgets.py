@@ -32,16 +32,16 @@ class BudgetListing(RequestShape):
 
 
 class BudgetRequest(RequestShape):
-    """A limit to give or to change. What is left out is the default, not what was before."""
+    """A limit to give or to change. Actions and zone that are left out of a change stay as they were."""
 
     scope: ScopeName
     key: _Key = ""
     """The id within the scope; none for global."""
     window: WindowName = "total"
     limit_usd: BudgetUsd
-    actions: Annotated[tuple[ActionName, ...], Field(min_length=1, max_length=4)] = ("stop",)
-    """For a call that does not fit what is left, in this order."""
-    time_zone: Annotated[str, StringConstraints(max_length=100)] = ""
+    actions: Annotated[tuple[ActionName, ...], Field(min_length=1, max_length=4)] | None = None
+    """For a call that does not fit what is left, in this order; of a new one stop."""
+    time_zone: Annotated[str, StringConstraints(max_length=100)] | None = None
     """Cuts the windows; empty: the costs' own."""
 
 

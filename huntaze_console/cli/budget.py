@@ -77,21 +77,22 @@ def list_(place: Where, *, campaigns: bool) -> None:
 @_WINDOW
 @click.option(
     "--actions",
-    default="stop",
     metavar="A,…",
     help="For a call that does not fit, in this order: clamp, downgrade, throttle, stop [stop].",
 )
-@click.option("--time-zone", default="", metavar="ZONE", help="Cuts the windows, such as Europe/Paris [the costs'].")
+@click.option("--time-zone", metavar="ZONE", help="Cuts the windows, such as Europe/Paris [the costs'].")
 @about
-def set_(place: Where, *, scope: str, key: str, limit: str, window: str, actions: str, time_zone: str) -> None:
-    """Give a limit, or change it. Calls that wait for more room go on at once.
+def set_(
+    place: Where, *, scope: str, key: str, limit: str, window: str, actions: str | None, time_zone: str | None
+) -> None:
+    """Give a limit, or change it: what is left out stays as it was. Calls that wait for more room go on at once.
 
     A call that does not fit what is left may write less (clamp), be done by the ladder's next model (downgrade), wait
     for the next window (throttle) or be refused (stop).
     """
     from engine.surface.commands import SetBudget
 
-    chosen = tuple(part.strip() for part in actions.split(",") if part.strip())
+    chosen = None if actions is None else tuple(part.strip() for part in actions.split(",") if part.strip())
     command = SetBudget(scope=scope, key=key, window=window, limit=_usd(limit), actions=chosen, time_zone=time_zone)
     tell(place, command)
 

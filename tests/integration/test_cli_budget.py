@@ -63,6 +63,17 @@ def listed(directory: Path) -> dict[tuple[str, str], tuple[str, str]]:
     return {(f"{row['scope']}:{row['key']}", row["window"]): (row["limit_usd"], row["origin"]) for row in rows}
 
 
+def test_a_raised_limit_keeps_what_it_does_about_calls_that_do_not_fit(tmp_path: Path) -> None:
+    config, state = tmp_path / "config.toml", tmp_path / "state"
+    config.write_text(FILE)
+
+    told(state, config, SetBudget(scope="global", window="day", limit=usd("80")))
+
+    (row,) = (row for row in json.loads(run(state, "list", "--json").output)["rows"] if row["scope"] == "global")
+    assert (row["limit_usd"], row["origin"]) == ("80.00", "command")
+    assert (row["actions"], row["time_zone"]) == (["clamp", "downgrade", "stop"], "Europe/Paris")
+
+
 def test_what_the_file_says_holds_until_a_command_says_otherwise(tmp_path: Path) -> None:
     config, state = tmp_path / "config.toml", tmp_path / "state"
     config.write_text(FILE)
