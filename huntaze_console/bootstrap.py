@@ -26,7 +26,7 @@ from engine.alerts import AlertService, Channel
 from engine.alerts.channels.smtp import SmtpChannel
 from engine.bus import Bus
 from engine.campaigns import QUEUE as WORKFLOW_QUEUE
-from engine.campaigns import Dispatch, Estimator, Progress, Writer, campaign_graph, run_schedule, take_up
+from engine.campaigns import Dispatch, Estimator, Feeding, Progress, Writer, campaign_graph, run_schedule, take_up
 from engine.content import screen
 from engine.costs import Ledger, Pricer, TokenCounter
 from engine.kernel.clock import Clock, ClockPage, StoppedClock, SystemClock, VirtualClock
@@ -350,6 +350,8 @@ async def open_engine(
             chance,
             settings.sending,
         )
+        feeding = Feeding(database, clock, dispatch.go_on)
+        bus.observe(feeding.observe)
         writer = Writer(
             database, jobs, orchestrator, progress, naming, clock, chance, settings.content, settings.sending
         )
@@ -473,7 +475,7 @@ async def open_engine(
             Service("writing", workflow.run),
             Service("sending", sending.run),
             Service("consent", lambda stop: fans.run(stop, max_age=settings.sending.consent_max_age)),
-            Service("schedule", lambda stop: run_schedule(dispatch, clock, stop)),
+            Service("schedule", lambda stop: run_schedule(dispatch, feeding, clock, stop)),
             Service("settling", lambda stop: every(MEND_EVERY, stop, metered.trailing.mend)),
             Service("sampling", lambda stop: every(SAMPLE_EVERY, stop, sampler.sample)),
             Service("shadows", shadowed.run),

@@ -16,7 +16,7 @@ from typing import Any
 from engine.accounts import Keyring
 from engine.bus import Bus
 from engine.campaigns import QUEUE as WORKFLOW_QUEUE
-from engine.campaigns import Dispatch, Estimator, Progress, Writer, campaign_graph
+from engine.campaigns import Dispatch, Estimator, Feeding, Progress, Writer, campaign_graph
 from engine.content import ContentSettings
 from engine.costs import CostSettings, Ledger, PriceOverride, Pricer
 from engine.kernel.clock import Clock
@@ -198,6 +198,7 @@ class Rig:
     fans: FanBook
     progress: Progress
     dispatch: Dispatch
+    feeding: Feeding
     writer: Writer
     holds: Holds
     source: SlotSource
@@ -419,6 +420,8 @@ async def rig(folder: Path, *, clock: ManualClock | None = None, messages: int =
             chance,
             sending,
         )
+        feeding = Feeding(database, clock, dispatch.go_on)
+        bus.observe(feeding.observe)
         writer = Writer(
             database, jobs, orchestrator, progress, lambda name: name, clock, chance, ContentSettings(), sending
         )
@@ -466,6 +469,7 @@ async def rig(folder: Path, *, clock: ManualClock | None = None, messages: int =
             fans=book,
             progress=progress,
             dispatch=dispatch,
+            feeding=feeding,
             writer=writer,
             holds=holds,
             source=source,

@@ -3,6 +3,7 @@
 from engine.campaigns.campaign import CampaignState
 from engine.campaigns.dispatch import Dispatch
 from engine.campaigns.estimate import Estimator
+from engine.campaigns.feeding import Feeding
 from engine.campaigns.path import campaign_graph
 from engine.campaigns.progress import Progress
 from engine.campaigns.resuming import take_up
@@ -14,6 +15,7 @@ __all__ = [
     "CampaignState",
     "Dispatch",
     "Estimator",
+    "Feeding",
     "Progress",
     "Writer",
     "campaign_graph",

@@ -48,8 +48,9 @@ class Campaign:
     state: CampaignState
     reason: str
     resume_to: str
-    starved: bool
+    starved: bool  # a budget has no room for another text; paused and starved: the engine paused it
     starts_at: int | None
+    starved_by: str = ""  # whose budget it waits for by itself, kind:key; empty for its own total, which it does not
 
     def due(self, now: int) -> bool:
         """Whether its messages may go out by the clock."""

@@ -242,6 +242,7 @@ class Dispatch:
             self._move(
                 tx, campaign, after, command.actor, reason=f"paused by {command.actor}", resume_to=campaign.state
             )
+            store.feed(tx, campaign.campaign_id)  # what a person paused, a person resumes
             self._jobs.park(tx, campaign.campaign_id)
             self._jobs.park(tx, write_batch(campaign.campaign_id))
             self._progress.moved(tx, campaign.campaign_id, self._clock.now())
@@ -254,12 +255,7 @@ class Dispatch:
             now = self._clock.now()
             campaign = store.get(tx, command.campaign_id)
             self._move(tx, campaign, resumed(campaign), command.actor)
-            store.set_starved(tx, campaign.campaign_id, starved=False)
-            self._jobs.unpark(tx, campaign.campaign_id, now)
-            self._jobs.unpark(tx, write_batch(campaign.campaign_id), now)
-            if campaign.due(now):  # texts approved while it was paused
-                self._queue_approved(tx, campaign, now)
-            self._progress.progressed(tx, campaign.campaign_id, now)
+            self.go_on(tx, campaign, now)
             return _told(tx, command.campaign_id)
 
         return await self._database.write(resume)
@@ -282,6 +278,15 @@ class Dispatch:
             )
 
         return await self._database.write(cancel)
+
+    def go_on(self, tx: Tx, campaign: Campaign, now: int) -> None:
+        """Set going what was paused, or what waited for a budget."""
+        store.feed(tx, campaign.campaign_id)
+        self._jobs.unpark(tx, campaign.campaign_id, now)
+        self._jobs.unpark(tx, write_batch(campaign.campaign_id), now)
+        if campaign.due(now):  # texts approved while it was paused
+            self._queue_approved(tx, campaign, now)
+        self._progress.progressed(tx, campaign.campaign_id, now)
 
     async def start_due(self) -> int:
         """Start the scheduled campaigns whose time has come, and say how many."""

@@ -51,16 +51,23 @@ class Progress:
             return
         if after is CampaignState.PAUSED:
             resume_to = CampaignState.AWAITING_APPROVAL if campaign.needs_approval else CampaignState.RUNNING
-            store.move(
-                tx, campaign, after, now=now, actor=_ENGINE, reason=starved_reason(tx, campaign_id), resume_to=resume_to
-            )
+            reason = starved_reason(tx, campaign)
+            store.move(tx, campaign, after, now=now, actor=_ENGINE, reason=reason, resume_to=resume_to)
         else:
             store.move(tx, campaign, after, now=now, actor=_ENGINE)
 
 
-def starved_reason(tx: Tx, campaign_id: str) -> str:
-    """What an operator reads of a campaign whose budget has no room for another text."""
+def starved_reason(tx: Tx, campaign: Campaign) -> str:
+    """What an operator reads of a campaign when a budget has no room for another of its texts."""
     pending: int = tx.execute(
-        "SELECT count(*) FROM deliveries WHERE campaign_id = ? AND state = ?", (campaign_id, DeliveryState.PENDING)
+        "SELECT count(*) FROM deliveries WHERE campaign_id = ? AND state = ?",
+        (campaign.campaign_id, DeliveryState.PENDING),
     ).fetchone()[0]
-    return f"its budget is used up: {pending:,} fans still without a text"
+    left = f"{pending:,} fans still without a text"
+    if not campaign.starved_by:
+        return f"its budget is used up: {left}"
+    kind, _, key = campaign.starved_by.partition(":")
+    whose = f"the budget of {kind} {key}" if key else f"the {kind} budget"
+    if kind == "campaign":
+        whose = "its budget"
+    return f"{whose} is used up: {left}; it goes on when that begins anew or is raised"

@@ -39,6 +39,7 @@ def of_row(row: sqlite3.Row) -> Campaign:
         resume_to=row["resume_to"],
         starved=bool(row["starved"]),
         starts_at=row["starts_at"],
+        starved_by=row["starved_by"],
     )
 
 
@@ -63,8 +64,20 @@ def move(
     )
 
 
-def set_starved(tx: Tx, campaign_id: str, *, starved: bool) -> None:
-    tx.execute("UPDATE campaigns SET starved = ? WHERE campaign_id = ?", (starved, campaign_id))
+def starve(tx: Tx, campaign_id: str, scope: str, until: int | None) -> None:
+    """A budget has no room for another text. Its own total is raised by a person; for any other the campaign waits."""
+    own_total = scope == f"campaign:{campaign_id}" and until is None
+    tx.execute(
+        "UPDATE campaigns SET starved = 1, starved_by = ?, starved_until = ? WHERE campaign_id = ?",
+        ("" if own_total else scope, until, campaign_id),
+    )
+
+
+def feed(tx: Tx, campaign_id: str) -> None:
+    """It may try again whether there is room."""
+    tx.execute(
+        "UPDATE campaigns SET starved = 0, starved_by = '', starved_until = NULL WHERE campaign_id = ?", (campaign_id,)
+    )
 
 
 def open_states(tx: Tx, campaign_id: str) -> set[DeliveryState]:

@@ -144,7 +144,8 @@ class Writer:
         except BudgetRefused as refusal:
             if refusal.waitable:  # at a budget's next window, if it waits for that
                 return Defer(max(refusal.retry_at or 0, self._clock.now() + _WAIT_AGAIN))
-            await self._database.write(lambda tx: self._starve(tx, work))
+            scope, until = refusal.scope, refusal.retry_at
+            await self._database.write(lambda tx: self._starve(tx, work, scope, until))
             return Settled()
         except ProviderError as error:
             if error.error_class is ErrorClass.CONTENT_FILTER:
@@ -217,8 +218,8 @@ class Writer:
         self._jobs.complete(tx, work.lease)
         self._progress.progressed(tx, work.campaign.campaign_id, now)
 
-    def _starve(self, tx: Tx, work: _Work) -> None:
-        """The budget has no room for another text: stop writing; what was paid for goes on being sent."""
+    def _starve(self, tx: Tx, work: _Work, scope: str, until: int | None) -> None:
+        """A budget has no room for another text: stop writing; what was paid for goes on being sent."""
         now = self._clock.now()
         campaign = store.get(tx, work.campaign.campaign_id)
         if campaign.state in ENDED:  # cancelled meanwhile
@@ -226,12 +227,11 @@ class Writer:
             return
         self._jobs.defer(tx, work.lease, now)
         self._jobs.park(tx, write_batch(campaign.campaign_id))
-        if campaign.starved:
+        if campaign.starved or campaign.state is CampaignState.PAUSED:  # by a person, whose reason stands
             return
-        store.set_starved(tx, campaign.campaign_id, starved=True)
-        reason = starved_reason(tx, campaign.campaign_id)
-        if campaign.state is not CampaignState.PAUSED:  # a person's reason stands
-            store.move(tx, campaign, campaign.state, now=now, actor="engine", reason=reason)
+        store.starve(tx, campaign.campaign_id, scope, until)
+        reason = starved_reason(tx, store.get(tx, campaign.campaign_id))
+        store.move(tx, campaign, campaign.state, now=now, actor="engine", reason=reason)
         self._progress.progressed(tx, campaign.campaign_id, now)
 
     async def _read(self, lease: Lease) -> _Work:

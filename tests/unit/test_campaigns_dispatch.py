@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from engine.campaigns import QUEUE, run_schedule
+from engine.costs import BudgetRule
 from engine.kernel.errors import CommandRefused, ErrorClass, PlatformError, ProviderError, Refusal
-from engine.kernel.values import HOUR, MINUTE, SECOND, NanoUSD
+from engine.kernel.values import DAY, HOUR, MINUTE, SECOND, NanoUSD, usd
 from engine.messaging import Outgoing
 from engine.messaging.consent import suppress
 from engine.messaging.platform import Outcome, Sent, Uncertain
@@ -299,6 +300,118 @@ async def test_resumed_without_more_budget_it_pauses_again(play: Rig) -> None:
     assert await play.state(campaign_id) == "paused"
 
 
+# ── budgets of others ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def starved_by(play: Rig, kind: str, key: str, window: str) -> str:
+    """A campaign of four, stopped by another budget that has room for one text."""
+    rule = BudgetRule(kind=kind, key=key, window=window, limit=NanoUSD(345_000))
+    await play.database.write(lambda tx: play.ledger.set_budget(tx, rule))
+    await play.feeding.feed()  # what a start does
+    campaign_id = await play.create(count=4, prompt=PROMPT)
+    for _ in range(6):
+        await play.write(limit=1)
+        await play.send()
+    return campaign_id
+
+
+async def reason_of(play: Rig, campaign_id: str) -> tuple[str, str]:
+    (row,) = await play.rows("SELECT state, reason FROM campaigns WHERE campaign_id = ?", campaign_id)
+    return row["state"], row["reason"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "key", "whose"),
+    [("global", "", "the global budget"), ("account", "anna", "the budget of account anna")],
+)
+async def test_a_campaign_that_anothers_budget_stops_says_whose_it_is_and_goes_on_in_its_next_window(
+    play: Rig, kind: str, key: str, whose: str
+) -> None:
+    campaign_id = await starved_by(play, kind, key, "day")
+
+    state, reason = await reason_of(play, campaign_id)
+    assert (state, reason.partition(" is used up")[0]) == ("paused", whose)
+    assert reason.endswith("it goes on when that begins anew or is raised")
+    assert await play.feeding.feed() == 0
+    due = await play.feeding.due()
+    assert due is not None
+    assert play.clock.now() < due <= play.clock.now() + DAY
+    play.clock.jump(due - play.clock.now())
+    assert await play.feeding.feed() == 1
+    assert await play.state(campaign_id) == "running"
+    assert await play.write(limit=1) == 1
+    assert (await play.states(campaign_id))["pending"] < 3
+
+
+@pytest.mark.parametrize("window", ["month", "total"])
+async def test_a_campaign_goes_on_when_the_budget_that_stopped_it_is_raised(play: Rig, window: str) -> None:
+    campaign_id = await starved_by(play, "global", "", window)
+    rule = BudgetRule(kind="global", window=window, limit=usd(1))
+    await play.database.write(lambda tx: play.ledger.set_budget(tx, rule))
+
+    stop = asyncio.Event()
+    async with asyncio.TaskGroup() as group:
+        group.create_task(run_schedule(play.dispatch, play.feeding, play.clock, stop))
+        await play.clock.advance(5 * SECOND)
+        stop.set()
+        await play.clock.advance(5 * SECOND)
+    await play.write()
+    await play.send()
+
+    assert await play.states(campaign_id) == {"sent": 4}
+    assert await play.state(campaign_id) == "finished"
+
+
+async def test_stopped_by_a_budget_of_a_provider_it_tries_again_when_another_providers_is_raised(play: Rig) -> None:
+    for name in ("one", "two"):
+        rule = BudgetRule(kind="provider", key=name, window="total", limit=NanoUSD(1_000))
+        await play.database.write(lambda tx, rule=rule: play.ledger.set_budget(tx, rule))
+    await play.feeding.feed()
+    campaign_id = await play.create(count=1, prompt=PROMPT)
+    await play.write()
+    stopped = await reason_of(play, campaign_id)
+    raised = BudgetRule(kind="provider", key="one", window="total", limit=usd(1))
+    await play.database.write(lambda tx: play.ledger.set_budget(tx, raised))
+
+    await play.feeding.feed()
+    await play.write()
+
+    assert stopped[0] == "paused"
+    assert stopped[1].startswith("the budget of provider ")
+    assert "pending" not in await play.states(campaign_id)
+
+
+async def test_nobody_but_a_person_resumes_what_its_own_total_or_a_person_stopped(play: Rig) -> None:
+    own = await starved(play)
+    by_hand = await play.create(count=4, prompt=PROMPT)
+    await play.dispatch.pause(PauseCampaign(campaign_id=by_hand, actor="zoe"))
+    rule = BudgetRule(kind="global", window="day", limit=usd(1))
+    await play.database.write(lambda tx: play.ledger.set_budget(tx, rule))
+
+    play.clock.jump(2 * DAY)
+    assert await play.feeding.feed() == 0
+
+    assert (await reason_of(play, own))[1].startswith("its budget is used up")
+    assert await reason_of(play, by_hand) == ("paused", "paused by zoe")
+
+
+async def test_a_person_who_pauses_a_starved_campaign_keeps_it_paused(play: Rig) -> None:
+    rule = BudgetRule(kind="global", window="day", limit=NanoUSD(345_000))
+    await play.database.write(lambda tx: play.ledger.set_budget(tx, rule))
+    campaign_id = await play.create(count=4, prompt=PROMPT)
+    for _ in range(4):
+        await play.write(limit=1)  # what was written is not sent yet, so it still runs
+    running = await reason_of(play, campaign_id)
+    await play.dispatch.pause(PauseCampaign(campaign_id=campaign_id, actor="zoe"))
+
+    play.clock.jump(2 * DAY)
+    await play.feeding.feed()
+
+    assert running[0] == "running"
+    assert running[1].startswith("the global budget is used up")
+    assert await reason_of(play, campaign_id) == ("paused", "paused by zoe")
+
+
 # ── approval ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -489,7 +602,7 @@ async def test_the_schedule_starts_it_on_its_time(play: Rig) -> None:
     stop = asyncio.Event()
 
     async with asyncio.timeout(10), asyncio.TaskGroup() as group:
-        group.create_task(run_schedule(play.dispatch, play.clock, stop))
+        group.create_task(run_schedule(play.dispatch, play.feeding, play.clock, stop))
         while await play.state(campaign_id) == "scheduled":
             await play.clock.advance(10 * MINUTE)
         assert play.clock.now() >= (await play.dispatch.next_start() or 0)
