@@ -17,6 +17,7 @@ from engine.kernel.clock import Clock
 from engine.kernel.errors import ErrorClass, ProviderError
 from engine.kernel.values import NanoUSD, Random, new_id, seconds
 from engine.orchestrator.decision import Strategy
+from engine.orchestrator.retries import OWN_LIMIT
 from engine.orchestrator.router import route_of
 from engine.orchestrator.settings import DegradationSettings, OrchestratorSettings
 from engine.orchestrator.task import Answer, Level, Stage, Target, Task
@@ -140,11 +141,14 @@ class Degraded:
         try:
             answer = await self._inner.complete(task)
         except ProviderError as error:
-            if error.error_class not in _CALLERS_FAULT:
+            # a limit of ours holds one caller back, and says nothing of the service that the others get
+            if error.error_class not in _CALLERS_FAULT and error.code != OWN_LIMIT:
                 await self._tell(task.tool, ladder.record(self._clock.now(), poor=True))
             raise
         ended = self._clock.now()
-        await self._tell(task.tool, ladder.record(ended, poor=ended - now >= self._settings.degradation.slow))
+        streaming = 0 if answer.began is None else answer.duration - answer.began  # a long text is no slow service
+        poor = ended - now - streaming >= self._settings.degradation.slow
+        await self._tell(task.tool, ladder.record(ended, poor=poor))
         return answer if level is Level.FULL else replace(answer, level=level)
 
     def _at(self, task: Task, level: Level) -> Task:

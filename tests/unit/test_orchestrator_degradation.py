@@ -16,8 +16,10 @@ from engine.kernel.errors import ErrorClass, ProviderError
 from engine.kernel.values import SECOND, NanoUSD
 from engine.orchestrator import Answer, DegradationSettings, Degraded, Level, Target, Task
 from engine.orchestrator.degradation import LADDER, Ladder
+from engine.orchestrator.retries import OWN_LIMIT
 from engine.providers import Finish, Message, Role
 from engine.storage import Tx
+from tests.fakes import ManualClock
 from tests.rig import SETTINGS, Rig, rig
 
 FIGURES = DegradationSettings()
@@ -32,12 +34,18 @@ class Inner:
     def __init__(self) -> None:
         self.asked: list[Task] = []
         self.failure: ProviderError | None = None
+        self.clock: ManualClock | None = None
+        self.takes = 0
+        self.began: int | None = None
 
     async def complete(self, task: Task) -> Answer:
         self.asked.append(task)
         if self.failure is not None:
             raise self.failure
-        return Answer(text="hello", target=Target("one", "m"), finish=Finish.STOP, usage=None, attempt_id="a")
+        if self.clock is not None:
+            self.clock.jump(self.takes)
+        answer = Answer(text="hello", target=Target("one", "m"), finish=Finish.STOP, usage=None, attempt_id="a")
+        return replace(answer, duration=self.takes, began=self.began)
 
 
 @pytest.fixture
@@ -170,6 +178,31 @@ async def test_what_the_caller_did_wrong_degrades_nothing(play: Rig, degraded: D
     await fail(degraded, inner, 30, failure(ErrorClass.INVALID_REQUEST))
 
     assert degraded.levels() == {}
+
+
+@pytest.mark.parametrize(("began", "poor"), [(None, True), (SECOND, False), (40 * SECOND, True)])
+async def test_a_long_stream_is_no_slow_answer_but_one_that_begins_late_is(
+    play: Rig, degraded: Degraded, inner: Inner, began: int | None, poor: bool
+) -> None:
+    inner.takes, inner.began = 60 * SECOND, began
+    degraded.configure(replace(WITH_TEMPLATE, degradation=replace(FIGURES, least_tasks=1)))
+
+    inner.clock = play.clock
+    await degraded.complete(task())
+
+    assert bool(degraded.levels()) == poor
+
+
+async def test_a_caller_held_back_by_our_own_limits_degrades_nobody(
+    play: Rig, degraded: Degraded, inner: Inner
+) -> None:
+    held_back = ProviderError("one", "m", ErrorClass.RATE_LIMIT, "60 a minute", reached=False, code=OWN_LIMIT)
+
+    await fail(degraded, inner, 30, held_back)
+
+    assert degraded.levels() == {}
+    await fail(degraded, inner, FIGURES.least_tasks, failure(ErrorClass.RATE_LIMIT))  # the provider's own word counts
+    assert degraded.levels() != {}
 
 
 async def test_rehearsals_are_neither_measured_nor_degraded(play: Rig, degraded: Degraded, inner: Inner) -> None:
