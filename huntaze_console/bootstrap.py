@@ -258,7 +258,8 @@ async def open_engine(
         serving = dict.fromkeys(settings.ready_providers(), unopened) if idle else providers
         counting = settings.costs.count_tokens and not idle and world is None  # a world's models count as they like
         meter = LedgerMeter(ledger, pricer, TokenCounter(counting=counting, models=settings.costs.azure_deployments))
-        metered = Metered(serving, meter, database, clock, chance, settings.orchestrator)
+        models = Models(settings.orchestrator.models, settings.costs.azure_deployments)
+        metered = Metered(serving, meter, database, clock, chance, settings.orchestrator, models)
         stack.push_async_callback(metered.drain)
         gauges = Gauges(clock, settings.orchestrator.gauges)
         gauged = Gauged(metered, gauges, clock)
@@ -272,7 +273,6 @@ async def open_engine(
             settings.orchestrator,
             spare=lambda task, target: spare(router, limited, clock, task, target),
         )
-        models = Models(settings.orchestrator.models, settings.costs.azure_deployments)
         throttles = Throttles(chance, settings.orchestrator.retry.backoff)
         outlook = Outlook(
             admits_at=guarded.admits_at,

@@ -28,7 +28,9 @@ from engine.providers import (
     Completion,
     Finish,
     Message,
+    Model,
     ModelRequest,
+    Models,
     Operation,
     Provider,
     Role,
@@ -40,9 +42,6 @@ from engine.storage import Database, Tx
 _MESSAGE_OVERHEAD = 16  # tokens a message that the dialects add around its text, at most
 _PART_OVERHEAD = 50_000  # tokens of one picture or recording, at most: gpt-4o-mini counts up to 48,169 for a picture
 _PARTS = (b'"image_url"', b'"input_audio"', b'"file"')  # what a body holds that its bytes do not bound
-_THINK_UNSEEN = ("o1", "o3", "o4", "gpt-5", "gemini-2.5", "gemini-3", "grok-4")
-"""Models that bill reasoning which no piece of a stream shows: what came of a broken one bounds nothing."""
-
 _HELD_BACK = 256  # pieces without content that a stream may open with before they are handed on all the same
 _OK = "ok"
 _CANCELLED = "cancelled"
@@ -114,7 +113,9 @@ class Metered:
         clock: Clock,
         chance: Random,
         settings: OrchestratorSettings,
+        models: Models | None = None,
     ) -> None:
+        self._models = models or Models()
         self._providers = providers
         self._meter = meter
         self._database = database
@@ -244,7 +245,7 @@ class Metered:
             billed=billed,
             ended_at=ended_at,
             duration=ended_at - flow.sent_at,
-            received=flow.bound(call.target.model) if usage is None else "",
+            received=flow.bound(self._models.of(*call.target)) if usage is None else "",
         )
 
         def settle(tx: Tx) -> NanoUSD | None:
@@ -330,9 +331,9 @@ class _Flow:
         self.beside.extend(repr(value) for name, value in said.items() if name != "content")
         return bool(chunk.text) or bool(said)
 
-    def bound(self, model: str) -> str:
+    def bound(self, model: Model) -> str:
         """Text no shorter than what the call will be billed for writing; empty where what came bounds nothing."""
-        return "" if model.startswith(_THINK_UNSEEN) else "".join((*self.received, *self.beside))
+        return "" if model.thinks_unseen else "".join((*self.received, *self.beside))
 
 
 def _said(event: Mapping[str, Any]) -> dict[str, Any]:

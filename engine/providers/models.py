@@ -9,7 +9,7 @@ Operators correct a row under `[models]`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 
@@ -22,6 +22,7 @@ class Model:
     images: bool = True
     tools: bool = True
     schema: bool = True  # it can be held to a JSON schema; JSON alone is not enough
+    thinks_unseen: bool = False  # it bills reasoning that no piece of a stream shows
 
 
 UNKNOWN_MODEL = Model()
@@ -36,6 +37,7 @@ class Correction:
     images: bool | None = None
     tools: bool | None = None
     schema: bool | None = None
+    thinks_unseen: bool | None = None
 
 
 def _text(context: int, output: int, *, schema: bool = True, tools: bool = True) -> Model:
@@ -115,6 +117,14 @@ _ROWS: Mapping[str, Mapping[str, Model]] = MappingProxyType(
 )
 
 
+_THINK_UNSEEN = ("o1", "o3", "o4", "gpt-5", "gemini-2.5", "gemini-3", "grok-4")
+"""How the names of the families begin that reason unseen. At whatever provider, with or without a row, and in versions
+yet to come: to take one for a model that shows all it bills would book a broken stream too low."""
+
+
+_KEPT = 1_000  # models looked up; a client of the gateway may name any
+
+
 class Models:
     """Looks models up. `deployments` says which model stands behind an Azure deployment."""
 
@@ -131,15 +141,19 @@ class Models:
         self._found.clear()
 
     def of(self, provider: str, name: str) -> Model:
-        """What is known of a model; UNKNOWN_MODEL where there is neither a row nor a correction."""
+        """What is known of a model; nothing is held against one with neither a row nor a correction."""
         found = self._found.get((provider, name))
         if found is None:
+            if len(self._found) >= _KEPT:
+                self._found.clear()
             found = self._found[provider, name] = self._look_up(provider, name)
         return found
 
     def _look_up(self, provider: str, name: str) -> Model:
-        behind = self._deployments.get(name, name) if provider == "azure" else name
-        row = _row(_ROWS.get(provider, {}), behind)
+        deployed = provider == "azure" or provider not in _ROWS  # a second Azure resource has a name of its own
+        behind = self._deployments.get(name, name) if deployed else name
+        unseen = behind.rpartition("/")[2].startswith(_THINK_UNSEEN)
+        row = replace(_row(_ROWS.get(provider, {}), behind), thinks_unseen=unseen)
         correction = self._corrections.get(f"{provider}/{name}")
         if correction is None:
             return row
@@ -149,6 +163,7 @@ class Models:
             images=row.images if correction.images is None else correction.images,
             tools=row.tools if correction.tools is None else correction.tools,
             schema=row.schema if correction.schema is None else correction.schema,
+            thinks_unseen=row.thinks_unseen if correction.thinks_unseen is None else correction.thinks_unseen,
         )
 
 

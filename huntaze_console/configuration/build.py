@@ -175,6 +175,7 @@ def _correction(row: ModelSection) -> Correction:
         images=row.images,
         tools=row.tools,
         schema=row.json_schema,
+        thinks_unseen=row.thinks_unseen,
     )
 
 

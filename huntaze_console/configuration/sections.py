@@ -190,6 +190,7 @@ class ModelSection(Section):
     images: bool | None = None
     tools: bool | None = None
     json_schema: bool | None = None
+    thinks_unseen: bool | None = None
 
 
 class CacheSection(Section):

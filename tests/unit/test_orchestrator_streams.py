@@ -14,7 +14,7 @@ from engine.events import FallbackTaken
 from engine.kernel.errors import ErrorClass, ProviderError
 from engine.kernel.values import SECOND
 from engine.orchestrator import BreakerSettings, Metered, Target, Task
-from engine.providers import Chunk, Finish, Message, ModelRequest, Operation, Role
+from engine.providers import Chunk, Correction, Finish, Message, ModelRequest, Models, Operation, Role
 from huntaze_console.joints import LedgerMeter
 from tests.rig import COST, PRICES, SETTINGS, USAGE, FakeProvider, Rig, join_orchestrator, rig
 
@@ -293,26 +293,39 @@ async def test_a_reader_that_fails_at_the_last_piece_pays_the_measured_cost(play
     assert await ledger(play) == [("one", "unknown", "measured", COST)]
 
 
-async def test_what_came_bounds_nothing_where_a_model_thinks_unseen(play: Rig) -> None:
-    meter = LedgerMeter(play.ledger, Pricer(PRICES))
+@pytest.mark.parametrize(
+    ("target", "booked"),
+    [
+        (Target("openai", "o3-mini"), 100),
+        (Target("openai", "gpt-5.1"), 100),
+        (Target("openai", "gpt-4o-mini"), 2),
+        (Target("azure", "our-thinker"), 100),
+        (Target("azure-eu", "our-thinker"), 100),
+        (Target("azure", "gpt-5-by-name-only"), 2),
+        (Target("openrouter", "openai/o4-mini"), 100),
+        (Target("ollama", "llama3"), 2),
+        (Target("ollama", "ponders"), 100),
+    ],
+)
+async def test_what_came_bounds_nothing_where_a_model_thinks_unseen(play: Rig, target: Target, booked: int) -> None:
+    """By the model behind a deployment's name, by its family's name anywhere else, or as an operator says."""
+    deployments = {"our-thinker": "o3-mini", "gpt-5-by-name-only": "gpt-4o"}
+    models = Models({"ollama/ponders": Correction(thinks_unseen=True)}, deployments)
     metered = Metered(
-        {"openai": Streaming("openai", Chunk(text="Hi"), error())},
-        meter,
+        {target.provider: Streaming(target.provider, Chunk(text="Hi"), error())},
+        LedgerMeter(play.ledger, Pricer(PRICES)),
         play.database,
         play.clock,
         play.chance,
         SETTINGS,
+        models,
     )
 
-    costs = []
-    for model in ("o3-mini", "gpt-4o-mini"):
-        with pytest.raises(ProviderError):
-            await metered.complete(task(Reader()), Target("openai", model))
-        await metered.drain()
-        sql = "SELECT output_tokens FROM ledger WHERE model = ?"
-        costs.append((await play.rows(sql, model))[0]["output_tokens"])
+    with pytest.raises(ProviderError):
+        await metered.complete(task(Reader()), target)
+    await metered.drain()
 
-    assert costs == [100, 2]
+    assert await play.rows("SELECT output_tokens FROM ledger") == [{"output_tokens": booked}]
 
 
 # ── what is measured ────────────────────────────────────────────────────────────────────────────────────────────────
