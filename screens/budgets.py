@@ -29,7 +29,7 @@ class BudgetsScreen(Listing[BudgetRow]):
 
     def columns(self) -> Sequence[Column[BudgetRow]]:
         return (
-            Column(title="budget", width=18, weight=2, paint=plain(_whose), sort=_whose),
+            Column(title="budget", width=18, weight=2, paint=plain(self._owner), sort=self._owner),
             Column(
                 title="by", width=5, paint=plain(lambda row: row.window, "dim"), sort=lambda row: _SPANS[row.window]
             ),
@@ -58,7 +58,12 @@ class BudgetsScreen(Listing[BudgetRow]):
         return f"{row.scope}:{row.key}:{row.window}"
 
     def words_of(self, row: BudgetRow) -> str:
-        return f"{row.scope} {row.key} {row.window}"
+        return f"{self._owner(row)} {row.key} {row.window}"
+
+    def _owner(self, row: BudgetRow) -> str:
+        """Whose budget it is, a campaign's by the campaign's name; its id stands at the foot."""
+        known = self.view.snapshot.campaigns.get(row.key) if row.scope == "campaign" else None
+        return f"campaign {clean(known.name, longest=100)}" if known else _whose(row)
 
     def _bar(self, row: BudgetRow, _view: View) -> Line:
         width = _BAR_WIDE if self.app.size.width > 180 else _BAR
