@@ -286,7 +286,7 @@ async def open_engine(
             model=lambda target: models.of(target.provider, target.model),
         )
         router = Router(settings.orchestrator, metered.serves, guarded.admits, clock, chance, outlook)
-        downgrading = Downgrading(limited, ladder, guarded.admits)
+        downgrading = Downgrading(limited, ladder, guarded.admits, lambda target: models.of(*target))
         fallback = Fallback(
             router, downgrading, guarded, metered.trailing, clock, chance, settings.orchestrator, throttles
         )

@@ -16,12 +16,13 @@ traffic by themselves, and should not move it to where nobody sees what it costs
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from math import inf, log
 from types import MappingProxyType
 
 from engine.orchestrator.decision import Candidate, Decision, Facts, Strategy, Verdict, Wish
 from engine.orchestrator.task import Need
+from engine.providers import Model
 
 Rank = tuple[float, ...]
 _Draws = Sequence[float]
@@ -87,8 +88,8 @@ def judge(wish: Wish, facts: Facts) -> Verdict | None:
     """What speaks against a model; None when nothing does."""
     if not facts.serves:
         return Verdict.NO_KEY
-    if wish.needs and (lacking := _lacking(wish, facts)):
-        return lacking
+    if wish.needs and (missing := lacking(wish.needs, facts.model)):
+        return missing
     if not facts.admits:
         return Verdict.BREAKER_OPEN
     if facts.throttled_until > wish.now:
@@ -107,13 +108,13 @@ def judge(wish: Wish, facts: Facts) -> Verdict | None:
     return None
 
 
-def _lacking(wish: Wish, facts: Facts) -> Verdict | None:
-    model = facts.model
-    if Need.SCHEMA in wish.needs and not model.schema:
+def lacking(needs: Set[Need], model: Model) -> Verdict | None:
+    """What a model cannot do of what a task needs; None where it can do all."""
+    if Need.SCHEMA in needs and not model.schema:
         return Verdict.NO_SCHEMA
-    if Need.TOOLS in wish.needs and not model.tools:
+    if Need.TOOLS in needs and not model.tools:
         return Verdict.NO_TOOLS
-    if Need.IMAGES in wish.needs and not model.images:
+    if Need.IMAGES in needs and not model.images:
         return Verdict.NO_IMAGES
     return None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,8 @@ import pytest
 from engine.costs import BudgetRule
 from engine.kernel.errors import BudgetRefused
 from engine.kernel.values import HOUR, NanoUSD
-from engine.orchestrator import Answer, Downgrading, Target, Task, input_bound
-from engine.providers import Finish, Message, ModelRequest, Role
+from engine.orchestrator import Answer, Downgrading, Need, Target, Task, input_bound
+from engine.providers import UNKNOWN_MODEL, Finish, Message, ModelRequest, Operation, Role
 from tests.rig import COST, Rig, rig
 
 WORST = (2 + 16) * 1_000 + 100 * 2_000  # "hi" and what goes around it, and the output's cap
@@ -64,6 +65,29 @@ async def test_a_rung_whose_breaker_is_open_is_stepped_over() -> None:
     )
 
     assert found.target.model == "small"
+
+
+async def test_a_rung_that_cannot_do_the_task_is_stepped_over() -> None:
+    blind = {"middle": replace(UNKNOWN_MODEL, images=False)}
+    steps = Downgrading(
+        Books("middle", "small"), LADDER, lambda _: True, lambda one: blind.get(one.model, UNKNOWN_MODEL)
+    )
+
+    seeing = await steps.complete(task(needs=frozenset({Need.IMAGES})), Target("p", "large"))
+    reading = await steps.complete(task(), Target("p", "large"))
+
+    assert (seeing.target.model, reading.target.model) == ("small", "middle")
+
+
+async def test_embeddings_have_no_ladder() -> None:
+    books = Books("middle")
+
+    with pytest.raises(BudgetRefused):
+        await Downgrading(books, LADDER, lambda _: True).complete(
+            task(operation=Operation.EMBEDDINGS), Target("p", "large")
+        )
+
+    assert books.asked == ["p/large"]
 
 
 async def test_only_a_budget_that_asks_for_it_is_given_another_model() -> None:
