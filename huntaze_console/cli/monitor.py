@@ -68,7 +68,7 @@ def monitor(place: Where, *, what: str, hours: float) -> None:
 def rate(place: Where, *, call_id: str, score: int) -> None:
     """Rate the answer of a call from 1 (useless) to 5 (perfect), by its attempt's id or its trace's.
 
-    `huntaze costs --calls` lists both. Rating it again replaces the rating.
+    `huntaze costs --calls` lists the first, and with --json both. Rating it again replaces the rating.
     """
     from engine.surface.commands import RateCall
 
