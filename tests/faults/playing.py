@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -129,6 +129,7 @@ class Stage:
     orchestrator: Orchestrator
     server: FaultServer
     dialect: str
+    drain: Callable[[], Awaitable[None]]  # returns when every call that has ended is settled
     published: list[Event] = field(default_factory=list)
     pieces: list[str] = field(default_factory=list)  # that the task begun last has handed over
 
@@ -174,7 +175,7 @@ class Stage:
 
     async def tries(self, case: Case, trace: str, text: str) -> tuple[str, ...]:
         """What a task's calls to its first provider are booked as. `text` is what the caller got of it."""
-        await self.database.write(lambda _: None)  # the settlements handed in before this are committed before it
+        await self.drain()
         rows = await self.rows(
             "SELECT outcome, basis, cost, input_tokens, output_tokens FROM ledger"
             " WHERE provider = ? AND trace_id = ? ORDER BY number",
@@ -289,6 +290,6 @@ async def staged(server: FaultServer, folder: Path, dialect: str, cases: Iterabl
         await database.write(lambda tx: ledger.set_limit(tx, "tenant", TENANT, usd(1)))  # so that every call is held
         metered = Metered(providers, LedgerMeter(ledger, pricer), database, clock, chance, settings)
         _, orchestrator = join_orchestrator(metered, database, clock, chance, None, settings, pricer)
-        stage = Stage(database, orchestrator, server, dialect)
+        stage = Stage(database, orchestrator, server, dialect, metered.drain)
         database.on_commit(stage.observe)
         yield stage
