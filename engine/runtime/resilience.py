@@ -110,8 +110,9 @@ class Resilience:
             actor=command.actor,
         )
         await self._database.write(lambda tx: tx.emit(event))
+        whoever = ", ".join(part.tool for part in parts) if command.tools else "every tool"
         served = (
-            f"{unserved} of {len(parts)} tools would be served by nobody" if unserved else "every tool would be served"
+            f"{unserved} of {len(parts)} tools would be served by nobody" if unserved else f"{whoever} would be served"
         )
         return Done(
             f"With {command.down} down, {served}",

@@ -196,7 +196,8 @@ def _question(down: str, plan: tuple[DrillRow, ...]) -> str:
     most = money(sum(row.cost_high or 0 for row in asked))
     unpriced = sum(row.cost_high is None for row in asked)
     beside = f", and {unpriced} tools whose models' prices are not known" if unpriced else ""
-    return f"Rehearse {down} down with {len(asked)} real tasks, at most {most}{beside}?"
+    tasks = "1 real task" if len(asked) == 1 else f"{len(asked)} real tasks"
+    return f"Rehearse {down} down with {tasks}, at most {most}{beside}?"
 
 
 def _say_drill(place: Where, line: Line, summary: str, data: Any) -> None:

@@ -388,4 +388,4 @@ async def test_the_command_line_holds_breakers_and_rehearses(play: Rig, tmp_path
 async def test_the_question_states_the_most_it_may_cost(play: Rig) -> None:
     (row,) = (await play.desk.query(PlanDrill(down="one"))).rows
 
-    assert drill._question("one", (row,)) == f"Rehearse one down with 1 real tasks, at most {money(row.cost_high)}?"
+    assert drill._question("one", (row,)) == f"Rehearse one down with 1 real task, at most {money(row.cost_high)}?"
