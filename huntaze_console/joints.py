@@ -309,9 +309,11 @@ class QuotaBook:
 
 
 def spare(router: Router, limited: Limited, clock: Clock, task: Task, target: Target) -> bool:
-    """Whether a model that the router would try after this one could take the task now, by its limits."""
-    order, now = router.decide(task).order, clock.now()
-    later = order[order.index(target) + 1 :] if target in order else order
+    """Whether a model that would be tried after this one could take the task now, by its limits."""
+    later, now = task.others, clock.now()
+    if later is None:
+        order = router.decide(task).order
+        later = order[order.index(target) + 1 :] if target in order else order
     return any(limited.opens_at(task, other) <= now for other in later)
 
 

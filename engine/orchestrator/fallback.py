@@ -18,7 +18,7 @@ from engine.kernel.values import Random, nanos, seconds
 from engine.orchestrator.breaker import NEVER
 from engine.orchestrator.decision import Candidate, Verdict
 from engine.orchestrator.hedge import Hedges, may_hedge, race
-from engine.orchestrator.retries import Course, RetryBudgets, course_of
+from engine.orchestrator.retries import OWN_LIMIT, Course, RetryBudgets, course_of
 from engine.orchestrator.router import Router, route_of
 from engine.orchestrator.settings import OrchestratorSettings
 from engine.orchestrator.task import Answer, Hop, Target, Task
@@ -27,7 +27,7 @@ from engine.orchestrator.trailing import Trailing
 
 _BREAKER_OPEN = "breaker_open"
 _THROTTLED = "throttled"
-_PROVIDERS_BUDGET = "provider:"
+_LAST_RESORTS = frozenset({Verdict.OVER_LIMIT, Verdict.OVER_BUDGET})
 
 
 class Admission(Protocol):
@@ -45,6 +45,7 @@ class _Walk:
     places: dict[Target, int]  # of every model of the decision in its chain
     failure: tuple[Target, str, int] | None = None  # the first one: of whom, why, when
     refusal: HuntazeError | None = None  # the last one
+    last: frozenset[Target] = frozenset()  # of those left, the last resorts: over a limit or a budget when it began
     busy: set[Target] = field(default_factory=set)  # asked just now
     tries: dict[Target, int] = field(default_factory=dict)
     failed: list[str] = field(default_factory=list)
@@ -100,7 +101,7 @@ class Fallback:
         if self._late(task):
             raise _too_late(next(iter(walk.places)))
         hedge_after = route_of(self._settings, task.tool).hedge_after
-        if hedge_after is None or len(walk.left) < 2 or not may_hedge(task):
+        if hedge_after is None or len(walk.left) - len(walk.last) < 2 or not may_hedge(task):
             return await self._along(task, walk)
         self.hedges.asked(task.tool, now)
         return await race(
@@ -161,6 +162,8 @@ class Fallback:
 
     async def _ask(self, task: Task, target: Target, walk: _Walk) -> Answer | None:
         """Ask one model, and again where that can help; None when the next is to be asked. Raises what ends it all."""
+        if walk.tries:
+            task = replace(task, others=self._others(task, target, walk))
         walk.busy.add(target)
         try:
             while True:
@@ -172,6 +175,10 @@ class Fallback:
                 except ProviderError as error:
                     again_at = self._learn(task, target, walk, error)
                 except BudgetRefused as error:
+                    if target in walk.last:  # as was to be expected: what failed before says more
+                        walk.refusal = walk.refusal or error
+                        walk.give_up((target,))
+                        return None
                     if error.waitable:
                         raise
                     walk.refusal = error  # another model may cost less, or have a price, or another provider's budget
@@ -186,18 +193,25 @@ class Fallback:
         finally:
             walk.busy.discard(target)
 
+    def _others(self, task: Task, target: Target, walk: _Walk) -> tuple[Target, ...]:
+        """Who could do the task if this model cannot: those left that may be asked before anybody loses patience."""
+        latest = min(self._clock.now() + self._settings.retry.patience, task.deadline or NEVER)
+        away = {target, *walk.busy}
+        return tuple(one for one in walk.left if one not in away and self._throttles.until(one) <= latest)
+
     def _learn(self, task: Task, target: Target, walk: _Walk, error: ProviderError) -> int | None:
         """Note a failure; when to ask the same model again, None for not now. Raises it when it ends the task."""
         now = self._clock.now()
         walk.failure = walk.failure or (target, error.error_class, now)
-        walk.refusal = error
+        if target not in walk.last or error.code != OWN_LIMIT or walk.refusal is None:
+            walk.refusal = error
         if str(target) not in walk.failed:
             walk.failed.append(str(target))
         self._throttles.note(target, error, now)
-        others = any(one != target and one not in walk.busy for one in walk.left)
+        others = any(one != target and one not in walk.busy and one not in walk.last for one in walk.left)
         course = course_of(error, alone=not others)
         if course is Course.NOWHERE or self._late(task):
-            raise error
+            raise walk.refusal or error
         worn_out = walk.tries[target] >= self._settings.retry.attempts
         if course is Course.LATER:
             if worn_out:
@@ -218,7 +232,8 @@ class Fallback:
     # ── a second try beside the first ───────────────────────────────────────────────────────────────────────────────
 
     def _can_hedge(self, task: Task, walk: _Walk) -> bool:
-        return self._choose(walk) is not None and self.hedges.take(task.tool, self._clock.now())
+        second = self._choose(walk)
+        return second is not None and second not in walk.last and self.hedges.take(task.tool, self._clock.now())
 
     async def _beside(self, task: Task, walk: _Walk) -> Answer:
         answer = await self._along(task, walk)
@@ -263,13 +278,17 @@ class Fallback:
 
 
 def _begin(candidates: tuple[Candidate, ...], now: int) -> _Walk:
-    """A walk along the usable models and, behind them, those that only time keeps away.
+    """A walk along the usable models and, behind them, those that only time or money keeps away.
+
+    Whoever is over a limit or a budget is tried when all others failed, the first to open first: its limit may be
+    waited for, and the ledger, which has the last word on money, counts more closely than the router.
 
     A model that stands before the first usable one in its chain and may not be asked now is the task's first failure.
     """
     left: list[Target] = []
     places: dict[Target, int] = {}
     away: list[tuple[int, Target, str]] = []
+    last: list[tuple[bool, int, int, Target]] = []
     for candidate in candidates:
         target, position = candidate.target, candidate.facts.position
         if candidate.verdict.usable:
@@ -278,6 +297,9 @@ def _begin(candidates: tuple[Candidate, ...], now: int) -> _Walk:
             away.append((position, target, _BREAKER_OPEN))
         elif candidate.verdict is Verdict.THROTTLED:
             away.append((position, target, _THROTTLED))
+        elif candidate.verdict in _LAST_RESORTS:
+            costs = candidate.verdict is Verdict.OVER_BUDGET
+            last.append((costs, 0 if costs else candidate.facts.opens_at, position, target))
         else:
             continue
         places[target] = position
@@ -287,6 +309,9 @@ def _begin(candidates: tuple[Candidate, ...], now: int) -> _Walk:
         if not left or position < places[left[0]]:
             walk.failure = target, reason, now
         left += [target for _, target, reason in away if reason == _THROTTLED]
+    if last:
+        left += [target for *_, target in sorted(last)]
+        walk.last = frozenset(target for *_, target in last)
     return walk
 
 

@@ -82,6 +82,7 @@ class Task:
     outage: str = ""  # a drill's: the provider that counts as down for this task
     rehearsal: bool = False  # a drill, a load test or a shadow: booked like any call, but nothing learns from it
     needs: frozenset[Need] = frozenset()
+    others: tuple[Target, ...] | None = None  # who is left to ask beside this model; None: as the router would have it
     pinned: Target | None = None  # the one model wanted; None: the tool's chain
     strategy: str = ""  # a routing strategy instead of the tool's own
     level: Level = Level.FULL  # how well its tool is served now

@@ -59,6 +59,63 @@ async def test_where_every_model_is_full_the_task_waits_for_the_first_to_open(pl
     assert len(play.providers["one"].requests) == 4
 
 
+def failing(times: int) -> list[ProviderError]:
+    return [ProviderError("two", "m", ErrorClass.SERVER_ERROR, "no", status=500)] * times
+
+
+@pytest.mark.parametrize("error_class", [ErrorClass.SERVER_ERROR, ErrorClass.TIMEOUT, ErrorClass.CONTENT_FILTER])
+async def test_when_the_free_model_fails_the_one_over_its_limit_is_waited_for(
+    play: Rig, error_class: ErrorClass
+) -> None:
+    orchestrator = joined(play, QuotaSettings(providers={"one": Rates(requests_minute=1)}))
+    await orchestrator.complete(task(play))
+    began = play.clock.now()
+    play.providers["two"].script += [ProviderError("two", "m", error_class, "no")] * 2
+
+    answer = await orchestrator.complete(task(play))
+
+    assert answer.target.provider == "one"
+    assert 50 * SECOND < play.clock.now() - began < MINUTE + 10 * SECOND
+
+
+async def test_a_limit_that_opens_too_late_is_not_waited_for_and_the_failure_is_the_answer(play: Rig) -> None:
+    orchestrator = joined(play, QuotaSettings(providers={"one": Rates(requests_minute=1)}))
+    await orchestrator.complete(task(play))
+    began = play.clock.now()
+    play.providers["two"].script += failing(2)
+
+    with pytest.raises(ProviderError) as raised:
+        await orchestrator.complete(task(play, within=20 * SECOND))
+
+    assert (raised.value.provider, raised.value.error_class) == ("two", ErrorClass.SERVER_ERROR)
+    assert play.clock.now() - began < 10 * SECOND
+    assert len(play.providers["one"].requests) == 1
+
+
+async def test_a_short_patience_is_waited_out_before_a_long_limit(play: Rig) -> None:
+    orchestrator = joined(play, QuotaSettings(providers={"one": Rates(requests_minute=1)}))
+    await orchestrator.complete(task(play))
+    began = play.clock.now()
+    play.providers["two"].script.append(
+        ProviderError("two", "m", ErrorClass.RATE_LIMIT, "no", status=429, retry_after=2.0)
+    )
+
+    answer = await orchestrator.complete(task(play))
+
+    assert answer.target.provider == "two"
+    assert 2 * SECOND <= play.clock.now() - began < 10 * SECOND
+
+
+async def test_a_patience_beyond_bearing_is_not_waited_for_where_a_limit_opens_before(play: Rig) -> None:
+    orchestrator = joined(play, QuotaSettings(providers={"one": Rates(requests_minute=1)}))
+    await orchestrator.complete(task(play))
+    play.providers["two"].script.append(
+        ProviderError("two", "m", ErrorClass.RATE_LIMIT, "no", status=429, retry_after=600.0)
+    )
+
+    assert (await orchestrator.complete(task(play))).target.provider == "one"
+
+
 async def test_one_users_limit_is_no_word_of_the_provider_on_the_others(play: Rig) -> None:
     limits = QuotaSettings(users_at={name: Rates(requests_minute=1) for name in ("one", "two")})
     orchestrator = joined(play, limits)

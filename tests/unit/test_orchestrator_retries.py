@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.costs import Pricer
+from engine.costs import BudgetRule, Pricer
 from engine.events import FallbackTaken
 from engine.kernel.backoff import Backoff
 from engine.kernel.errors import BudgetRefused, ErrorClass, ProviderError, StorageError
@@ -38,7 +38,7 @@ from engine.providers import Completion, Message, ModelRequest, Role
 from engine.storage import Database, Tx
 from huntaze_console.joints import LedgerMeter
 from tests.fakes import ManualClock, settle
-from tests.rig import PRICES, SETTINGS, FakeProvider, Rig, answer, rig
+from tests.rig import COST, PRICES, SETTINGS, FakeProvider, Rig, answer, rig
 
 ONE, TWO = Target("one", "m"), Target("two", "m")
 A, B = Target("one", "a"), Target("one", "b")
@@ -60,15 +60,23 @@ def error(error_class: ErrorClass, name: str = "one", **changes: Any) -> Provide
     return ProviderError(name, "m", error_class, "no", **changes)
 
 
-def chain(play: Rig, *models: str, **changes: Any) -> None:
-    """Give the tool another chain, whose calls pass its breakers and its books and nothing else."""
+def chain(play: Rig, *models: str, short: Target | None = None, **changes: Any) -> None:
+    """Give the tool another chain, whose calls pass its breakers and its books and nothing else.
+
+    Of the budgets the router sees that there is none, but no room for `short`.
+    """
     settings = replace(SETTINGS, tools={"message": ToolRoute(chain=models)}, **changes)
     meter = LedgerMeter(play.ledger, Pricer(PRICES))
     clock, chance = play.clock, play.chance
     play.metered = Metered(play.providers, meter, play.database, clock, chance, settings)
     play.guarded = Guarded(play.metered, play.database, clock, chance, settings.breaker)
     throttles = Throttles(chance, settings.retry.backoff)
-    outlook = Outlook(admits_at=play.guarded.admits_at, throttled_until=throttles.until)
+    outlook = Outlook(
+        admits_at=play.guarded.admits_at,
+        throttled_until=throttles.until,
+        worst_cost=lambda target, read, written, now: NanoUSD(COST),
+        room=lambda task, target: NanoUSD(0) if target == short else None,
+    )
     router = Router(settings, play.metered.serves, play.guarded.admits, clock, chance, outlook)
     trailing = play.metered.trailing
     fallback = Fallback(router, play.guarded, play.guarded, trailing, clock, chance, settings, throttles)
@@ -165,6 +173,34 @@ async def test_when_no_providers_budget_has_room_the_budget_is_the_reason(play: 
 
 
 # ── patience ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_a_model_without_room_in_its_budget_is_the_last_resort_and_the_ledger_has_the_last_word(
+    play: Rig,
+) -> None:
+    chain(play, "one/m", "two/m", short=ONE)
+    play.providers["two"].script += [error(ErrorClass.SERVER_ERROR, "two")] * 2
+
+    answer = await at_last(play, task())
+
+    assert answer.target == ONE
+    assert len(play.providers["two"].requests) == 2
+
+
+@pytest.mark.parametrize("window", ["total", "day"])
+async def test_a_last_resort_that_its_budget_refuses_leaves_the_failure_as_it_was(play: Rig, window: str) -> None:
+    """A campaign that heard of a budget would stop, or wait for another day, for what may be over in a minute."""
+    actions = ("stop",) if window == "total" else ("throttle",)
+    rule = BudgetRule(kind="provider", key="one", window=window, limit=NanoUSD(1), actions=actions)
+    await play.database.write(lambda tx: play.ledger.set_budget(tx, rule))
+    chain(play, "one/m", "two/m", short=ONE)
+    play.providers["two"].script += [error(ErrorClass.SERVER_ERROR, "two")] * 2
+
+    with pytest.raises(ProviderError) as raised:
+        await at_last(play, task())
+
+    assert (raised.value.provider, raised.value.error_class) == ("two", ErrorClass.SERVER_ERROR)
+    assert play.providers["one"].requests == []
 
 
 async def test_a_throttled_model_is_remembered_by_the_next_task(play: Rig) -> None:
