@@ -9,7 +9,7 @@ import click
 from engine.kernel.values import SECOND, decimal_usd
 from huntaze_console.cli import exits
 from huntaze_console.cli.flags import Ordered, Where, about
-from huntaze_console.cli.line import Line, reading, writing
+from huntaze_console.cli.line import Line, operator, reading, writing
 from huntaze_console.cli.paper import Tone, count, moment, money, say, say_json, span, table
 from huntaze_console.cli.reading import ask, tell
 
@@ -97,17 +97,7 @@ def _force(place: Where, target: str, state: Any) -> None:
     provider, _, model = target.partition("/")
     if not model:
         raise click.UsageError(f"{target} is no provider/model, such as openai/gpt-4o-mini")
-    tell(place, ForceBreaker(actor=_operator(), provider=provider, model=model, state=state))
-
-
-def _operator() -> str:
-    """Who is at the terminal, for the reason that the breaker gives."""
-    import getpass
-
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return "operator"
+    tell(place, ForceBreaker(actor=operator(), provider=provider, model=model, state=state))
 
 
 # ── recoveries ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -185,7 +175,7 @@ def drill(place: Where, *, down: str, tools: tuple[str, ...], yes: bool) -> None
     with writing(place) as line:
         plan = line.query(PlanDrill(down=down, tools=tools)).rows
         ask(_question(down, plan), yes=yes)
-        done = line.submit(RunDrill(actor=_operator(), down=down, tools=tools))
+        done = line.submit(RunDrill(actor=operator(), down=down, tools=tools))
         _say_drill(place, line, done.summary, done.data)
     if done.data["unserved"]:
         click.get_current_context().exit(exits.FAILED)

@@ -71,6 +71,16 @@ def reading(where: Where) -> Iterator[Line]:
         yield line
 
 
+def operator() -> str:
+    """Who is at the terminal, for what is said of a command afterwards."""
+    import getpass
+
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "operator"
+
+
 @contextmanager
 def writing(where: Where) -> Iterator[Line]:
     """The running engine. Raises NeedsEngine where none runs."""

@@ -6,7 +6,7 @@ import click
 
 from engine.kernel.values import decimal_usd, iso, seconds
 from huntaze_console.cli.flags import Ordered, Where, about
-from huntaze_console.cli.line import reading
+from huntaze_console.cli.line import operator, reading
 from huntaze_console.cli.paper import count, moment, money, say, say_json, span, table
 from huntaze_console.cli.reading import ask, tell
 
@@ -155,7 +155,7 @@ def set_(
 
     none: tuple[str, ...] | None = () if clear_lists else None
     setting = FlagSetting(name=name, enabled=enabled, percentage=percentage, allow=allow or none, deny=deny or none)
-    tell(place, SetFlags(flags=(setting,)))
+    tell(place, SetFlags(actor=operator(), flags=(setting,)))
 
 
 # ── models on trial ─────────────────────────────────────────────────────────────────────────────────────────────────
@@ -231,4 +231,7 @@ def try_(place: Where, *, tool: str, target: str, percentage: float, budget: str
         amount = usd(budget)
     except ValueError as error:
         raise click.UsageError(f"--budget: {error}") from error
-    tell(place, SetShadow(tool=tool, target=target, percentage=percentage, budget=amount, fans=fans))
+    tell(
+        place,
+        SetShadow(actor=operator(), tool=tool, target=target, percentage=percentage, budget=amount, fans=fans),
+    )

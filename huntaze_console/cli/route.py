@@ -8,7 +8,7 @@ import click
 
 from engine.kernel.values import decimal_usd, iso, nanos, seconds
 from huntaze_console.cli.flags import Ordered, Where, about
-from huntaze_console.cli.line import reading
+from huntaze_console.cli.line import operator, reading
 from huntaze_console.cli.paper import Tone, count, moment, money, say, say_json, span, table
 from huntaze_console.cli.reading import tell
 
@@ -144,6 +144,7 @@ def change(
     tell(
         place,
         SetRoute(
+            actor=operator(),
             tool=tool,
             strategy=strategy or "",
             chain=None if chain is None else tuple(_parts(chain)),
@@ -160,7 +161,7 @@ def reset(place: Where, *, tool: str) -> None:
     """Let the configuration file decide over a tool again."""
     from engine.surface.commands import ResetRoute
 
-    tell(place, ResetRoute(tool=tool))
+    tell(place, ResetRoute(actor=operator(), tool=tool))
 
 
 def _parts(text: str) -> list[str]:
