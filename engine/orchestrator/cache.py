@@ -102,10 +102,6 @@ class Shelf:
                 if not rest:
                     del self._buckets[entry.bucket]
 
-    def of_tenant(self, tenant_id: str | None) -> list[bytes]:
-        """The keys of one tenant's answers; None: of everybody's."""
-        return [key for key, entry in self._entries.items() if tenant_id is None or entry.tenant_id == tenant_id]
-
 
 class Cached:
     """See Stage. Answers from what is kept; what it has not goes on."""
@@ -219,13 +215,13 @@ class Keeping:
 
     async def clear(self, tenant_id: str | None) -> int:
         """Forget a tenant's answers, or everybody's; returns how many there were."""
-        keys = self._shelf.of_tenant(tenant_id)
 
         def clear(tx: Tx) -> int:
-            where, values = ("", ()) if tenant_id is None else (" WHERE tenant_id = ?", (tenant_id,))
-            tx.after_commit(lambda: self._shelf.drop(keys))
-            return tx.execute(f"DELETE FROM kept_answers{where}", values).rowcount
+            dropped = _drop(tx, "1") if tenant_id is None else _drop(tx, "tenant_id = ?", tenant_id)
+            tx.after_commit(lambda: self._shelf.drop(dropped))
+            return len(dropped)
 
+        self._database.hurry()  # answers that were given before this, and are not kept yet, are forgotten too
         return await self._database.write(clear)
 
     async def tidy(self) -> None:

@@ -33,6 +33,7 @@ from engine.orchestrator import (
 from engine.orchestrator.cache import UPKEEP
 from engine.providers import Chunk, Finish, Message, Operation, Role, Usage
 from engine.storage import Database, Tx
+from engine.surface.commands import ClearCache
 from tests.fakes import ManualClock, settle_as_the_meter_does
 from tests.rig import SETTINGS as RIG_SETTINGS
 from tests.rig import rig
@@ -619,6 +620,21 @@ async def test_the_engine_keeps_what_it_settles_and_nobody_waits_for_that(tmp_pa
         assert (second.cost, second.saved) == (0, first.cost)
         assert rows == [{"cost": first.cost, "booked": first.cost}]
         assert len(play.providers["one"].requests) == 1
+
+
+async def test_forgetting_forgets_what_was_answered_before_and_is_not_kept_yet(tmp_path: Path) -> None:
+    async with rig(tmp_path) as play:
+        kept = replace(RIG_SETTINGS.tools["message"], cache=CacheMode.EXACT)
+        play.orchestrator.configure(replace(RIG_SETTINGS, tools={"message": kept}))
+        task = Task(tool="message", messages=(Message(Role.USER, "hi"),), trace_id="t")
+        await play.orchestrator.complete(task)
+
+        outstanding, forgotten = play.metered.trailing.outstanding, await play.desk.submit(ClearCache(actor="op"))
+        await play.metered.drain()
+
+        assert (outstanding, forgotten.data) == (1, {"count": 1})
+        assert (await play.rows("SELECT * FROM kept_answers"), len(play.shelf), play.shelf.bytes) == ([], 0, 0)
+        assert (await play.orchestrator.complete(task)).hit is Hit.MISS
 
 
 async def test_fifty_at_once_in_the_engine_are_one_call_one_entry_and_one_kept_answer(tmp_path: Path) -> None:
