@@ -15,7 +15,7 @@ from engine.surface.rows import DeliveryRow, WorkflowRow
 from engine.surface.snapshot import CampaignView
 from screens.delivery import DeliveryScreen
 from screens.drawing import BLANK, Line, Span, cut, gauge, state
-from screens.facts import account_name, campaign_progress, campaign_rank, campaign_word
+from screens.facts import account_name, budget_word, campaign_progress, campaign_rank, campaign_word
 from screens.formatting import NONE, clean, clean_lines, clock_exact, count, moment, money, percent, plural, price
 from screens.listing import Listing, plain
 from screens.steering import VERBS, Steering
@@ -191,7 +191,12 @@ class CampaignScreen(Listing[DeliveryRow], Steering):
         )
         whose = f"  {account_name(view, campaign.account_id)} · {clean(campaign.tool, longest=40)}"
         facts = f"{whose} · {money(campaign.cost)}{budget}{unpriced}"
-        second: Line = ((f"{facts} · made {moment(campaign.created_at, view.now, view.zone)}{self._asks()}", "dim"),)
+        warned = budget_word(campaign, view)
+        second: Line = (
+            (facts, "dim"),
+            *([(" · ", "dim"), warned] if warned else []),
+            (f" · made {moment(campaign.created_at, view.now, view.zone)}{self._asks()}", "dim"),
+        )
         counts: list[Span] = []
         for name in _SHOWN_COUNTS:
             number = campaign.counts.get(name, 0)

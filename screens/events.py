@@ -38,7 +38,8 @@ def _words(event: Event, view: View) -> tuple[str, str]:
             tone = "ok" if event.level == "full" else "warn"
             return f"{event.tool} is served at the level {event.level}: {event.reason}", tone
         case events.BudgetWarned():
-            whose = f"{event.scope} {event.key}".strip()
+            known = view.snapshot.campaigns.get(event.key) if event.scope == "campaign" else None
+            whose = f"{event.scope} {known.name if known else event.key}".strip()
             return f"budget {whose}, {event.window}: {event.percent} % reached", "warn"
         case events.RouteChanged():
             return f"{event.tool} is routed {event.strategy} over {event.chain} by {event.actor}", "accent"

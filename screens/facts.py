@@ -61,6 +61,16 @@ def finishes_at(campaign: CampaignView, view: View) -> int:
     return finish_at(view.snapshot, campaign.account_id, max(waiting, campaign.open), view.now)
 
 
+def budget_word(campaign: CampaignView, view: View) -> tuple[str, str] | None:
+    """The threshold that a campaign's own total has reached, and its tone; None below the first."""
+    warned = view.snapshot.budgets.get(f"campaign:{campaign.campaign_id}:total")
+    if warned is None:
+        return None
+    if warned.percent >= 100:
+        return "its budget is used up", "bad"
+    return f"{warned.percent} % of its budget spent", "warn" if warned.percent >= 80 else "plain"
+
+
 def campaign_word(campaign: CampaignView, view: View) -> tuple[str, str]:
     """What matters most about a campaign right now, and its tone."""
     counts = campaign.counts

@@ -211,7 +211,7 @@ class Fallback:
         others = any(one != target and one not in walk.busy and one not in walk.last for one in walk.left)
         course = course_of(error, alone=not others)
         if course is Course.NOWHERE or self._late(task):
-            raise walk.refusal or error
+            raise walk.refusal
         worn_out = walk.tries[target] >= self._settings.retry.attempts
         if course is Course.LATER:
             if worn_out:

@@ -10,7 +10,7 @@ import orjson
 
 from engine.alerts import open_alerts
 from engine.campaigns import store as campaigns
-from engine.costs import EVER, list_budgets
+from engine.costs import EVER, find_budget, list_budgets
 from engine.costs.breakdown import Dimension, Figures, breakdown, minutes
 from engine.events import FallbackTaken, from_fields
 from engine.kernel.periods import day_bounds, day_of, month_bounds
@@ -35,6 +35,7 @@ from engine.surface.snapshot import (
 )
 
 _EVENTS_SEARCHED = 20_000  # for recoveries
+_LIVE = "SELECT campaign_id FROM campaigns WHERE state NOT IN ('finished', 'cancelled', 'failed')"
 _ENDED_SHOWN = 20  # ended campaigns in the first snapshot, newest first
 
 
@@ -70,7 +71,10 @@ async def first_snapshot(
 
 
 async def _budgets(reader: Reader, now: Instant) -> dict[str, BudgetView]:
-    found = [one for one in await list_budgets(reader, "UTC", now) if one.warned]
+    live = {row["campaign_id"] for row in await reader.rows(_LIVE)}
+    own = [await find_budget(reader, "campaign", campaign_id) for campaign_id in live]
+    every = [*await list_budgets(reader, "UTC", now), *(one for one in own if one is not None)]
+    found = [one for one in every if one.warned and (one.kind != "campaign" or one.key in live)]
     return {
         f"{one.name}:{one.window}": BudgetView(
             scope=one.kind,

@@ -336,6 +336,10 @@ def _campaign_moved(snapshot: Snapshot, event: events.CampaignMoved) -> Snapshot
     campaign = snapshot.campaigns.get(event.campaign_id)
     if campaign is None:
         return snapshot
+    if event.after in FINAL_CAMPAIGN_STATES:  # its budget is nobody's concern any more
+        own = "campaign", event.campaign_id
+        left = {name: view for name, view in snapshot.budgets.items() if (view.scope, view.key) != own}
+        snapshot = replace(snapshot, budgets=left)
     changed = {**snapshot.campaigns, event.campaign_id: replace(campaign, state=event.after, reason=event.reason)}
     return replace(snapshot, campaigns=_without_long_ended(changed))
 
@@ -368,6 +372,10 @@ def _move_deliveries(snapshot: Snapshot, campaign_id: str, before: str, after: s
 
 
 def _budget_warned(snapshot: Snapshot, event: events.BudgetWarned) -> Snapshot:
+    if event.scope == "campaign":
+        campaign = snapshot.campaigns.get(event.key)
+        if campaign is None or campaign.state in FINAL_CAMPAIGN_STATES:
+            return snapshot
     view = BudgetView(
         scope=event.scope,
         key=event.key,

@@ -11,12 +11,13 @@ import pytest
 
 from engine.campaigns import QUEUE, run_schedule
 from engine.costs import BudgetRule
+from engine.events import BudgetWarned
 from engine.kernel.errors import CommandRefused, ErrorClass, PlatformError, ProviderError, Refusal
 from engine.kernel.values import DAY, HOUR, MINUTE, SECOND, NanoUSD, usd
 from engine.messaging import Outgoing
 from engine.messaging.consent import suppress
 from engine.messaging.platform import Outcome, Sent, Uncertain
-from engine.providers import Completion, ModelRequest
+from engine.providers import Completion, ModelRequest, Usage
 from engine.surface.commands import (
     ApproveDeliveries,
     Audience,
@@ -30,6 +31,9 @@ from engine.surface.commands import (
     StartCampaign,
 )
 from engine.surface.queries import GetCampaign, ListDeliveries
+from screens.events import event_lines
+from screens.facts import budget_word
+from screens.view import View
 from tests.rig import COST, Rig, answer, fans, rig
 
 PROMPT = "Say hello and ask about their day."
@@ -277,6 +281,37 @@ async def test_a_campaign_whose_budget_is_used_up_sends_what_it_paid_for_and_pau
     assert row == {"state": "paused", "reason": f"its budget is used up: {states['pending']} fans still without a text"}
     (spent,) = await play.rows("SELECT sum(cost) AS cost FROM ledger")
     assert spent["cost"] <= 345_000
+
+
+async def test_a_campaigns_own_total_warns_at_each_threshold_and_is_shown_until_it_ends(play: Rig) -> None:
+    dear = answer(usage=Usage(input_tokens=100, output_tokens=50))  # 200,000 nano-dollars
+    play.providers["one"].script += [dear] * 12
+    campaign_id = await play.create(count=12, prompt=PROMPT, budget=2_000_000)
+    seen = []
+    for _ in range(12):
+        await play.write(limit=1)
+        await play.metered.drain()
+        snapshot = play.projector.snapshot
+        seen.append(budget_word(snapshot.campaigns[campaign_id], View(snapshot=snapshot)))
+    recent = [one for one in await play.database.events_after(0) if isinstance(one.event, BudgetWarned)]
+    told = "".join(text for line in event_lines(View(snapshot=snapshot, recent=recent), 100, 9) for text, _ in line)
+    restarted = (await play.first()).budgets
+    running = play.projector.snapshot.budgets
+    await play.dispatch.cancel(CancelCampaign(campaign_id=campaign_id))
+
+    warned = [one.event for one in await play.database.events_after(0) if isinstance(one.event, BudgetWarned)]
+    assert [(event.scope, event.key, event.window, event.percent) for event in warned] == [
+        ("campaign", campaign_id, "total", percent) for percent in (50, 80, 100)
+    ]
+    assert list(dict.fromkeys(seen)) == [
+        None,
+        ("50 % of its budget spent", "plain"),
+        ("80 % of its budget spent", "warn"),
+        ("its budget is used up", "bad"),
+    ]
+    assert "budget campaign spring, total: 80 % reached" in told
+    assert restarted == running
+    assert play.projector.snapshot.budgets == (await play.first()).budgets == {}
 
 
 async def test_with_more_budget_it_goes_on_where_it_stopped(play: Rig) -> None:
