@@ -44,15 +44,22 @@ async def play(tmp_path: Path) -> AsyncIterator[Rig]:
         yield made
 
 
-def hedged(play: Rig, bounds: HedgeSettings = MANY, after: int | None = AFTER) -> Fallback:
+def hedged(
+    play: Rig,
+    bounds: HedgeSettings = MANY,
+    after: int | None = AFTER,
+    chain: tuple[str, ...] = ("one/m", "two/m"),
+    full: Target | None = None,
+) -> Fallback:
     """The fallback over breakers and books, for a tool that hedges."""
-    route = ToolRoute(chain=("one/m", "two/m"), max_output_tokens=100, hedge_after=after)
+    route = ToolRoute(chain=chain, max_output_tokens=100, hedge_after=after)
     settings = replace(SETTINGS, tools={"message": route}, hedge=bounds)
     clock, chance = play.clock, play.chance
     meter = LedgerMeter(play.ledger, Pricer(PRICES))
     play.metered = Metered(play.providers, meter, play.database, clock, chance, settings)
     play.guarded = Guarded(play.metered, play.database, clock, chance, settings.breaker)
-    router = Router(settings, play.metered.serves, play.guarded.admits, clock, chance, Outlook())
+    outlook = Outlook(opens_at=lambda task, target: clock.now() + SECOND if target == full else 0)
+    router = Router(settings, play.metered.serves, play.guarded.admits, clock, chance, outlook)
     throttles = Throttles(chance, settings.retry.backoff)
     return Fallback(router, play.guarded, play.guarded, play.metered.trailing, clock, chance, settings, throttles)
 
@@ -104,6 +111,18 @@ async def test_the_next_model_is_asked_beside_a_slow_one_and_the_first_answer_wi
     assert (found.target, found.cost) == (TWO, COST)
     assert play.clock.now() - started == 3 * SECOND
     assert (fallback.hedges.taken, fallback.hedges.won) == (1, 1)
+
+
+@pytest.mark.parametrize("chain", [("one/m", "two/m"), ("one/m", "one/n", "two/m")])
+async def test_a_model_over_its_limit_is_no_second_try(play: Rig, chain: tuple[str, ...]) -> None:
+    """It would wait for room that others could use, for an answer that is on its way."""
+    fallback = hedged(play, chain=chain, full=TWO)
+    play.providers["one"].script += [after(play, 20), after(play, 30)]
+
+    assert (await fallback.complete(task())).target == ONE
+
+    assert not play.providers["two"].requests
+    assert fallback.hedges.taken == len(chain) - 2
 
 
 async def test_the_loser_is_cancelled_and_billed(play: Rig) -> None:
