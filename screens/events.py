@@ -63,6 +63,9 @@ def _words(event: Event, view: View) -> tuple[str, str]:
             return "an alert is resolved", "ok"
         case events.JobDied():
             return f"job {event.job_id} died: {event.cause}", "bad"
+        case events.LimitAdapted():
+            slower = f"{event.layer} {event.key} throttled: {event.allowed:,} of {event.limit:,} a window for now"
+            return f"{slower}, whole again at {clock_exact(event.whole_at, view.zone)}", "warn"
         case events.AccountPaused():
             return f"account {event.account_id} paused: {event.reason}", "warn"
         case events.SendingHalted() | events.SendingResumed():

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from engine.events import LimitAdapted, Recorded
 from engine.kernel.values import MINUTE, SECOND, Instant
 from engine.surface.snapshot import AccountView
 from screens.drawing import by_minute, even, gauge, slots, spark, width_of
+from screens.events import event_line
 from screens.feed import Feed
 from screens.view import View
 from screens.widgets.bars import Key, key_lines
@@ -33,6 +35,15 @@ def test_what_did_not_change_is_not_painted_again() -> None:
         watched.pass_time(SECOND)
 
     assert len(watched.painted) == 1
+
+
+def test_a_model_that_is_slowed_says_how_far_and_until_when() -> None:
+    slowed = LimitAdapted(at=NOW, layer="model", key="openai/m", limit=2_000, allowed=1_000, whole_at=NOW + 10 * MINUTE)
+
+    line = event_line(Recorded(1, slowed), View(), 100)
+
+    text = "".join(part for part, _ in line)
+    assert "model openai/m throttled: 1,000 of 2,000 a window for now, whole again at " in text
 
 
 def test_an_idle_feed_looks_less_often() -> None:
