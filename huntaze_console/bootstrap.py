@@ -218,7 +218,8 @@ async def open_engine(
             least_output=settings.costs.least_output_tokens,
         )
         limiter, counters = await _limits(settings, database, clock, names, stack, shared=not idle)
-        quotas = Quotas(counters, clock, settings.quotas, lambda event: note(database, event))
+        own = new_id("lim", clock.now(), random.SystemRandom())
+        quotas = Quotas(counters, clock, settings.quotas, lambda event: note(database, event), own)
         platform = OnlyFans(settings.platform, clock)
         stack.push_async_callback(platform.close)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from engine.events import LimitAdapted
@@ -53,9 +53,12 @@ class Quotas:
     A model that throttles again and again gets a minute of its own, narrower with each such time, until it has
     recovered. It begins at half of its provider's configured minute; without one at half of what the model took in the
     minute before: its true limit was found there. Other models of the provider are not slowed.
+
+    `own` is an id of this process: what it has learnt of a model it counts for itself, also where the store is shared.
     """
 
-    def __init__(self, store: QuotaStore, clock: Clock, settings: QuotaSettings, tell: Tell) -> None:
+    def __init__(self, store: QuotaStore, clock: Clock, settings: QuotaSettings, tell: Tell, own: str = "") -> None:
+        self._own = own
         self._store = store
         self._clock = clock
         self._tell = tell
@@ -157,6 +160,7 @@ class Quotas:
             if limit <= least:
                 return None
         bound = Bound.of(Layer.MODEL, "/".join(target), Measure.REQUESTS, MINUTE, limit)
+        bound = replace(bound, name=f"{bound.name}@{self._own}")
         return _Slowed(bound, Pace(adaptive, MINUTE), least)
 
     def _recover(self) -> None:

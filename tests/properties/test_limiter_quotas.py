@@ -206,7 +206,8 @@ class Bench:
     def __init__(self, database: Database, clock: ManualClock, settings: QuotaSettings) -> None:
         self.told: list[LimitAdapted] = []
         self.clock = clock
-        self.quotas = Quotas(LocalQuotas(database, clock), clock, settings, self.told.append)
+        self.store = LocalQuotas(database, clock)
+        self.quotas = Quotas(self.store, clock, settings, self.told.append)
 
     async def calls(self, count: int, target: tuple[str, str] = ONE, user_id: str = "") -> int:
         """How many of so many calls at once are let through."""
@@ -300,6 +301,20 @@ async def test_a_users_own_minute_is_left_alone_when_a_model_throttles(tmp_path:
         stage.throttled(3)
 
         assert await stage.calls(20, user_id="ann") == 10
+
+
+async def test_of_processes_that_share_a_store_each_counts_for_itself_what_it_has_learnt(tmp_path: Path) -> None:
+    async with bench(tmp_path) as stage:
+        other = Quotas(stage.store, stage.clock, QuotaSettings(), stage.told.append, own="other")
+        await stage.calls(1_000)
+        stage.throttled(3)
+        assert await stage.calls(1_000) == 500
+
+        stage.quotas = other
+        await stage.calls(70)
+        stage.throttled(3)
+
+        assert await stage.calls(100) == 60
 
 
 async def test_what_is_known_of_models_is_bounded(tmp_path: Path) -> None:
