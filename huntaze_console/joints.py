@@ -25,6 +25,7 @@ from engine.kernel.values import Instant, NanoUSD
 from engine.limiter import Claim, Grant
 from engine.limiter import Quotas as Windows
 from engine.orchestrator import (
+    REHEARSED,
     Call,
     Gauges,
     Lesson,
@@ -246,12 +247,13 @@ def worst_cost(pricer: Pricer, clock: Clock) -> Callable[[Target, int, int], Nan
 
 
 async def lessons(database: Database, limit: int = 1_000) -> Sequence[Lesson]:
-    """The ledger's newest calls as the Gauges learn from them, oldest first."""
+    """The ledger's newest calls as the Gauges learn from them, oldest first. Rehearsals teach nothing."""
     async with database.view() as reader:
         found = await calls(reader, CallFilter(), limit=limit)
     return [
         Lesson(Target(call.provider, call.model), call.tool, call.outcome, call.at, call.duration)
         for call in reversed(found.rows)
+        if not call.trace_id.startswith(REHEARSED)
     ]
 
 

@@ -56,11 +56,11 @@ class TokenCounter:
         self._loading: asyncio.Task[None] | None = None
 
     async def bound(self, model: str, request: ModelRequest, by_bytes: int, *, close: bool = True) -> int:
-        """The most input tokens the request can have; `by_bytes` bounds its texts.
+        """The most input tokens the request can have; `by_bytes` bounds its texts, and the pictures of a body.
 
         `close`: worth a count, since somebody pays for what is held too much.
         """
-        beyond = _pictures(request.body) if request.body is not None else _structure_bytes(request.schema)
+        beyond = _structure_bytes(request.schema) if request.body is None else 0
         model = self._models.get(model, model).removeprefix("ft:")
         if not (close and self._counting) or not model.startswith(_O200K) or by_bytes > _MOST:
             return by_bytes + beyond
@@ -155,15 +155,6 @@ def _structure(tokenizer: Tokenizer, value: object) -> int:
 
 def _structure_bytes(value: object) -> int:
     return len(json.dumps(value, ensure_ascii=False, default=repr).encode()) + _FRAME if value else 0
-
-
-def _pictures(body: Mapping[str, Any]) -> int:
-    """What the parts of a request may cost beyond the bytes that stand in it: a picture's address is short."""
-    messages = body.get("messages")
-    if not isinstance(messages, list):
-        return 0
-    contents = (message.get("content") for message in messages if isinstance(message, Mapping))
-    return sum(_beyond(part) for content in contents if isinstance(content, list) for part in content)
 
 
 def _beyond(part: object) -> int:

@@ -146,9 +146,7 @@ class Degraded:
                 await self._tell(task.tool, ladder.record(self._clock.now(), poor=True))
             raise
         ended = self._clock.now()
-        streaming = 0 if answer.began is None else answer.duration - answer.began  # a long text is no slow service
-        poor = ended - now - streaming >= self._settings.degradation.slow
-        await self._tell(task.tool, ladder.record(ended, poor=poor))
+        await self._tell(task.tool, ladder.record(ended, poor=_took(answer, ended - now) >= ladder.settings.slow))
         return answer if level is Level.FULL else replace(answer, level=level)
 
     def _at(self, task: Task, level: Level) -> Task:
@@ -193,6 +191,12 @@ class Degraded:
             reason=shift.reason,
         )
         await self._database.write(lambda tx: tx.emit(event))
+
+
+def _took(answer: Answer, whole: int) -> int:
+    """How long the service took: no time in a line of ours, where nothing failed; and no writing of a long text."""
+    streaming = 0 if answer.began is None else answer.duration - answer.began
+    return (whole if answer.failed else answer.duration) - streaming
 
 
 def _said(share: float, settings: DegradationSettings) -> str:

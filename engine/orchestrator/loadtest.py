@@ -209,7 +209,7 @@ class LoadTests:
 
     async def _call(self, test: LoadTest, number: int) -> Call:
         started = self._clock.now()
-        trace_id = new_id("trc", started, self._chance)
+        trace_id = new_id("loadtest", started, self._chance)
         test.bills[trace_id] = []
         task = Task(
             tool=test.tool,

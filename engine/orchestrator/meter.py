@@ -40,8 +40,8 @@ from engine.providers import (
 from engine.storage import Database, Tx
 
 _MESSAGE_OVERHEAD = 16  # tokens a message that the dialects add around its text, at most
-_PART_OVERHEAD = 50_000  # tokens of one picture or recording, at most: gpt-4o-mini counts up to 48,169 for a picture
-_PARTS = (b'"image_url"', b'"input_audio"', b'"file"')  # what a body holds that its bytes do not bound
+_PARTS = {b'"type":"image_url"': 50_000, b'"type":"input_audio"': 50_000, b'"type":"file"': 128_000}
+"""The most tokens of a part that a body's bytes do not bound: gpt-4o-mini counts up to 48,169 for a picture."""
 _HELD_BACK = 256  # pieces without content that a stream may open with before they are handed on all the same
 _OK = "ok"
 _CANCELLED = "cancelled"
@@ -354,7 +354,7 @@ def input_bound(request: ModelRequest) -> int:
     if request.body is None:
         return text_bound(request.messages)
     written = orjson.dumps(request.body, default=str)
-    return len(written) + sum(written.count(part) for part in _PARTS) * _PART_OVERHEAD
+    return len(written) + sum(written.count(part) * most for part, most in _PARTS.items())
 
 
 def text_bound(messages: tuple[Message, ...]) -> int:

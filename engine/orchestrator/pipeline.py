@@ -33,6 +33,10 @@ class Orchestrator:
         for tell in self._reconfigure:
             tell(settings)
 
+    def serves(self, target: Target) -> bool:
+        """Whether the target's provider is set up."""
+        return self._serves(target)
+
     def targets(self, tool: str) -> tuple[Target, ...]:
         """The tool's chain as far as its providers are configured."""
         return tuple(target for target in chain_of(self.settings, tool) if self._serves(target))

@@ -103,7 +103,7 @@ class Shadowed:
         day, spent = self._spent.get(tool, (0, 0))
         return spent if day == self._clock.now() // DAY else 0
 
-    async def set(self, trial: Trial, *, actor: str) -> None:
+    async def set(self, trial: Trial, *, actor: str, serves: Callable[[Target], bool] = lambda target: True) -> None:
         """Begin or change a tool's trial; at 0 percent it ends. Raises CommandRefused for one that makes no sense."""
         route_of(self._settings, trial.tool)
         if not 0 <= trial.percentage <= 100:
@@ -113,6 +113,9 @@ class Shadowed:
         if trial.percentage and trial.budget <= 0:
             message = "a trial needs a budget: the most it may cost in a day"
             raise CommandRefused(Refusal.INVALID, message, field="budget")
+        if trial.percentage and not serves(trial.target):
+            message = f"{trial.target.provider[:100]!r} is no provider that is set up here"
+            raise CommandRefused(Refusal.INVALID, message, field="target", remedy="Give it its key, or try another")
         now = self._clock.now()
 
         def write(tx: Tx) -> None:
@@ -180,6 +183,7 @@ class Shadowed:
         trial, now = waiting.trial, self._clock.now()
         task = replace(
             waiting.task,
+            trace_id=f"shadow_{waiting.task.trace_id}",
             rehearsal=True,
             fresh=True,
             pinned=trial.target,

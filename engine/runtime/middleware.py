@@ -81,7 +81,7 @@ class MiddlewareDesk:
             budget=NanoUSD(command.budget),
             fans=command.fans,
         )
-        await self._shadowed.set(trial, actor=command.actor)
+        await self._shadowed.set(trial, actor=command.actor, serves=self._orchestrator.serves)
         if not trial.percentage:
             return Done(f"Nothing is tried on {trial.tool} any more")
         most = decimal_usd(trial.budget)

@@ -94,6 +94,7 @@ TOOLS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
                 "voice. At most 60 words. Promise nothing that was not given to you, ask for no personal data, and "
                 "never lead the fan off the platform. Answer with the message alone."
             ),
+            "cache": "off",
             "aliases": ["redacteur-messages"],
         },
         "quick-reply": {

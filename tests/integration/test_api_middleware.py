@@ -79,6 +79,7 @@ async def test_kept_answers_are_counted_shown_and_forgotten(tmp_path: Path) -> N
         task = Task(tool="message", messages=(Message(Role.USER, "hi"),), trace_id="t", tenant_id="acme")
         for _ in range(4):
             await play.orchestrator.complete(task)
+        await play.metered.drain()
         found = (await client.get("/api/v2/cache")).json()
         money = play.projector.snapshot.money
         other = await client.post("/api/v2/cache/clear", json={"tenant_id": "other"})

@@ -19,7 +19,7 @@ from huntaze_console.bootstrap import Built, open_engine
 from huntaze_console.cli.root import huntaze
 from huntaze_console.config import load_settings
 
-KEYS = {"OPENAI_API_KEY": "sk-x", "ANTHROPIC_API_KEY": "sk-y", "HUNTAZE_CONFIG": ""}
+KEYS = {"OPENAI_API_KEY": "sk-x", "XAI_API_KEY": "sk-y", "HUNTAZE_CONFIG": ""}
 
 
 def run(directory: Path, *arguments: str) -> Result:
