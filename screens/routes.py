@@ -10,6 +10,7 @@ from textual.binding import Binding, BindingType
 from engine.surface.commands import ResetRoute, SetRoute
 from engine.surface.queries import ExplainRoute, ListRoutes
 from engine.surface.rows import CandidateRow, RouteRow
+from engine.surface.snapshot import RecoveryView, quantile
 from screens.drawing import BLANK, Line, Span
 from screens.formatting import NONE, clean, count, duration, price, stamp, wrap
 from screens.listing import Listing, plain
@@ -57,6 +58,7 @@ class RoutesScreen(Listing[RouteRow]):
             since = f"set by {clean(row.set_by, longest=60)} at {stamp(row.set_at, view.zone)}"
             file = f"{since}, over the file, which says {_words(row.file_strategy)} over {', '.join(row.file_chain)}"
             lines += _folded(file, "warn", width)
+        lines += _recovered(view.snapshot.recoveries.get(row.tool), view, width)
         return tuple(lines)
 
     def open(self, row: RouteRow) -> None:
@@ -161,6 +163,18 @@ class DecisionScreen(Listing[CandidateRow]):
 
 def _words(strategy: str) -> str:
     return clean(strategy.replace("_", " "), longest=40)
+
+
+def _recovered(seen: RecoveryView | None, view: View, width: int) -> Sequence[Line]:
+    """How another model took over when one failed, and how long that took."""
+    if seen is None or not seen.count:
+        return ()
+    typical = quantile(seen.latencies, 0.5)
+    took = f", {duration(typical)} from the failure to the answer (p50)" if typical is not None else ""
+    by, of = clean(seen.target, longest=80), clean(seen.failed, longest=80)
+    last = f"last {by} for {of} at {stamp(seen.last_at, view.zone)}"
+    times = "once" if seen.count == 1 else f"{count(seen.count)} times"
+    return _folded(f"another model took over {times}{took}; {last}: {clean(seen.reason, longest=60)}", "plain", width)
 
 
 def _folded(text: str, tone: str, width: int) -> list[Line]:

@@ -59,6 +59,7 @@ from engine.surface.snapshot import (
     ModelView,
     MoneyView,
     QueueView,
+    RecoveryView,
     Snapshot,
     SyncView,
 )
@@ -138,6 +139,7 @@ def snapshot(state: str) -> Snapshot:
         campaigns={campaign.campaign_id: campaign for campaign in campaigns()},
         alerts={alert.alert_id: alert for alert in alerts()},
         sync=SyncView(state="ok", unsynced=0, oldest_at=None),
+        recoveries={"quick-reply": recovery()},
     )
     return huge(found) if state == "huge" else found
 
@@ -630,6 +632,18 @@ def gauges(query: ListGauges) -> Sequence[GaugeRow]:
         )
         for provider, model, latency, in_flight, quality in figures
     ]
+
+
+def recovery() -> RecoveryView:
+    return RecoveryView(
+        tool="quick-reply",
+        count=3,
+        last_at=_ago(HOUR),
+        failed="openai/gpt-4o-mini",
+        target="deepseek/deepseek-chat",
+        reason="rate_limit",
+        latencies=(SECOND, 2 * SECOND, 4 * SECOND),
+    )
 
 
 def routes(query: ListRoutes) -> Sequence[RouteRow]:
