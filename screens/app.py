@@ -15,6 +15,7 @@ from typing import ClassVar
 from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.command import Provider
+from textual.driver import Driver
 from textual.screen import Screen
 
 from engine.surface.commands import HaltSending, ResumeSending
@@ -80,6 +81,11 @@ class ConsoleApp(Console):
     * { scrollbar-color: $panel; scrollbar-background: $background; scrollbar-color-hover: $primary; }
     Toast { max-width: 76; padding: 0 1; }
     """
+
+    def get_driver_class(self) -> type[Driver]:
+        found = super().get_driver_class()
+        lasting: type[Driver] = import_module("screens.lasting").LastingDriver
+        return lasting if found is lasting.__base__ else found
 
     def __init__(
         self, source: Source, *, options: ConsoleOptions | None = None, notice: str = "", start: str = "overview"

@@ -49,6 +49,10 @@ async def test_every_behaviour_ends_as_the_table_says(faults: FaultServer, tmp_p
                     for number in range(WARM_UPS):
                         await stage.ask(case, f"{case.tool}-warm-{number}")
                 seen = await stage.ask(case, f"{case.tool}-first")
+                for number in range(WARM_UPS):  # a busy machine may have let the connection lie for too long to be kept
+                    if behaviour != "kept_connection_closed" or len(seen.tries) > 1:
+                        break
+                    seen = await stage.ask(case, f"{case.tool}-again-{number}")
                 if seen.told == "rate_limit":
                     await asyncio.sleep(PAUSE)
                 if not (case.schema and case.streamed):

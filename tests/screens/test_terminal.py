@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import pty
@@ -15,6 +16,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+from textual.drivers._writer_thread import MAX_QUEUED_WRITES, WriterThread
+
+from screens.lasting import _Forgiving
 
 _CONSOLE = """
 from dataclasses import replace
@@ -117,3 +122,21 @@ def test_a_lost_terminal_ends_it_within_a_second() -> None:
         found.wait()
 
         assert time.monotonic() - started < 1.5
+
+
+def test_the_writer_outlives_its_terminal() -> None:
+    """Textual's writer would end with its first failed write, and whoever leaves then waits for room in its queue."""
+    reader, writer = os.pipe()
+    with os.fdopen(writer, "w") as file:
+        thread = WriterThread(_Forgiving(file))  # type: ignore[arg-type]
+        thread.start()
+        os.close(reader)
+
+        for _ in range(3 * MAX_QUEUED_WRITES):
+            thread.write("x" * 10_000)
+            thread.flush()
+        thread.stop()
+
+        assert not thread.is_alive()
+        with contextlib.suppress(OSError):
+            file.close()
