@@ -10,7 +10,7 @@ import json
 import subprocess
 import sys
 
-NAMES = ("limiter", "queue", "ledger", "budgets", "gateway", "startup")
+NAMES = ("limiter", "queue", "ledger", "budgets", "overhead", "gateway", "startup")
 
 
 def main() -> int:
