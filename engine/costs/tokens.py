@@ -158,13 +158,10 @@ def _structure_bytes(value: object) -> int:
 
 
 def _beyond(part: object) -> int:
-    match part.get("type") if isinstance(part, Mapping) else None:
-        case "image_url":
-            return _PICTURE
-        case "file":
-            return _DOCUMENT
-        case _:
-            return 0
+    """By what it holds: a server may take a part that forgot to say its type."""
+    if not isinstance(part, Mapping):
+        return 0
+    return _PICTURE if "image_url" in part else _DOCUMENT if "file" in part else 0
 
 
 def _text(tokenizer: Tokenizer, text: str) -> int:

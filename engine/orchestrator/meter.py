@@ -40,7 +40,7 @@ from engine.providers import (
 from engine.storage import Database, Tx
 
 _MESSAGE_OVERHEAD = 16  # tokens a message that the dialects add around its text, at most
-_PARTS = {b'"type":"image_url"': 50_000, b'"type":"input_audio"': 50_000, b'"type":"file"': 128_000}
+_PARTS = {b'"image_url":': 50_000, b'"input_audio":': 50_000, b'"file":': 128_000}
 """The most tokens of a part that a body's bytes do not bound: gpt-4o-mini counts up to 48,169 for a picture."""
 _HELD_BACK = 256  # pieces without content that a stream may open with before they are handed on all the same
 _OK = "ok"
