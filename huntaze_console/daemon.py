@@ -65,6 +65,7 @@ async def _run(options: DaemonOptions) -> int:
         ):
             reloading = group.create_task(_reload(reload, options.settings, built))
             gc.collect()
+            gc.set_threshold(20_000, 50, 50)
             gc.freeze()  # what stands by now stays: looking through it again and again would halt every call
             click.echo(f"huntaze {VERSION} ready at {endpoint.url}")
             await built.engine.run(stop, hurry=hurry)
