@@ -89,6 +89,7 @@ class CallSettled(Event):
     output_tokens: int
     reasoning_tokens: int
     duration: int  # nanoseconds
+    kept: bool = False  # its answer is kept for the next one who asks the same
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,15 +125,6 @@ class FallbackTaken(Event):
     model: str
     reason: str  # the error class, or breaker_open
     recovery: int  # nanoseconds from the first failure to the answer
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AnswerKept(Event):
-    """An answer was kept for the next one who asks the same: nothing kept had served its own task."""
-
-    tenant_id: str
-    tool: str
-    bytes: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -160,6 +160,7 @@ def _settlement(result: Result) -> Settlement:
         ended_at=Instant(result.ended_at),
         duration=result.duration,
         received=result.received,
+        kept=result.kept,
     )
 
 

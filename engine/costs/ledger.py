@@ -82,6 +82,7 @@ class Settlement:
     model_reported: str = ""
     duration: int | None = None  # nanoseconds; None: since the attempt opened
     received: str = ""  # what arrived of an answer that broke off: the estimate is made from it, not from the cap
+    kept: bool = False  # its answer is kept for the next one who asks the same
 
 
 @dataclass(frozen=True, slots=True)
@@ -332,9 +333,8 @@ class Ledger:
 
     def _book(self, tx: Tx, attempt: Attempt, settlement: Settlement, entry: Entry, combination: int) -> NanoUSD | None:
         usage, priced = entry.usage, entry.priced
-        duration = settlement.duration
-        if duration is None:
-            duration = settlement.ended_at - attempt.opened_at
+        lasted = settlement.duration
+        duration = settlement.ended_at - attempt.opened_at if lasted is None else lasted
         inserted = tx.execute(
             _INSERT_ENTRY,
             (
@@ -496,4 +496,5 @@ def _settled(attempt: Attempt, settlement: Settlement, entry: Entry, duration: i
         output_tokens=usage.output_tokens,
         reasoning_tokens=usage.reasoning_tokens,
         duration=duration,
+        kept=settlement.kept,
     )

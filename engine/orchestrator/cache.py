@@ -11,12 +11,12 @@ person's data, names a fan, carries a client's own body, wants a schema or says 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
-from engine.events import AnswerKept, AnswerReused
+from engine.events import AnswerReused
 from engine.kernel.clock import Clock
 from engine.kernel.usage import Tier, Usage
 from engine.kernel.values import DAY, NanoUSD
@@ -122,6 +122,7 @@ class Cached:
         route = route_of(self._settings, task.tool)
         if not consults(task, route):
             return await self._inner.complete(task)
+        task = task._replace(fingerprint=fingerprint(task, route))
         found = await self._find(task, route)
         if found is None:
             return await self._inner.complete(task)
@@ -138,7 +139,7 @@ class Cached:
         """A kept answer and its key: the exact one, or else one that comes near where that is allowed."""
         now, worse = self._clock.now(), task.level is not Level.FULL
         for wanted in _as_asked_before(task):
-            key = fingerprint(wanted, route)
+            key = wanted.fingerprint or fingerprint(wanted, route)
             if key in self._shelf.coming:
                 return key, _again(self._shelf.coming[key])
             if self._shelf.has(key, now, old=worse) and (answer := await self._read(key, Hit.EXACT)):
@@ -208,9 +209,9 @@ class Keeping:
         def trail(answer: Answer) -> Conclusion | None:
             return self._keep(task, route, answer, keeping) if worth_keeping(answer) else None
 
-        answer = await self._inner.complete(replace(task, trail=trail))
+        answer = await self._inner.complete(task._replace(trail=trail))
         for key in keeping:
-            self._shelf.coming[key] = replace(answer, failed=())
+            self._shelf.coming[key] = answer._replace(failed=())
         return answer
 
     async def clear(self, tenant_id: str | None) -> int:
@@ -251,7 +252,7 @@ class Keeping:
             size=size,
             bucket=digest_of_words(task, route, bucket(words)) if words else None,
         )
-        key = fingerprint(task, route)
+        key = task.fingerprint or fingerprint(task, route)
         keeping.append(key)
 
         def keep(tx: Tx, cost: NanoUSD | None) -> None:
@@ -260,7 +261,6 @@ class Keeping:
             tx.execute(_INSERT, (key, *values, now, good_until, entry.kept_until, now))
             dropped = _make_room(tx, settings.most_bytes)
             note(tx, now, task.tenant_id, task.tool, Reuse(kept=1))
-            tx.emit(AnswerKept(at=now, tenant_id=task.tenant_id, tool=task.tool, bytes=size))
             tx.after_commit(lambda: shelve(dropped))
 
         def shelve(dropped: list[bytes]) -> None:
@@ -310,7 +310,7 @@ def worth_keeping(answer: Answer) -> bool:
 
 def _as_asked_before(task: Task) -> tuple[Task, ...]:
     """The task, and where it is served cheaper for now also as it would be asked in full."""
-    return (task, replace(task, strategy="")) if task.level is not Level.FULL and task.strategy else (task,)
+    return (task, task._replace(strategy="", fingerprint=b"")) if task.level is not Level.FULL and task.strategy else (task,)
 
 
 # ── rows ────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -353,7 +353,7 @@ def _packed(answer: Answer) -> bytes:
 
 def _again(answer: Answer) -> Answer:
     """An answer whose entry does not stand yet, served once more."""
-    return replace(answer, cost=_FREE, hit=Hit.EXACT, saved=answer.cost, duration=0, began=None)
+    return answer._replace(cost=_FREE, hit=Hit.EXACT, saved=answer.cost, duration=0, began=None)
 
 
 def _figures(usage: Usage) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from engine.events import AnswerReused, CallsShared
 from engine.kernel.clock import Clock
@@ -104,7 +104,7 @@ class Coalescer:
         route = route_of(self._settings, task.tool)
         if not consults(task, route):
             return await self._inner.complete(task)
-        key = fingerprint(task, route)
+        key = task.fingerprint or fingerprint(task, route)
         now = self._clock.now()
         deadline = task.deadline if task.deadline is not None else now + self._settings.total
         while True:
@@ -121,8 +121,7 @@ class Coalescer:
 
     def _take_off(self, key: bytes, task: Task, deadline: int) -> _Flight:
         flight = _Flight(key, deadline, _payer(task), streams=task.emit is not None)
-        own = replace(
-            task,
+        own = task._replace(
             deadline=deadline,
             conclude=lambda answer: self._conclude(flight, answer),
             emit=flight.emit if flight.streams else None,
@@ -166,7 +165,7 @@ class Coalescer:
             raise seat.failure
         if seat.answer is None:  # alone, with nothing to write
             return answer
-        return replace(seat.answer, duration=answer.duration, failed=answer.failed)
+        return seat.answer._replace(duration=answer.duration, failed=answer.failed)
 
     async def _arrives(self, flight: _Flight, seat: _Seat) -> bool:
         """Whether the flight lands, and its stream is read to the end, before the seat's own deadline."""
@@ -235,7 +234,7 @@ class Coalescer:
         if len(aboard) < 2 and all(seat.task.conclude is None for seat in aboard):
             return None
         for position, seat in enumerate(aboard):
-            seat.answer = replace(answer, hit=Hit.SHARED if position else answer.hit)
+            seat.answer = answer._replace(hit=Hit.SHARED if position else answer.hit)
             try:
                 seat.write = seat.task.conclude(seat.answer) if seat.task.conclude is not None else None
             except Exception as error:  # noqa: BLE001 - one caller's defect is not the others'
@@ -272,7 +271,7 @@ class Coalescer:
 
     async def _serve(self, task: Task, answer: Answer) -> Answer:
         """Who came between the answer and its settlement gets it for nothing, in a write of its own."""
-        served = replace(answer, hit=Hit.SHARED, cost=NanoUSD(0), saved=answer.cost)
+        served = answer._replace(hit=Hit.SHARED, cost=NanoUSD(0), saved=answer.cost)
         now, write = self._clock.now(), task.conclude(served) if task.conclude is not None else None
         event = AnswerReused(at=now, tenant_id=task.tenant_id, tool=task.tool, kind=str(Hit.SHARED), saved=answer.cost)
 
@@ -317,7 +316,7 @@ def _write_alone(tx: Tx, seat: _Seat, share: NanoUSD | None) -> None:
 def _bill(seat: _Seat, share: NanoUSD | None, cost: NanoUSD | None) -> None:
     saved = NanoUSD(cost - share) if cost is not None and share is not None and cost != share else None
     assert seat.answer is not None  # noqa: S101 - given by the caller's caller
-    seat.answer = replace(seat.answer, cost=share, saved=saved)
+    seat.answer = seat.answer._replace(cost=share, saved=saved)
 
 
 def _row(answer: Answer, position: int, task: Task, share: NanoUSD | None, now: int) -> tuple[object, ...]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from engine.events import ServiceLevelChanged
 from engine.kernel.clock import Clock
@@ -147,14 +147,14 @@ class Degraded:
             raise
         ended = self._clock.now()
         await self._tell(task.tool, ladder.record(ended, poor=_took(answer, ended - now) >= ladder.settings.slow))
-        return answer if level is Level.FULL else replace(answer, level=level)
+        return answer if level is Level.FULL else answer._replace(level=level)
 
     def _at(self, task: Task, level: Level) -> Task:
         if level is Level.FULL:
             return task
         if LADDER.index(level) >= LADDER.index(Level.CHEAPER) and task.pinned is None:
-            return replace(task, level=level, strategy=Strategy.CHEAPEST.value)
-        return replace(task, level=level)
+            return task._replace(level=level, strategy=Strategy.CHEAPEST.value)
+        return task._replace(level=level)
 
     async def _fill_in(self, task: Task, template: str) -> Answer:
         """The tool's fixed text instead of a model's. It costs nothing, and is concluded like any answer."""

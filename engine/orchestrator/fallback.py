@@ -8,7 +8,7 @@ can.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from engine.events import FallbackTaken
@@ -93,7 +93,7 @@ class Fallback:
         """The first usable answer. Raises the last ProviderError when nobody answered."""
         now = self._clock.now()
         if task.deadline is None:
-            task = replace(task, deadline=now + self._settings.total)
+            task = task._replace(deadline=now + self._settings.total)
         decision = self._router.decide(task)
         walk = _begin(decision.candidates, now)
         if not walk.places:
@@ -127,7 +127,7 @@ class Fallback:
             self._throttles.answered(target)
             if walk.failure is not None and walk.failure[0] != target and not task.rehearsal:
                 self._tell(task, walk.failure, target)
-            return replace(answer, failed=tuple(walk.failed)) if walk.failed else answer
+            return answer._replace(failed=tuple(walk.failed)) if walk.failed else answer
 
     def _choose(self, walk: _Walk) -> Target | None:
         """The next model that may be asked now; those whose breaker is open are given up."""
@@ -163,7 +163,7 @@ class Fallback:
     async def _ask(self, task: Task, target: Target, walk: _Walk) -> Answer | None:
         """Ask one model, and again where that can help; None when the next is to be asked. Raises what ends it all."""
         if walk.tries:
-            task = replace(task, others=self._others(task, target, walk))
+            task = task._replace(others=self._others(task, target, walk))
         walk.busy.add(target)
         try:
             while True:

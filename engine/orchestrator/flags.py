@@ -53,7 +53,7 @@ class Flag:
         """Whether the flag is on for a user."""
         if not self.enabled or user in self.deny:
             return False
-        return user in self.allow or place(self.name, user) < self.percentage * (_PLACES // 100)
+        return self.percentage == 100 or user in self.allow or place(self.name, user) < self.percentage * (_PLACES // 100)
 
     def described(self) -> str:
         """In a few words, for the record of changes; who is on the lists is not told."""
@@ -146,7 +146,7 @@ class Flagged:
         if not self._flags.on(HYBRID, user):
             return await self._ask_one(task)
         if not task.fresh and not self._flags.on(KEPT, user):
-            task = replace(task, fresh=True)
+            task = task._replace(fresh=True)
         return await self._inner.complete(task)
 
     async def _ask_one(self, task: Task) -> Answer:
@@ -160,7 +160,7 @@ class Flagged:
         if not self._admits(target):
             message = "it is left alone for now, after failures, and without the orchestrator no other stands in"
             raise ProviderError(target.provider, target.model, ErrorClass.SERVER_ERROR, message, reached=False)
-        return await self._plain.complete(replace(task, deadline=deadline), target)
+        return await self._plain.complete(task._replace(deadline=deadline), target)
 
 
 def user_of(task: Task) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from typing import Final
 
 from engine.kernel.clock import Clock, sleep
@@ -113,4 +112,4 @@ def _once(task: Task) -> Task:
         drawn = True
         return draw(answer)
 
-    return replace(task, conclude=first)
+    return task._replace(conclude=first)

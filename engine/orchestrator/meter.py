@@ -67,7 +67,8 @@ class Result:
     """How an attempt ended: `ok` or an error class; `billed` False when it certainly cost nothing.
 
     `received` is the text of an answer that broke off: what it cost is then estimated from that, not from the cap.
-    `duration` is nanoseconds since the request was sent: the wait for a budget is no time of the model's.
+    `duration` is nanoseconds since the request was sent: the wait for a budget is no time of the model's. `kept` says
+    that its answer is kept for the next one who asks the same.
     """
 
     outcome: str
@@ -76,6 +77,7 @@ class Result:
     ended_at: int
     duration: int = 0
     received: str = ""
+    kept: bool = False
 
 
 class Meter(Protocol):
@@ -211,7 +213,7 @@ class Metered:
             await self._settle(call, flow, _OK, completion.usage)
             raise
         cost = await self._settle(call, flow, _OK, completion.usage, also=write, trail=behind)
-        return replace(answer, cost=cost)
+        return answer._replace(cost=cost)
 
     def _answer(self, call: Call, flow: _Flow, completion: Completion, cost: NanoUSD | None) -> Answer:
         return Answer(
@@ -246,6 +248,7 @@ class Metered:
             ended_at=ended_at,
             duration=ended_at - flow.sent_at,
             received=flow.bound(self._models.of(*call.target)) if usage is None else "",
+            kept=trail is not None,
         )
 
         def settle(tx: Tx) -> NanoUSD | None:

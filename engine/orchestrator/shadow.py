@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from engine.events import ShadowChanged, ShadowCompared
 from engine.kernel.clock import Clock
@@ -181,11 +181,11 @@ class Shadowed:
 
     async def _try(self, waiting: _Waiting) -> None:
         trial, now = waiting.trial, self._clock.now()
-        task = replace(
-            waiting.task,
+        task = waiting.task._replace(
             trace_id=f"shadow_{waiting.task.trace_id}",
             rehearsal=True,
             fresh=True,
+            fingerprint=b"",
             pinned=trial.target,
             strategy="",
             level=Level.FULL,

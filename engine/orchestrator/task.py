@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, NamedTuple, Protocol
 
@@ -55,8 +54,7 @@ class Target(NamedTuple):
         return f"{self.provider}/{self.model}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Task:
+class Task(NamedTuple):
     """One piece of work for a tool. Ids say whom it is for; the deadline is an instant, None for the usual time.
 
     `conclude` makes of the answer what is to be written with it: that runs in the very transaction that settles the
@@ -67,6 +65,8 @@ class Task:
     no other model can take over, and a failure is a ProviderError that has `begun`.
 
     `body` is a request in OpenAI's shape from a gateway's client, which takes the place of `messages`.
+
+    A tuple, as its answer: they are made anew at several steps of each call.
     """
 
     tool: str
@@ -93,13 +93,13 @@ class Task:
     operation: Operation = Operation.CHAT
     body: Mapping[str, Any] | None = None
     deadline: int | None = None
+    fingerprint: bytes = b""  # once it is worked out, under which answers to it are kept and shared
     conclude: Callable[[Answer], Conclusion | None] | None = None
     trail: Callable[[Answer], Conclusion | None] | None = None
     emit: Emit | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class Answer(NamedTuple):
     """A usable answer. `cost` is what it cost this caller: None where unpriced, and until it is settled.
 
     An answer from the cache, or shared with other callers, says so in `hit` and what it would have cost alone in

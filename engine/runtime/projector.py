@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from engine.events import Recorded
-from engine.surface import Snapshot, apply
+from engine.surface import Snapshot, fold
 
 
 class Projector:
@@ -15,7 +15,4 @@ class Projector:
         self.snapshot = first
 
     def observe(self, recorded: Sequence[Recorded]) -> None:
-        snapshot = self.snapshot
-        for one in recorded:
-            snapshot = apply(snapshot, one)
-        self.snapshot = snapshot
+        self.snapshot = fold(self.snapshot, recorded)

@@ -5,8 +5,8 @@ The console, the HTTP API and the command line know the engine by this package, 
 """
 
 from engine.surface.commands import Command, Done
-from engine.surface.projection import apply
+from engine.surface.projection import apply, fold
 from engine.surface.queries import Page, Query
 from engine.surface.snapshot import Snapshot
 
-__all__ = ["Command", "Done", "Page", "Query", "Snapshot", "apply"]
+__all__ = ["Command", "Done", "Page", "Query", "Snapshot", "apply", "fold"]

@@ -6,7 +6,7 @@ number changes nothing, so repeats are harmless.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -39,9 +39,21 @@ def apply(snapshot: Snapshot, recorded: Recorded) -> Snapshot:
     """The snapshot after an event."""
     if recorded.seq <= snapshot.seq:
         return snapshot
-    handler = _HANDLERS.get(type(recorded.event))
-    after = handler(snapshot, recorded.event) if handler else snapshot
-    return replace(after, seq=recorded.seq, at=max(snapshot.at, recorded.event.at))
+    return fold(snapshot, (recorded,))
+
+
+def fold(snapshot: Snapshot, recorded: Sequence[Recorded]) -> Snapshot:
+    """The snapshot after several events, in order: what applying one after the other gives, for less."""
+    after, seq, at = snapshot, snapshot.seq, snapshot.at
+    for one in recorded:
+        if one.seq <= seq:
+            continue
+        event, seq = one.event, one.seq
+        handler = _HANDLERS.get(type(event))
+        if handler is not None:
+            after = handler(after, event)
+        at = max(at, event.at)
+    return after if seq == snapshot.seq else replace(after, seq=seq, at=at)
 
 
 def turned(money: MoneyView, at: int, time_zone: str) -> MoneyView:
@@ -176,13 +188,9 @@ def _add_to_money(money: MoneyView, event: events.CallSettled, cost: int, *, unp
         today_estimated=money.today_estimated + (cost if event.basis == "estimated" else 0),
         today_unpriced=money.today_unpriced + unpriced,
         month_unpriced=money.month_unpriced + unpriced,
+        today_kept=money.today_kept + event.kept,
         minutes=add_minute(money.minutes, event.at, cost),
     )
-
-
-def _answer_kept(snapshot: Snapshot, event: events.AnswerKept) -> Snapshot:
-    snapshot = _in_period(snapshot, event.at)
-    return replace(snapshot, money=replace(snapshot.money, today_kept=snapshot.money.today_kept + 1))
 
 
 def _answer_reused(snapshot: Snapshot, event: events.AnswerReused) -> Snapshot:
@@ -449,7 +457,6 @@ _HANDLERS: Mapping[type[Event], Callable[[Snapshot, Any], Snapshot]] = {
     events.SettingsRejected: _settings_rejected,
     events.PeriodTurned: _period_turned,
     events.CallSettled: _call_settled,
-    events.AnswerKept: _answer_kept,
     events.AnswerReused: _answer_reused,
     events.CallsShared: _calls_shared,
     events.BudgetChanged: _budget_changed,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import tempfile
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -59,7 +58,7 @@ class Model:
             text=text, target=Target("one", "m"), finish=Finish.STOP, usage=None, attempt_id=f"att_{self.bills}"
         )
         await settle_as_the_meter_does(self.database, task, answer, BILL)
-        return replace(answer, cost=BILL)
+        return answer._replace(cost=BILL)
 
 
 def _asked(task: Task) -> str:

@@ -272,7 +272,7 @@ async def test_429s_slow_their_model_down_but_a_rehearsal_teaches_nothing(
                 ProviderError("one", "m", ErrorClass.RATE_LIMIT, "slow down", status=429, reached=False)
             )
             with pytest.raises(ProviderError):
-                await b.limited.complete(replace(task("u"), rehearsal=rehearsal), ONE)
+                await b.limited.complete(task("u")._replace(rehearsal=rehearsal), ONE)
 
         assert {use.allowed for use in await b.quotas.usage()} == allowed
         assert {use.used for use in await b.quotas.usage() if use.bound.layer is Layer.PROVIDER} == {3}

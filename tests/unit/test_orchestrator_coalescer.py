@@ -78,7 +78,7 @@ class Model:
         if write is not None:
             settle_it = write
             await self.database.write(lambda tx: settle_it(tx, BILL))
-        return replace(answer, cost=BILL)
+        return answer._replace(cost=BILL)
 
 
 class Stage:

@@ -45,7 +45,7 @@ class Inner:
         if self.clock is not None:
             self.clock.jump(self.takes)
         answer = Answer(text="hello", target=Target("one", "m"), finish=Finish.STOP, usage=None, attempt_id="a")
-        return replace(answer, duration=self.takes, began=self.began)
+        return answer._replace(duration=self.takes, began=self.began)
 
 
 @pytest.fixture
