@@ -89,7 +89,6 @@ class CallSettled(Event):
     output_tokens: int
     reasoning_tokens: int
     duration: int  # nanoseconds
-    kept: bool = False  # its answer is kept for the next one who asks the same
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,6 +124,15 @@ class FallbackTaken(Event):
     model: str
     reason: str  # the error class, or breaker_open
     recovery: int  # nanoseconds from the first failure to the answer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswersKept(Event):
+    """Answers were kept for the next ones who ask the same: nothing kept had served their own tasks."""
+
+    tenant_id: str
+    tool: str
+    answers: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

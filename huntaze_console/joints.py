@@ -160,7 +160,6 @@ def _settlement(result: Result) -> Settlement:
         ended_at=Instant(result.ended_at),
         duration=result.duration,
         received=result.received,
-        kept=result.kept,
     )
 
 

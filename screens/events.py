@@ -8,7 +8,7 @@ from screens.drawing import Line, cut, state
 from screens.formatting import clean, clock_exact, price
 from screens.view import View
 
-_QUIET = (events.QueueSampled, events.SlotTaken, events.SlotSettled, events.LedgerSyncSampled)
+_QUIET = (events.QueueSampled, events.SlotTaken, events.SlotSettled, events.LedgerSyncSampled, events.AnswersKept)
 
 
 def event_lines(view: View, width: int, rows: int) -> list[Line]:

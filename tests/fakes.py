@@ -8,7 +8,7 @@ import itertools
 
 from engine.kernel.values import SECOND, Instant, NanoUSD
 from engine.orchestrator.task import Answer, Task
-from engine.storage import Database, Tx
+from engine.storage import Database
 
 MORNING = Instant(1_795_161_600 * SECOND)  # 2026-11-20T08:00:00Z
 
@@ -16,25 +16,10 @@ MORNING = Instant(1_795_161_600 * SECOND)  # 2026-11-20T08:00:00Z
 async def settle_as_the_meter_does(database: Database, task: Task, answer: Answer, cost: NanoUSD) -> None:
     """Settle an answer with what is to be written with it, and wait only where its caller wrote something."""
     write = task.conclude(answer) if task.conclude is not None else None
-    trail = task.trail(answer) if task.trail is not None else None
-
-    def settle(tx: Tx) -> None:
-        if trail is not None:
-            trail(tx, cost)
-
-    def both(tx: Tx) -> None:
-        settle(tx)
-        if write is not None:
-            write(tx, cost)
-
     if write is None:
-        database.submit(settle)
-        return
-    try:
-        await database.write(both)
-    except Exception:
-        database.submit(settle)
-        raise
+        database.submit(lambda tx: None, lingers=True)
+    else:
+        await database.write(lambda tx: write(tx, cost))
 
 
 class ManualClock:

@@ -82,7 +82,6 @@ class Settlement:
     model_reported: str = ""
     duration: int | None = None  # nanoseconds; None: since the attempt opened
     received: str = ""  # what arrived of an answer that broke off: the estimate is made from it, not from the cap
-    kept: bool = False  # its answer is kept for the next one who asks the same
 
 
 @dataclass(frozen=True, slots=True)
@@ -496,5 +495,4 @@ def _settled(attempt: Attempt, settlement: Settlement, entry: Entry, duration: i
         output_tokens=usage.output_tokens,
         reasoning_tokens=usage.reasoning_tokens,
         duration=duration,
-        kept=settlement.kept,
     )

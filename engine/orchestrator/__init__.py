@@ -14,7 +14,7 @@ meter.py     one attempt, on the books                 trailing.py   writes that
 """
 
 from engine.orchestrator.breaker import BreakerState
-from engine.orchestrator.cache import Cached, Keeping, Shelf
+from engine.orchestrator.cache import Cached, Shelf
 from engine.orchestrator.coalescer import Coalescer
 from engine.orchestrator.decision import Candidate, Decision, Facts, Strategy, Verdict, Wish
 from engine.orchestrator.degradation import TEMPLATE_PROVIDER, Degraded
@@ -24,6 +24,7 @@ from engine.orchestrator.fallback import Fallback
 from engine.orchestrator.flags import FLAGS, Flag, Flagged, Flags
 from engine.orchestrator.gauges import Gauged, Gauges, Lesson
 from engine.orchestrator.guard import Guarded, Standing, standings
+from engine.orchestrator.keeping import Keeping
 from engine.orchestrator.limited import Limited, Quotas, Seat, Shut
 from engine.orchestrator.loadtest import LoadTests, Report
 from engine.orchestrator.meter import Call, Meter, Metered, Result, input_bound, text_bound

@@ -67,8 +67,7 @@ class Result:
     """How an attempt ended: `ok` or an error class; `billed` False when it certainly cost nothing.
 
     `received` is the text of an answer that broke off: what it cost is then estimated from that, not from the cap.
-    `duration` is nanoseconds since the request was sent: the wait for a budget is no time of the model's. `kept` says
-    that its answer is kept for the next one who asks the same.
+    `duration` is nanoseconds since the request was sent: the wait for a budget is no time of the model's.
     """
 
     outcome: str
@@ -77,7 +76,6 @@ class Result:
     ended_at: int
     duration: int = 0
     received: str = ""
-    kept: bool = False
 
 
 class Meter(Protocol):
@@ -202,17 +200,16 @@ class Metered:
         )
 
     async def _conclude(self, call: Call, flow: _Flow, completion: Completion) -> Answer:
-        conclude, trail = call.task.conclude, call.task.trail
-        if conclude is None and trail is None:
+        conclude = call.task.conclude
+        if conclude is None:
             return self._answer(call, flow, completion, await self._settle(call, flow, _OK, completion.usage))
         answer = self._answer(call, flow, completion, None)
         try:
-            write = conclude(answer) if conclude is not None else None
-            behind = trail(answer) if trail is not None else None
+            write = conclude(answer)
         except BaseException:
             await self._settle(call, flow, _OK, completion.usage)
             raise
-        cost = await self._settle(call, flow, _OK, completion.usage, also=write, trail=behind)
+        cost = await self._settle(call, flow, _OK, completion.usage, also=write)
         return answer._replace(cost=cost)
 
     def _answer(self, call: Call, flow: _Flow, completion: Completion, cost: NanoUSD | None) -> Answer:
@@ -237,7 +234,6 @@ class Metered:
         *,
         billed: bool = True,
         also: Conclusion | None = None,
-        trail: Conclusion | None = None,
     ) -> NanoUSD | None:
         """Settle the call, together with what is to be written with it; if that fails, alone."""
         ended_at = self._clock.now()
@@ -248,14 +244,10 @@ class Metered:
             ended_at=ended_at,
             duration=ended_at - flow.sent_at,
             received=flow.bound(self._models.of(*call.target)) if usage is None else "",
-            kept=trail is not None,
         )
 
         def settle(tx: Tx) -> NanoUSD | None:
-            cost = self._meter.settle(tx, call, result)
-            if trail is not None:
-                trail(tx, cost)
-            return cost
+            return self._meter.settle(tx, call, result)
 
         if also is None:
             if self.trailing.full:

@@ -191,7 +191,6 @@ class Shadowed:
             level=Level.FULL,
             deadline=now + self._settings.total,
             conclude=None,
-            trail=None,
             emit=None,
             job_id="",
             campaign_id="",

@@ -58,8 +58,7 @@ class Task(NamedTuple):
     """One piece of work for a tool. Ids say whom it is for; the deadline is an instant, None for the usual time.
 
     `conclude` makes of the answer what is to be written with it: that runs in the very transaction that settles the
-    call, and is given its cost, so an answer that was paid for is never lost and never stored twice. `trail` is written
-    there too, but nobody waits for it: where that is all, the answer may leave before its settlement stands.
+    call, and is given its cost, so an answer that was paid for is never lost and never stored twice.
 
     `emit` takes the pieces of the answer as they come; the task still returns the whole. Once a piece was handed over
     no other model can take over, and a failure is a ProviderError that has `begun`.
@@ -95,7 +94,6 @@ class Task(NamedTuple):
     deadline: int | None = None
     fingerprint: bytes = b""  # once it is worked out, under which answers to it are kept and shared
     conclude: Callable[[Answer], Conclusion | None] | None = None
-    trail: Callable[[Answer], Conclusion | None] | None = None
     emit: Emit | None = None
 
 

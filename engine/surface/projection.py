@@ -188,9 +188,14 @@ def _add_to_money(money: MoneyView, event: events.CallSettled, cost: int, *, unp
         today_estimated=money.today_estimated + (cost if event.basis == "estimated" else 0),
         today_unpriced=money.today_unpriced + unpriced,
         month_unpriced=money.month_unpriced + unpriced,
-        today_kept=money.today_kept + event.kept,
         minutes=add_minute(money.minutes, event.at, cost),
     )
+
+
+def _answers_kept(snapshot: Snapshot, event: events.AnswersKept) -> Snapshot:
+    snapshot = _in_period(snapshot, event.at)
+    money = snapshot.money
+    return replace(snapshot, money=replace(money, today_kept=money.today_kept + event.answers))
 
 
 def _answer_reused(snapshot: Snapshot, event: events.AnswerReused) -> Snapshot:
@@ -457,6 +462,7 @@ _HANDLERS: Mapping[type[Event], Callable[[Snapshot, Any], Snapshot]] = {
     events.SettingsRejected: _settings_rejected,
     events.PeriodTurned: _period_turned,
     events.CallSettled: _call_settled,
+    events.AnswersKept: _answers_kept,
     events.AnswerReused: _answer_reused,
     events.CallsShared: _calls_shared,
     events.BudgetChanged: _budget_changed,

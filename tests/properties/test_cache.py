@@ -122,7 +122,8 @@ async def _ask_all(batches: list[tuple[list[Task], int]]) -> None:
                     _is_for(task, answer)
                     paid += answer.cost or 0
                 clock.jump(pause)
-                await database.write(lambda tx: None)  # settlements that trail
+                database.hurry()
+                await database.write(lambda tx: None)  # what trails the answers
                 async with database.reader() as reader:
                     kept = await reader.row("SELECT bytes, (SELECT sum(bytes) FROM kept_answers) FROM kept_bytes")
                 assert kept is not None

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from engine.events import AnswerReused
+from engine.events import AnswerReused, AnswersKept
 from engine.kernel.errors import ErrorClass, ProviderError
 from engine.kernel.values import HOUR, NanoUSD
 from engine.orchestrator import (
@@ -30,7 +30,7 @@ from engine.orchestrator import (
     Task,
     ToolRoute,
 )
-from engine.orchestrator.cache import UPKEEP
+from engine.orchestrator.keeping import UPKEEP
 from engine.providers import Chunk, Finish, Message, Operation, Role, Usage
 from engine.storage import Database, Tx
 from engine.surface.commands import ClearCache
@@ -46,6 +46,7 @@ SETTINGS = OrchestratorSettings(
         "off": ToolRoute(chain=("one/m",)),
     }
 )
+TOOLS_KEPT = ("message", "titles")
 TOOL_CALL = {"id": "call_1", "type": "function", "function": {"name": "book", "arguments": '{"day": 3}'}}
 
 
@@ -102,7 +103,8 @@ class Stage:
         return await self.cached.complete(Task(**{**fields, **changes}))
 
     async def settled(self) -> None:
-        """Wait for the settlements that trail their answers."""
+        """Wait for what trails the answers."""
+        self.database.hurry()
         await self.database.write(lambda tx: None)
 
     async def post(self, body: dict[str, Any], **changes: Any) -> Answer:
@@ -141,7 +143,9 @@ async def test_the_same_question_is_answered_from_what_is_kept_for_nothing(stage
         first.finish,
     )
     assert len(stage.model.asked) == 1
-    (reused,) = [one.event for one in await stage.database.events_after(0)]
+    kept, reused = [one.event for one in await stage.database.events_after(0)]
+    assert isinstance(kept, AnswersKept)
+    assert kept.answers == 1
     assert isinstance(reused, AnswerReused)
     assert (reused.kind, reused.saved) == ("hit", COST)
     assert await stage.rows("SELECT hits, near, shared, kept, saved FROM reuse_quarters") == [(1, 0, 0, 1, COST)]
@@ -179,7 +183,7 @@ async def test_a_hit_whose_conclusion_fails_saved_nothing(stage: Stage) -> None:
     assert await stage.rows("SELECT hits FROM reuse_quarters") == [(0,)]
 
 
-async def test_an_answer_that_was_paid_for_is_kept_though_its_conclusion_failed(stage: Stage) -> None:
+async def test_an_answer_that_never_reached_its_caller_is_not_kept(stage: Stage) -> None:
     def conclude(answer: Answer) -> Conclusion:
         def write(tx: Tx, cost: NanoUSD | None) -> None:
             raise KeyError("a defect")
@@ -188,20 +192,33 @@ async def test_an_answer_that_was_paid_for_is_kept_though_its_conclusion_failed(
 
     with pytest.raises(KeyError):
         await stage.ask(conclude=conclude)
+
+    assert (await stage.ask()).hit is Hit.MISS
+
+
+async def test_answers_that_come_together_are_kept_together(stage: Stage) -> None:
+    await asyncio.gather(*(stage.say(f"question {number}", tool=tool) for number in range(9) for tool in TOOLS_KEPT))
+    before = stage.database.commits
     await stage.settled()
 
-    assert (await stage.ask()).hit is Hit.EXACT
+    told = [one.event for one in await stage.database.events_after(0)]
+    assert stage.database.commits <= before + 2  # all of them, and the write that waited for them
+    assert sorted((event.tool, event.answers) for event in told if isinstance(event, AnswersKept)) == [
+        (tool, 9) for tool in sorted(TOOLS_KEPT)
+    ]
+    assert (len(stage.shelf), stage.shelf.coming) == (9 * len(TOOLS_KEPT), {})
+    assert (await stage.ask("question 3", tool=TOOLS_KEPT[0])).hit is Hit.EXACT
 
 
-async def test_an_answer_whose_settlement_was_never_written_is_not_kept(stage: Stage) -> None:
-    async def unsettled(task: Task) -> Answer:
-        return Answer(text="x", target=Target("one", "m"), finish=Finish.STOP, usage=None, attempt_id="att_9")
-
-    stage.model.complete = unsettled  # type: ignore[method-assign]
+async def test_what_could_not_be_kept_is_asked_again(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
+    await stage.database.write(lambda tx: tx.execute("ALTER TABLE kept_answers RENAME TO gone"))
     await stage.ask()
+    await stage.database.write(lambda tx: tx.execute("ALTER TABLE gone RENAME TO kept_answers"))
 
-    assert len(stage.shelf) == 0
-    assert await stage.rows("SELECT * FROM kept_answers") == []
+    assert stage.shelf.coming == {}
+    assert "answers could not be kept" in caplog.text
+    assert (await stage.ask()).hit is Hit.MISS
+    assert (await stage.ask()).hit is Hit.EXACT
 
 
 async def test_the_next_question_finds_an_answer_whose_settlement_is_under_way(stage: Stage) -> None:
@@ -211,6 +228,7 @@ async def test_the_next_question_finds_an_answer_whose_settlement_is_under_way(s
     found = await stage.say()
 
     assert (found.text, found.hit, found.cost, found.saved) == ("Answer 1", Hit.EXACT, 0, COST)
+    await stage.settled()
     assert len(stage.shelf) == 1
     assert stage.shelf.coming == {}
 
@@ -643,7 +661,8 @@ async def test_fifty_at_once_in_the_engine_are_one_call_one_entry_and_one_kept_a
         task = Task(tool="message", messages=(Message(Role.USER, "hi"),), trace_id="t")
 
         answers = await asyncio.gather(*(play.orchestrator.complete(task) for _ in range(50)))
-        await play.metered.drain()
+        play.database.hurry()
+        await play.database.write(lambda tx: None)
 
         (entry,) = await play.rows("SELECT cost FROM entries")
         assert sum(answer.cost or 0 for answer in answers) == entry["cost"]
@@ -664,6 +683,8 @@ async def test_what_was_saved_is_the_same_folded_from_events_and_read_from_the_t
             await asyncio.gather(*(play.orchestrator.complete(task) for _ in range(3)))
             await play.metered.drain()
             await play.orchestrator.complete(task)
+            play.database.hurry()
+            await play.database.write(lambda tx: None)
             assert play.projector.snapshot.money == (await play.first()).money
         today = play.projector.snapshot.money
         assert (today.today_kept, today.today_shared, today.today_hits) == (2, 4, 4 + 6)

@@ -168,7 +168,7 @@ async def test_a_call_on_trial_is_a_rehearsal_that_stands_on_nobodys_budget_and_
 
     (task,) = stage.model.rehearsed
     assert (task.rehearsal, task.fresh, task.pinned) == (True, True, TWO)
-    assert (task.conclude, task.trail, task.emit) == (None, None, None)
+    assert (task.conclude, task.emit) == (None, None)
     assert {task.tenant_id, task.campaign_id, task.account_id, task.user_id, task.job_id} == {""}
 
 
