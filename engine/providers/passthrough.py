@@ -117,7 +117,8 @@ class Passthrough:
                 asyncio.timeout_at(limits.opening()) as patience,
                 await self._send(model, request, limits, stream=False) as response,
             ):
-                patience.reschedule(limits.end)
+                if not response.content.is_eof():  # else the whole answer came with its headers
+                    patience.reschedule(limits.end)
                 kind = response.content_type
                 data = await _whole(response, self._settings.max_answer_bytes)
         except FAILURES as error:
