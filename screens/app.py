@@ -22,34 +22,14 @@ from engine.surface.commands import HaltSending, ResumeSending
 from screens import theme as themes
 from screens.feed import Feed
 from screens.formatting import clean
-from screens.place import PLACES, Console, Place
+from screens.place import Console, Place
+from screens.registry import NAMES, NUMBERED, REGISTRY
 from screens.source import ConsoleOptions, Source
 from screens.view import View
 
 LEFT, CRASHED = 0, 70  # what a run returns: the operator left; a screen broke and the console must be built again
 HUNG_UP, TERMINATED = 128 + signal.SIGHUP, 128 + signal.SIGTERM
 _REBUILDS = 3  # times a broken console is built again before it gives up
-
-_SCREENS = {
-    "overview": ("screens.overview", "OverviewScreen"),
-    "costs": ("screens.costs", "CostsScreen"),
-    "providers": ("screens.providers", "ProvidersScreen"),
-    "queue": ("screens.queue", "QueueScreen"),
-    "limits": ("screens.limits", "LimitsScreen"),
-    "campaigns": ("screens.campaigns", "CampaignsScreen"),
-    "alerts": ("screens.alerts", "AlertsScreen"),
-}
-
-
-def _opener(place: str) -> Callable[[], Screen[None]]:
-    """Builds a place when it is first visited: the first frame does not wait for the others' code."""
-
-    def build() -> Screen[None]:
-        module, name = _SCREENS[place]
-        screen: Screen[None] = getattr(import_module(module), name)()
-        return screen
-
-    return build
 
 
 def _actions() -> type[Provider]:
@@ -60,13 +40,13 @@ def _actions() -> type[Provider]:
 class ConsoleApp(Console):
     """Modes, bindings and the command palette over a source."""
 
-    MODES: ClassVar[dict[str, str | Callable[[], Screen[None]]]] = {place: _opener(place) for place in PLACES}
+    MODES: ClassVar[dict[str, str | Callable[[], Screen[None]]]] = {entry.name: entry.build for entry in REGISTRY}
     DEFAULT_MODE = "overview"
     ENABLE_COMMAND_PALETTE = True
     COMMAND_PALETTE_BINDING = "ctrl+p"
     COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {_actions}
     BINDINGS: ClassVar[list[BindingType]] = [
-        *(Binding(str(number), f"place('{place}')", place) for number, place in enumerate(PLACES, 1)),
+        *(Binding(entry.number, f"place('{entry.name}')", entry.name) for entry in NUMBERED),
         Binding("c", "compose_campaign", "new campaign"),
         Binding("space", "freeze", "freeze"),
         Binding("S", "halt", "stop sending"),
@@ -251,7 +231,7 @@ async def show_console(source: Source, *, options: ConsoleOptions | None = None)
         code = await _run(app, mouse=app.options.mouse)
         if code != CRASHED:
             return code
-        start = app.current_mode if app.current_mode in PLACES else "overview"
+        start = app.current_mode if app.current_mode in NAMES else "overview"
         notice = f"The screen broke and was built again ({app.failure}). The engine went on; the log has a line."
     return CRASHED
 

@@ -11,7 +11,8 @@ from textual.command import DiscoveryHit, Hit, Hits, Provider
 from textual.content import Content
 
 from screens.formatting import clean
-from screens.place import PLACES, Console
+from screens.place import Console
+from screens.registry import NAMES
 
 Command = tuple[str, Callable[[], Any]]
 
@@ -32,7 +33,7 @@ class Actions(Provider):
 
     def _commands(self) -> Iterator[Command]:
         app = cast("App[int]", self.app)
-        for place in PLACES:
+        for place in NAMES:
             yield f"go to {place}", partial(app.run_action, f"place('{place}')")
         seen: set[str] = set()
         for active in self.screen.active_bindings.values():

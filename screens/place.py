@@ -19,7 +19,6 @@ from screens.source import ConsoleOptions, Source
 from screens.view import View
 from screens.widgets.bars import Key, KeyBar, StatusBar
 
-PLACES = ("overview", "costs", "providers", "queue", "limits", "campaigns", "alerts")
 _NAMES = {
     "question_mark": "?",
     "slash": "/",

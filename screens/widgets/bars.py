@@ -8,6 +8,7 @@ from textual import events
 
 from screens.drawing import Line, Span, spread, state, width_of
 from screens.formatting import age, clean, clock, count, zone_name
+from screens.registry import NUMBERED
 from screens.view import View
 from screens.widgets.board import Board
 
@@ -97,7 +98,7 @@ class Key:
     group: str  # place, here or everywhere
 
 
-_SHORT = (Key("1-7", "places", "", "place"),)
+_SHORT = (Key(f"{NUMBERED[0].number}-{NUMBERED[-1].number}", "places", "", "place"),)
 Spot = tuple[int, int, int, str]  # line, from, to, key
 TWO_LINES_FROM = 30  # rows of the terminal from which the places get a line of their own
 
