@@ -418,8 +418,35 @@ class AlertAcknowledged(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AlertUnacknowledged(Event):
+    alert_id: str
+    actor: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AlertResolved(Event):
     alert_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertsSilenced(Event):
+    """Alerts that match notify nobody until `ends_at`. What is empty matches every alert; a final `*` any ending."""
+
+    silence_id: str
+    rule: str
+    subject: str
+    severity: str
+    reason: str
+    ends_at: int
+    actor: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SilenceEnded(Event):
+    """A silence ran out, or somebody ended it."""
+
+    silence_id: str
+    actor: str  # empty: its time was over
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,10 +11,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+Via = Literal["console", "cli", "api", "gateway", "engine"]
+"""By which door a command came."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
     actor: str = "operator"
+    via: Via = "api"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,6 +147,45 @@ class PurgeJobs(Command):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AcknowledgeAlert(Command):
     alert_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnacknowledgeAlert(Command):
+    """Nobody is on it after all: an open alert notifies again."""
+
+    alert_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SilenceAlerts(Command):
+    """Keep alerts from notifying anybody until `ends_at`, at most 30 days ahead; they open and show all the same.
+
+    What is empty matches every alert, but one of the three must say something. A rule or a subject may end in `*`. The
+    answer's data holds the `silence_id`.
+    """
+
+    rule: str = ""
+    subject: str = ""
+    severity: str = ""  # info, warning, critical
+    ends_at: int
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndSilence(Command):
+    """Let a silence end now. Alerts that it covered and that are still open notify at once."""
+
+    silence_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UndoAction(Command):
+    """Put back what an action of the audit changed. Refused when it changed again since, and for what cannot be undone.
+
+    The answer's data holds the `audit_id` of the undoing, which can be undone itself.
+    """
+
+    audit_id: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,12 +15,12 @@ from engine import events
 from engine.events import Event, Recorded
 from engine.kernel.periods import day_bounds, day_of, month_bounds
 from engine.kernel.values import MINUTE
+from engine.surface import alarms
 from engine.surface.snapshot import (
     FINAL_CAMPAIGN_STATES,
     LATENCIES_KEPT,
     MINUTES_KEPT,
     AccountView,
-    AlertView,
     BudgetView,
     CampaignView,
     LevelView,
@@ -415,37 +415,6 @@ def _running(budgets: Mapping[str, BudgetView], at: int) -> Mapping[str, BudgetV
     return {name: view for name, view in budgets.items() if view.resets_at is None or view.resets_at > at}
 
 
-def _alert_opened(snapshot: Snapshot, event: events.AlertOpened) -> Snapshot:
-    view = AlertView(
-        alert_id=event.alert_id,
-        rule=event.rule,
-        subject=event.subject,
-        severity=event.severity,
-        summary=event.summary,
-        opened_at=event.at,
-    )
-    return replace(snapshot, alerts={**snapshot.alerts, event.alert_id: view})
-
-
-def _alert_updated(snapshot: Snapshot, event: events.AlertUpdated) -> Snapshot:
-    return _change_alert(snapshot, event.alert_id, severity=event.severity, summary=event.summary)
-
-
-def _alert_acknowledged(snapshot: Snapshot, event: events.AlertAcknowledged) -> Snapshot:
-    return _change_alert(snapshot, event.alert_id, acknowledged_by=event.actor)
-
-
-def _change_alert(snapshot: Snapshot, alert_id: str, **changes: Any) -> Snapshot:
-    alert = snapshot.alerts.get(alert_id)
-    if alert is None:
-        return snapshot
-    return replace(snapshot, alerts={**snapshot.alerts, alert_id: replace(alert, **changes)})
-
-
-def _alert_resolved(snapshot: Snapshot, event: events.AlertResolved) -> Snapshot:
-    return replace(snapshot, alerts={key: view for key, view in snapshot.alerts.items() if key != event.alert_id})
-
-
 def _ledger_sync_sampled(snapshot: Snapshot, event: events.LedgerSyncSampled) -> Snapshot:
     view = SyncView(state=event.state, unsynced=event.unsynced, oldest_at=event.oldest_at, error=event.error)
     return replace(snapshot, sync=view)
@@ -480,9 +449,12 @@ _HANDLERS: Mapping[type[Event], Callable[[Snapshot, Any], Snapshot]] = {
     events.CampaignMoved: _campaign_moved,
     events.DeliveryMoved: _delivery_moved,
     events.DeliveriesMoved: _deliveries_moved,
-    events.AlertOpened: _alert_opened,
-    events.AlertUpdated: _alert_updated,
-    events.AlertAcknowledged: _alert_acknowledged,
-    events.AlertResolved: _alert_resolved,
+    events.AlertOpened: alarms.alert_opened,
+    events.AlertUpdated: alarms.alert_updated,
+    events.AlertAcknowledged: alarms.alert_acknowledged,
+    events.AlertUnacknowledged: alarms.alert_unacknowledged,
+    events.AlertsSilenced: alarms.alerts_silenced,
+    events.SilenceEnded: alarms.silence_ended,
+    events.AlertResolved: alarms.alert_resolved,
     events.LedgerSyncSampled: _ledger_sync_sampled,
 }

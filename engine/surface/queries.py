@@ -12,6 +12,7 @@ from typing import ClassVar, Generic, Literal, TypeVar
 from engine.surface.commands import CampaignDraft
 from engine.surface.rows import (
     AlertRow,
+    AuditRow,
     BreakdownRow,
     BreakerRow,
     BudgetRow,
@@ -33,6 +34,7 @@ from engine.surface.rows import (
     MonitorRow,
     RouteRow,
     ShadowRow,
+    SilenceRow,
     SuppressionRow,
     WorkflowRow,
 )
@@ -139,6 +141,29 @@ class ListAlerts(Query):
 
     row: ClassVar[type] = AlertRow
     open_only: bool = True
+    limit: int = 100
+    cursor: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListSilences(Query):
+    """Live silences, the one that ends first ahead; with `all` also those that ended, newest first."""
+
+    row: ClassVar[type] = SilenceRow
+    all: bool = False
+    limit: int = 100
+    cursor: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListAudit(Query):
+    """What was asked of the engine, newest first. An actor, action or subject may end in `*`; `since` is an instant."""
+
+    row: ClassVar[type] = AuditRow
+    actor: str = ""
+    action: str = ""
+    subject: str = ""
+    since: int = 0
     limit: int = 100
     cursor: str = ""
 

@@ -114,6 +114,46 @@ class AlertRow:
     acknowledged_at: int | None
     notices: int  # sent through channels
     last_notice_error: str
+    silenced_until: int | None = None  # while a silence covers it; None: none does
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SilenceRow:
+    """What alerts a silence keeps quiet, who made it and why. What is empty matches every alert."""
+
+    silence_id: str
+    rule: str
+    subject: str
+    severity: str
+    reason: str
+    actor: str
+    created_at: int
+    ends_at: int
+    ended_at: int | None  # when somebody ended it early; None: it lasts, or lasted, until `ends_at`
+    matched: int  # open alerts that it covers now; of one that is over, alerts it covered
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditRow:
+    """One command that the engine was given, carried out or refused.
+
+    `before` and `after` are small JSON objects of what changed, empty where nothing can be said in short. Neither they
+    nor `summary` hold a message's text, a prompt or a secret.
+    """
+
+    audit_id: int
+    at: int
+    actor: str
+    via: str  # console, cli, api, gateway, engine
+    action: str  # pause-campaign
+    subject: str  # what it was done to: a campaign's id, provider/model, scope:key:window; empty for the whole
+    summary: str  # one line; of a refused one, why
+    before: str
+    after: str
+    outcome: str  # done, refused
+    undoable: bool  # UndoAction may put it back, unless it changed again since
+    undone_by: int | None  # the audit_id of the action that did
+    why_not: str = ""  # why it cannot be undone; empty where it can
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

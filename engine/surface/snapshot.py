@@ -5,7 +5,7 @@ Amounts are nano-dollars, instants and durations nanoseconds of the engine's clo
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 MINUTES_KEPT = 60  # minutes of cost history in the snapshot
@@ -169,6 +169,26 @@ class AlertView:
     summary: str
     opened_at: int
     acknowledged_by: str = ""
+    silenced_until: int | None = None  # while a silence covers it; a time past says that it is over
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SilenceView:
+    """What keeps alerts from notifying anybody. What is empty matches every alert; a final `*` any ending."""
+
+    silence_id: str
+    rule: str
+    subject: str
+    severity: str
+    reason: str
+    actor: str
+    created_at: int
+    ends_at: int  # in the past: it is over, though nobody said so
+
+    def covers(self, rule: str, subject: str, severity: str) -> bool:
+        """Whether an alert is one of those it keeps quiet."""
+        asked = ((self.rule, rule), (self.subject, subject), (self.severity, severity))
+        return all(matches(pattern, value) for pattern, value in asked)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -216,6 +236,7 @@ class Snapshot:
     accounts: Mapping[str, AccountView] = field(default_factory=dict)
     campaigns: Mapping[str, CampaignView] = field(default_factory=dict)  # live ones and the newest ended
     alerts: Mapping[str, AlertView] = field(default_factory=dict)  # open ones
+    silences: Mapping[str, SilenceView] = field(default_factory=dict)  # live ones
     sync: SyncView = field(default_factory=SyncView)
     levels: Mapping[str, LevelView] = field(default_factory=dict)  # by tool; those served in full are left out
     budgets: Mapping[str, BudgetView] = field(default_factory=dict)  # by scope:key:window; those near their limits
@@ -223,6 +244,16 @@ class Snapshot:
     @property
     def event_id(self) -> str:
         return f"{self.epoch}:{self.seq}"
+
+
+def matches(pattern: str, value: str) -> bool:
+    """An empty pattern matches everything, one with a `*` at its end what begins so, any other what it says."""
+    return not pattern or value == pattern or (pattern.endswith("*") and value.startswith(pattern[:-1]))
+
+
+def silenced_until(silences: Iterable[SilenceView], rule: str, subject: str, severity: str) -> int | None:
+    """How long the longest silence over an alert lasts; None without one."""
+    return max((one.ends_at for one in silences if one.covers(rule, subject, severity)), default=None)
 
 
 def quantile(samples: tuple[int, ...], q: float) -> int | None:
