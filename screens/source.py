@@ -62,4 +62,5 @@ class ConsoleOptions:
     typed_above: int = 2_000  # fans or jobs; a larger act wants its name typed
     actor: str = "operator"  # who asks, for the audit
     mouse: bool = True  # False leaves selecting and copying to the terminal
+    read_only: bool = False  # nothing is asked of the engine that changes anything; a read-only link is so as well
     log: Callable[[str], None] = _discard  # takes one short line, without secrets
