@@ -1,9 +1,10 @@
 """The peers' own environments: made once, so that none of them is a part of the product's.
 
-    python -m benchmarks.environment [peers | lite]
+    python -m benchmarks.environment [lite | consoles/NAME]
 
-makes `benchmarks/peers/.venv`, or `benchmarks/lite/.venv` for LiteLLM, with the versions pinned in the
-`requirements.txt` beside it. The benchmarks make them themselves when they are not there.
+makes `benchmarks/peers/.venv`, or `benchmarks/lite/.venv` for LiteLLM and `benchmarks/consoles/NAME/.venv` for
+another console, with the versions pinned in the `requirements.txt` beside it. The benchmarks make them themselves when
+they are not there.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Any
 
 PEERS = Path(__file__).parent / "peers"
 LITE = Path(__file__).parent / "lite"
+CONSOLES = Path(__file__).parent / "consoles"
 
 
 def python(home: Path = PEERS) -> Path:
@@ -39,4 +41,4 @@ def measure(script: str, *arguments: str | float) -> Any:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(f"{python(LITE if 'lite' in sys.argv else PEERS)}\n")
+    sys.stdout.write(f"{python(Path(__file__).parent / (sys.argv[1:] or ['peers'])[0])}\n")

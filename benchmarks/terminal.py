@@ -47,12 +47,28 @@ class Terminal:
                 raise TimeoutError(f"{text!r} was never written; the last was {self._tail[-2000:]!r}")
         return time.perf_counter() - self.started
 
+    def answer(self, key: bytes, text: bytes, timeout: float = 10.0) -> float:
+        """Seconds from a key until the child has written these bytes for it. Raises TimeoutError."""
+        self.listen(0)
+        self._tail = b""
+        pressed = time.perf_counter()
+        os.write(self._master, key)
+        give_up = pressed + timeout
+        while text not in self._tail:
+            if time.perf_counter() > give_up or not self._read(0.5):
+                raise TimeoutError(f"{key!r} was not answered with {text!r}")
+        return time.perf_counter() - pressed
+
     def listen(self, seconds: float) -> int:
         """Read for so long; returns how many bytes came."""
         before, end = self.written, time.perf_counter() + seconds
         while (left := end - time.perf_counter()) > 0:
             self._read(left)
         return self.written - before
+
+    def stall(self, seconds: float) -> None:
+        """Read nothing for so long, as a terminal whose link hangs."""
+        time.sleep(seconds)
 
     def end(self) -> None:
         """Terminate the child, reading on until it has gone."""
