@@ -68,14 +68,17 @@ from engine.queue import Lease, Outcome, Worker
 from engine.queue.sqlite import SqliteJobStore
 from engine.runtime import (
     HOUSEKEEP_EVERY,
+    KEYFRAMES_LOOK,
     MEND_EVERY,
     SAMPLE_EVERY,
     Engine,
     EngineDesk,
     Health,
     Housekeeper,
+    Keyframes,
     Limits,
     MiddlewareDesk,
+    Past,
     Projector,
     Purse,
     Resilience,
@@ -252,6 +255,9 @@ async def open_engine(
         )
         projector = Projector(first)
         bus.observe(projector.observe)
+        keyframes = Keyframes(database, lambda: projector.snapshot)
+        if not idle:
+            await keyframes.keep(first)
 
         # from a task to an answer
         providers = {} if idle else await _open_providers(settings.ready_providers(), clock, stack)
@@ -397,6 +403,7 @@ async def open_engine(
         middleware = MiddlewareDesk(database, keeping, flags, shadowed, orchestrator, clock, settings.costs.time_zone)
         desk.extend(middleware.commands, middleware.queries)
         desk.extend({}, WorkflowShelf(database).queries)
+        desk.extend({}, Past(database).queries)
         purse = Purse(database, ledger, clock, settings.costs.time_zone)
         desk.extend(purse.commands, purse.queries)
         keyring = Keyring(database, clock, chance, key_budget(ledger))
@@ -478,6 +485,7 @@ async def open_engine(
             Service("consent", lambda stop: fans.run(stop, max_age=settings.sending.consent_max_age)),
             Service("schedule", lambda stop: run_schedule(dispatch, feeding, clock, stop)),
             Service("settling", lambda stop: every(MEND_EVERY, stop, metered.trailing.mend)),
+            Service("keyframes", lambda stop: every(KEYFRAMES_LOOK, stop, keyframes.look)),
             Service("sampling", lambda stop: every(SAMPLE_EVERY, stop, sampler.sample)),
             Service("shadows", shadowed.run),
             Service("kept answers", lambda stop: every(HOUSEKEEP_EVERY, stop, keeping.tidy)),

@@ -62,6 +62,7 @@ from engine.runtime import (
     Health,
     Limits,
     MiddlewareDesk,
+    Past,
     Projector,
     Purse,
     Resilience,
@@ -442,6 +443,7 @@ async def rig(folder: Path, *, clock: ManualClock | None = None, messages: int =
         resilience = Resilience(orchestrator, guarded, joined.drill, metered.trailing, database, clock)
         desk.extend(resilience.commands, resilience.queries)
         desk.extend({}, WorkflowShelf(database).queries)
+        desk.extend({}, Past(database).queries)
         routes = Routes(database, orchestrator, gauges, clock, providers)
         desk.extend(routes.commands, routes.queries)
         middleware = MiddlewareDesk(database, joined.keeping, joined.flags, joined.shadowed, orchestrator, clock, "UTC")

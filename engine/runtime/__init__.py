@@ -7,6 +7,7 @@ from engine.runtime.health import Health
 from engine.runtime.middleware import MiddlewareDesk
 from engine.runtime.monitoring import Watch
 from engine.runtime.opening import first_snapshot
+from engine.runtime.past import KEYFRAMES_LOOK, Keyframes, Past
 from engine.runtime.projector import Projector
 from engine.runtime.quotas import Limits
 from engine.runtime.resilience import Resilience
@@ -16,14 +17,17 @@ from engine.runtime.workflows import WorkflowShelf
 
 __all__ = [
     "HOUSEKEEP_EVERY",
+    "KEYFRAMES_LOOK",
     "MEND_EVERY",
     "SAMPLE_EVERY",
     "Engine",
     "EngineDesk",
     "Health",
     "Housekeeper",
+    "Keyframes",
     "Limits",
     "MiddlewareDesk",
+    "Past",
     "Projector",
     "Purse",
     "Resilience",

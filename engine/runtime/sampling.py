@@ -10,6 +10,7 @@ from engine.kernel.clock import Clock
 from engine.kernel.periods import day_of
 from engine.kernel.values import DAY
 from engine.queue import JobStore
+from engine.runtime.past import forget_keyframes
 from engine.runtime.projector import Projector
 from engine.storage import Database, Tx
 
@@ -86,6 +87,7 @@ def _forget(tx: Tx, now: int) -> None:
         "DELETE FROM events WHERE seq IN (SELECT seq FROM events WHERE at < ? ORDER BY seq LIMIT ?)",
         (now - _EVENTS_KEPT, _AT_ONCE),
     )
+    forget_keyframes(tx)
     tx.execute("DELETE FROM idempotency WHERE made_at < ?", (now - _KEYS_KEPT,))
 
 

@@ -38,7 +38,7 @@ from engine.surface.rows import (
     SuppressionRow,
     WorkflowRow,
 )
-from engine.surface.snapshot import CampaignView
+from engine.surface.snapshot import CampaignView, Snapshot
 
 R = TypeVar("R")
 
@@ -196,6 +196,36 @@ class ListLimits(Query):
     """The windows of the limits on calls of the models: those of providers and of everybody, and what else is used."""
 
     row: ClassVar[type] = LimitRow
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventHistory(Query):
+    """Events recorded after `from_`, or after a sequence number, up to `to`; oldest first, as far as the log has them.
+
+    A row's `event_id` is its sequence number alone.
+    """
+
+    row: ClassVar[type] = EventRow
+    from_: int | None = None
+    to: int | None = None  # inclusive; None: now
+    after: int | None = None  # instead of `from_`
+    limit: int = 1_000
+    cursor: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SnapshotAt(Query):
+    """The snapshot as it stood at an instant, or after a sequence number; one row."""
+
+    row: ClassVar[type] = Snapshot
+    at: int | None = None  # None: now
+    seq: int | None = None  # instead of `at`
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EstimateCampaign(Query):
+    row: ClassVar[type] = EstimateRow
+    draft: CampaignDraft
+
+
     limit: int = 200
 
 
