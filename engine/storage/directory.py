@@ -3,6 +3,7 @@
 lock           flock; JSON of the owner: pid, kind, mode, version
 endpoint.json  written atomically once the engine listens
 api-token      one line, 0600
+api-token-read-only  one line, 0600: who has it may look and change nothing; only where it was asked for
 huntaze.db     the database, 0600
 huntaze.sock   the engine's API for this host, 0600
 """
@@ -37,6 +38,7 @@ class StateDirectory:
         self.lock_path = path / "lock"
         self.endpoint_path = path / "endpoint.json"
         self.token_path = path / "api-token"
+        self.read_only_token_path = path / "api-token-read-only"
         self.database_path = path / "huntaze.db"
         self.socket_path = path / "huntaze.sock"
         self._mode_path = path / "mode"

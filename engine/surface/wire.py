@@ -1,23 +1,41 @@
-"""The surface as JSON, for faces in another process: snapshots, events, commands, queries and their answers."""
+"""The surface as JSON, for faces in another process: snapshots, events, commands, queries and their answers.
+
+What a face sends is checked here by pydantic, which is loaded by the first question; what an engine answers is read
+without it, so that a console is there at once. `LEVEL` grows by its second number with what is added, by its first with
+what an older face or engine would misread.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import MISSING, fields
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
-from pydantic import TypeAdapter, ValidationError
 
 from engine.events import Recorded, from_fields, to_fields
 from engine.kernel.errors import CommandRefused, Refusal
 from engine.surface.commands import COMMANDS, CampaignDraft, Command, Done
+from engine.surface.decoding import decode
 from engine.surface.queries import QUERIES, Page, Query
 from engine.surface.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
+LEVEL = (1, 1)  # 1.0: a snapshot and its events; 1.1: a stream of what changed in the snapshot
+
+NOW_HEADER = "X-Huntaze-Now"  # the engine's clock in nanoseconds, so that a face in another process can show ages
+VERSION_HEADER = "X-Huntaze-Version"
+WIRE_HEADER = "X-Huntaze-Wire"  # LEVEL with a dot
+READ_ONLY_HEADER = "X-Huntaze-Read-Only"  # true where the token may only look
 
 
 @cache
 def _adapter(kind: type) -> TypeAdapter[Any]:
+    from pydantic import TypeAdapter
+
     return TypeAdapter(kind)
 
 
@@ -27,7 +45,8 @@ def dump(value: Any) -> bytes:
 
 
 def load_snapshot(data: bytes) -> Snapshot:
-    loaded: Snapshot = _adapter(Snapshot).validate_json(data)
+    """Raises ValueError for what is no snapshot. What a newer engine says beyond it is left out."""
+    loaded: Snapshot = decode(Snapshot, orjson.loads(data))
     return loaded
 
 
@@ -43,7 +62,7 @@ def load_event(data: bytes) -> Recorded | None:
 
 
 def dump_command(command: Command) -> bytes:
-    return orjson.dumps({"command": type(command).__name__, "fields": command})
+    return orjson.dumps({"command": type(command).__name__, "fields": _said(command)})
 
 
 def load_command(data: bytes) -> Command:
@@ -53,7 +72,7 @@ def load_command(data: bytes) -> Command:
 
 
 def dump_query(query: Query) -> bytes:
-    return orjson.dumps({"query": type(query).__name__, "fields": query})
+    return orjson.dumps({"query": type(query).__name__, "fields": _said(query)})
 
 
 def load_query(data: bytes) -> Query:
@@ -69,14 +88,27 @@ def load_draft(data: bytes) -> CampaignDraft:
 
 
 def load_done(data: bytes) -> Done:
-    loaded: Done = _adapter(Done).validate_json(data)
+    loaded: Done = decode(Done, orjson.loads(data))
     return loaded
 
 
 def load_page(query: Query, data: bytes) -> Page[Any]:
+    """The answer to a query. Raises ValueError for what is none."""
     found = orjson.loads(data)
-    rows = _adapter(type(query).row)
-    return Page(tuple(rows.validate_python(row, strict=False) for row in found["rows"]), found["next"], found["as_of"])
+    if not isinstance(found, dict):
+        raise ValueError("the answer is no page")
+    kind = type(query).row
+    rows = tuple(decode(kind, row) for row in found.get("rows") or ())
+    return Page(rows, found.get("next"), str(found.get("as_of") or ""))
+
+
+def _said(sent: Command | Query) -> dict[str, Any]:
+    """The fields that differ from their defaults: an older engine need not know those that nobody uses."""
+    return {
+        field.name: getattr(sent, field.name)
+        for field in fields(sent)
+        if field.default is MISSING or getattr(sent, field.name) != field.default
+    }
 
 
 def _load(data: bytes, tag: str, kinds: Mapping[str, type]) -> Any:
@@ -87,9 +119,21 @@ def _load(data: bytes, tag: str, kinds: Mapping[str, type]) -> Any:
     kind = kinds.get(str(found.get(tag))) if isinstance(found, dict) else None
     if kind is None:
         raise CommandRefused(Refusal.INVALID, f"{tag} must be one of {', '.join(sorted(kinds))}", field=tag)
+    given = found.get("fields") or {}
+    if unknown := sorted(str(name) for name in given if name not in known(kind)):
+        raise CommandRefused(Refusal.INVALID, f"{kind.__name__} has no {unknown[0][:100]}", field=unknown[0][:100])
+
+    from pydantic import ValidationError
+
     try:
-        return _adapter(kind).validate_python(found.get("fields") or {})
+        return _adapter(kind).validate_python(given)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         place = ".".join(str(part) for part in first["loc"])
         raise CommandRefused(Refusal.INVALID, f"{place}: {first['msg']}", field=place) from error
+
+
+@cache
+def known(kind: type) -> frozenset[str]:
+    """The names of a command's or query's fields."""
+    return frozenset(field.name for field in fields(kind))

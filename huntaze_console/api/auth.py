@@ -1,8 +1,9 @@
 """Who may speak: the bearer token of the state directory, and the names this server answers to.
 
 The token is asked for on every transport, the unix socket included: a file's mode alone would let anything that runs as
-the operator speak. A page in a browser cannot reach the API by a name it made resolve to this machine (DNS rebinding),
-since over plain HTTP only loopback's own names are answered; under TLS the certificate does the same.
+the operator speak. A second token, where there is one, may look and change nothing. A page in a browser cannot reach
+the API by a name it made resolve to this machine (DNS rebinding), since over plain HTTP only loopback's own names are
+answered; under TLS the certificate does the same.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import hmac
 import ipaddress
 import secrets
 import socket
+from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
 
@@ -24,14 +26,25 @@ from huntaze_console.api.problems import Problem
 
 _TOKEN_BYTES = 32  # 256 bits
 _SHORTEST = 32  # characters; a shorter token was not made here and may be guessed
+_LOOKING = frozenset({"GET", "HEAD"})
+
+
+class Access(StrEnum):
+    """What the bearer of a token may do."""
+
+    FULL = "full"
+    READ_ONLY = "read-only"
+
+
+_ACCESS = web.RequestKey("access", Access)  # a request's, once it is known
 
 
 def open_token(directory: StateDirectory) -> Secret:
-    """The directory's token, made at the first start. From the system's own chance: a seed must not repeat it."""
+    """The directory's token, made at the first start."""
     try:
         found = directory.token_path.read_text().strip()
     except FileNotFoundError:
-        found = secrets.token_urlsafe(_TOKEN_BYTES)
+        found = make_token()
         directory.write_private(directory.token_path, found + "\n")
         return Secret(found)
     except (OSError, UnicodeDecodeError) as error:
@@ -42,12 +55,59 @@ def open_token(directory: StateDirectory) -> Secret:
     return Secret(found)
 
 
+def make_token() -> str:
+    """A new token, from the system's own chance: a seed must not repeat it."""
+    return secrets.token_urlsafe(_TOKEN_BYTES)
+
+
+class ReadOnlyToken:
+    """The token that may only look. Its file is read again when it changed: made or taken back, it counts at once."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._seen: tuple[int, int, int] | None = None
+        self._token = b""
+
+    def is_token(self, presented: bytes) -> bool:
+        """Whether this is the token; of a missing, short or open file nothing is."""
+        self._look()
+        return bool(self._token) and hmac.compare_digest(presented, self._token)
+
+    def _look(self) -> None:
+        try:
+            state = self._path.stat()
+        except OSError:
+            self._seen, self._token = None, b""
+            return
+        seen = (state.st_ino, state.st_mtime_ns, state.st_mode)
+        if seen == self._seen:
+            return
+        found = b"" if state.st_mode & 0o077 else self._read()
+        self._seen, self._token = seen, found if len(found) >= _SHORTEST else b""
+
+    def _read(self) -> bytes:
+        try:
+            return self._path.read_bytes().strip()
+        except OSError:
+            return b""
+
+
 class Gate:
     """Decides, before any handler runs, whether a request may go on."""
 
-    def __init__(self, token: Secret, open_paths: frozenset[str], *, check_names: bool) -> None:
+    def __init__(
+        self,
+        token: Secret,
+        open_paths: frozenset[str],
+        *,
+        check_names: bool,
+        read_only: ReadOnlyToken,
+        asking: frozenset[str] = frozenset(),
+    ) -> None:
         self._token = token.reveal().encode()
+        self._read_only = read_only
         self._open_paths = open_paths
+        self._asking = asking  # paths whose POST only asks
         self._check_names = check_names  # without TLS, whose certificate does it
 
     @property
@@ -55,33 +115,48 @@ class Gate:
         @web.middleware
         async def admit(request: web.Request, handler: Handler) -> web.StreamResponse:
             self.check_name(request)
-            if not self._is_open(request) and not self.knows(request):
-                raise _unauthorized()
+            if not self._is_open(request):
+                self._admit(request)
             return await handler(request)
 
         return admit
 
+    def _admit(self, request: web.Request) -> None:
+        access = self.access(request)
+        if access is None:
+            raise _unauthorized()
+        request[_ACCESS] = access
+        if access is Access.READ_ONLY and request.method not in _LOOKING and _path_of(request) not in self._asking:
+            remedy = "Nothing was changed. Use the token of the state directory's api-token to act"
+            raise Problem(403, "read_only", "this token may look, and change nothing", remedy=remedy)
+
     def knows(self, request: web.Request) -> bool:
-        """The request carries the token. Takes as long for a near miss as for a far one.
+        """The request carries a token. Raises Problem as `access` does."""
+        return self.access(request) is not None
+
+    def access(self, request: web.Request) -> Access | None:
+        """What the request's token allows; None without one. Takes as long for a near miss as for a far one.
 
         Raises Problem(401) for a wrong token, also where none is needed: its sender believes it is right.
         """
         given = request.headers.get(hdrs.AUTHORIZATION)
         if given is None:
-            return False
+            return None
         scheme, _, value = given.partition(" ")
         presented = value.strip().encode(errors="surrogateescape")
-        if scheme.lower() != "bearer" or not hmac.compare_digest(presented, self._token):
-            raise _unauthorized("the token is wrong")
-        return True
+        if scheme.lower() == "bearer":
+            if hmac.compare_digest(presented, self._token):
+                return Access.FULL
+            if self._read_only.is_token(presented):
+                return Access.READ_ONLY
+        raise _unauthorized("the token is wrong")
 
     def is_token(self, value: str) -> bool:
         """Whether this is the token. Takes as long for a near miss as for a far one."""
         return hmac.compare_digest(value.encode(errors="surrogateescape"), self._token)
 
     def _is_open(self, request: web.Request) -> bool:
-        resource = request.match_info.route.resource
-        return resource is not None and resource.canonical in self._open_paths
+        return _path_of(request) in self._open_paths
 
     def check_name(self, request: web.Request) -> None:
         """Raises Problem(421) for a request that names another server."""
@@ -90,6 +165,17 @@ class Gate:
         if not _is_loopback(request.headers.get(hdrs.HOST, "")):
             remedy = "Use the URL in endpoint.json, or http://127.0.0.1 with its port"
             raise Problem(421, "misdirected", "the Host header names another server", field="Host", remedy=remedy)
+
+
+def access_of(request: web.Request) -> Access | None:
+    """What an admitted request may do; None of one that no token was asked of."""
+    return request.get(_ACCESS)
+
+
+def _path_of(request: web.Request) -> str:
+    """The path as the route table writes it; empty for one that is not there."""
+    resource = request.match_info.route.resource
+    return resource.canonical if resource is not None else ""
 
 
 def _over_unix(request: web.Request) -> bool:

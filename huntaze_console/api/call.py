@@ -58,6 +58,7 @@ class Route:
     query: type[BaseModel] = NoQuery
     headers: Mapping[str, str] = field(default_factory=dict)  # request headers that mean something here
     open: bool = False  # answers without a token
+    asks: bool = False  # its POST changes nothing, so a read-only token may send it
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,6 +39,14 @@ Step = Reset | Silence | Sequence[Recorded]
 Send = Callable[[Step], Awaitable[None]]
 
 
+def seq_of(event_id: str, epoch: str) -> int | None:
+    """The sequence number of an event id of this epoch; None of any other text."""
+    found = _EVENT_ID.fullmatch(event_id.strip())
+    if found is None or found[1] != epoch or int(found[2]) >= _LARGEST_SEQ:
+        return None
+    return int(found[2])
+
+
 class Seats:
     """How many feeds may be open at once."""
 
@@ -81,20 +89,13 @@ class Feed:
         self._position = newest
         if last_event_id is None:
             return
-        seq = self._seq_of(last_event_id)
+        seq = seq_of(last_event_id, self.epoch)
         if seq is None:
             await self._reset("another epoch")
         elif await self._continues_from(seq, newest):
             self._position = seq
         else:
             await self._reset("these events are not kept")
-
-    def _seq_of(self, last_event_id: str) -> int | None:
-        """The sequence number of an id of this epoch; None of any other text."""
-        found = _EVENT_ID.fullmatch(last_event_id.strip())
-        if found is None or found[1] != self.epoch or int(found[2]) >= _LARGEST_SEQ:
-            return None
-        return int(found[2])
 
     async def _continues_from(self, seq: int, newest: int) -> bool:
         """The log holds what follows `seq`, or `seq` itself where the snapshot has not reached it yet."""

@@ -12,6 +12,7 @@ from engine.surface.commands import AcknowledgeAlert, HaltSending, ResumeSending
 from engine.surface.queries import CheckHealth, ListAlerts, ListLimits
 from engine.surface.rows import DependencyRow
 from engine.surface.snapshot import AccountView, QueueView, Snapshot
+from engine.surface.wire import NOW_HEADER
 from huntaze_console.api.call import ACTOR, Call, answer, answer_bytes
 from huntaze_console.api.shapes import (
     AccountLimit,
@@ -31,7 +32,6 @@ from huntaze_console.api.shapes import (
     Welcome,
 )
 
-NOW_HEADER = "X-Huntaze-Now"  # the engine's clock in nanoseconds, so that a face in another process can show ages
 _MOST_ROWS = 1_000
 _CATCH_UP = frozenset({"dynamodb"})
 

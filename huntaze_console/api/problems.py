@@ -36,6 +36,7 @@ _TITLES = {
     "conflict": "The request conflicts with the present state",
     "unavailable": "The engine cannot answer now",
     "unauthorized": "A token is needed",
+    "read_only": "This token may only look",
     "misdirected": "This name is not served here",
     "method_not_allowed": "This path does not take that method",
     "timeout": "The request took too long to arrive",

@@ -17,6 +17,7 @@ from huntaze_console.api import (
     routing,
     shapes,
     sse,
+    watch,
     workflows,
 )
 from huntaze_console.api.call import Answer, Route
@@ -429,12 +430,29 @@ ROUTES: tuple[Route, ...] = (
         },
     ),
     Route(
+        method="GET",
+        path="/api/v2/watch",
+        handler=watch.changes,
+        summary="The snapshot, then what changes in it, many events at a time: for this product's own faces",
+        headers={sse.LAST_EVENT_ID: "The id of the newest event seen, as <epoch>:<seq>; those since are given too."},
+        answers={
+            200: Answer(
+                what=(
+                    "Frames of id, event and data: `snapshot` (the whole), then `change` (a patch, the newest events, "
+                    "and how many were left out). A comment comes when nothing has for a quarter of a second."
+                ),
+                media_type="text/event-stream",
+            )
+        },
+    ),
+    Route(
         method="POST",
         path="/api/v2/query",
         handler=operations.query,
         summary="Any query by its name, for this product's own faces",
         body=shapes.WireQuery,
         answers=_ok("A page of rows.", shapes.WirePage),
+        asks=True,
     ),
     Route(
         method="POST",

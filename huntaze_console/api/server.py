@@ -17,9 +17,11 @@ from aiohttp import hdrs, web
 from engine.kernel.clock import Clock
 from engine.kernel.values import Random
 from engine.storage.directory import StateDirectory
+from engine.surface import wire
 from engine.surface.desk import Desk
+from engine.surface.wire import READ_ONLY_HEADER, VERSION_HEADER, WIRE_HEADER
 from huntaze_console.api import openapi, problems
-from huntaze_console.api.auth import Gate, open_token
+from huntaze_console.api.auth import Access, Gate, ReadOnlyToken, access_of, open_token
 from huntaze_console.api.call import Call, Office, Route
 from huntaze_console.api.feed import Seats
 from huntaze_console.api.gateway import Endpoints, Gateway
@@ -102,7 +104,13 @@ def _office(
     return Office(
         desk=desk,
         clock=clock,
-        gate=Gate(open_token(directory), open_paths, check_names=not settings.tls),
+        gate=Gate(
+            open_token(directory),
+            open_paths,
+            check_names=not settings.tls,
+            read_only=ReadOnlyToken(directory.read_only_token_path),
+            asking=frozenset(route.path for route in ROUTES if route.asks),
+        ),
         settings=settings,
         ends=ends,
         document=cache(lambda: openapi.document(ROUTES, desk.snapshot().engine.version)),
@@ -123,7 +131,7 @@ def _app(
         endpoints.mount(app)
     if measure:
         app.on_response_prepare.append(mark_first)
-    app.on_response_prepare.append(_mark)
+    app.on_response_prepare.append(_marker(office.desk.snapshot().engine.version))
     for route in ROUTES:
         app.router.add_route(route.method, route.path, _handler(route, office))
     return app
@@ -136,11 +144,24 @@ def _handler(route: Route, office: Office) -> Callable[[web.Request], Awaitable[
     return handle
 
 
-async def _mark(request: web.Request, response: web.StreamResponse) -> None:
-    """What every answer says: no cache keeps it, no browser guesses its type, and not who serves it."""
-    response.headers[hdrs.CACHE_CONTROL] = "no-store"
-    response.headers["X-Content-Type-Options"] = "nosniff"
-    response.headers[hdrs.SERVER] = "huntaze"
+def _marker(version: str) -> Callable[[web.Request, web.StreamResponse], Awaitable[None]]:
+    """What every answer says: no cache keeps it, no browser guesses its type, and not who serves it.
+
+    Who came with a token learns besides which version answers, which level of the surface it speaks, and what the
+    token may do.
+    """
+    level = ".".join(map(str, wire.LEVEL))
+
+    async def mark(request: web.Request, response: web.StreamResponse) -> None:
+        response.headers[hdrs.CACHE_CONTROL] = "no-store"
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        response.headers[hdrs.SERVER] = "huntaze"
+        if (access := access_of(request)) is not None:
+            response.headers[VERSION_HEADER] = version
+            response.headers[WIRE_HEADER] = level
+            response.headers[READ_ONLY_HEADER] = "true" if access is Access.READ_ONLY else "false"
+
+    return mark
 
 
 def _announce(endpoint: Endpoint, desk: Desk, directory: StateDirectory) -> None:

@@ -54,16 +54,16 @@ async def _stream(call: Call) -> web.StreamResponse:
         await write(_RETRY)
         await feed.run(call.request.headers.get(LAST_EVENT_ID))
     except* TimeoutError:
-        _drop(call.request)
+        drop(call.request)
     except* (ConnectionError, HuntazeError):
         pass  # the client left, or the log cannot be read: the stream ends, and whoever wants more resumes it
     except* Exception as errors:  # noqa: BLE001 - it has begun, so it can no longer become a problem document
         report(call.request, errors.exceptions[0], "(a stream)")
-        _drop(call.request)
+        drop(call.request)
     return response
 
 
-def _drop(request: web.Request) -> None:
+def drop(request: web.Request) -> None:
     """Cut off a client that does not read; closing gently would wait for it."""
     if request.transport is not None:
         request.transport.abort()
