@@ -403,7 +403,7 @@ async def open_engine(
         middleware = MiddlewareDesk(database, keeping, flags, shadowed, orchestrator, clock, settings.costs.time_zone)
         desk.extend(middleware.commands, middleware.queries)
         desk.extend({}, WorkflowShelf(database).queries)
-        desk.extend({}, Past(database).queries)
+        desk.extend({}, Past(database, epoch).queries)
         purse = Purse(database, ledger, clock, settings.costs.time_zone)
         desk.extend(purse.commands, purse.queries)
         keyring = Keyring(database, clock, chance, key_budget(ledger))

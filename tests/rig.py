@@ -443,7 +443,7 @@ async def rig(folder: Path, *, clock: ManualClock | None = None, messages: int =
         resilience = Resilience(orchestrator, guarded, joined.drill, metered.trailing, database, clock)
         desk.extend(resilience.commands, resilience.queries)
         desk.extend({}, WorkflowShelf(database).queries)
-        desk.extend({}, Past(database).queries)
+        desk.extend({}, Past(database, "e").queries)
         routes = Routes(database, orchestrator, gauges, clock, providers)
         desk.extend(routes.commands, routes.queries)
         middleware = MiddlewareDesk(database, joined.keeping, joined.flags, joined.shadowed, orchestrator, clock, "UTC")

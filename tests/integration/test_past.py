@@ -85,7 +85,7 @@ async def test_history_gives_every_event_between_two_instants_once(tmp_path: Pat
         cursor = ""
         while True:
             page = await one.desk.query(EventHistory(from_=from_, to=to, limit=3, cursor=cursor))
-            found += [int(row.event_id) for row in page.rows]
+            found += [int(row.event_id.removeprefix("e:")) for row in page.rows]
             if page.next is None:
                 break
             cursor = page.next
