@@ -101,7 +101,9 @@ class Past:
             if rows and rows[0]["seq"] != after + 1:
                 raise await _too_early(reader)
         found = tuple(
-            EventRow(event_id=f"{self._epoch}:{row['seq']}", at=row["at"], kind=row["kind"], fields=orjson.loads(row["data"]))
+            EventRow(
+                event_id=f"{self._epoch}:{row['seq']}", at=row["at"], kind=row["kind"], fields=orjson.loads(row["data"])
+            )
             for row in rows
         )
         more = bool(rows) and rows[-1]["seq"] < last

@@ -177,6 +177,20 @@ class ListSuppressed(Query):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class KeptSnapshots(Query):
+    """The snapshots that were kept with the log, (`after`, `to`] by sequence number, oldest first; 20 a page at most.
+
+    The next page begins after the sequence number in `next`. The events in between lead from one to the next, but for a
+    restart: the first snapshot of a run is read from the tables anew.
+    """
+
+    row: ClassVar[type] = Snapshot
+    after: int
+    to: int
+    limit: int = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ListEvents(Query):
     """The newest recorded events, oldest first; or those after a sequence number."""
 
@@ -198,56 +212,7 @@ class ListLimits(Query):
     row: ClassVar[type] = LimitRow
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventHistory(Query):
-    """Events recorded after `from_`, or after a sequence number, up to `to`; oldest first, as far as the log has them."""
-
-    row: ClassVar[type] = EventRow
-    from_: int | None = None
-    to: int | None = None  # inclusive; None: now
-    after: int | None = None  # instead of `from_`
-    limit: int = 1_000
-    cursor: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SnapshotAt(Query):
-    """The snapshot as it stood at an instant, or after a sequence number; one row."""
-
-    row: ClassVar[type] = Snapshot
-    at: int | None = None  # None: now
-    seq: int | None = None  # instead of `at`
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EstimateCampaign(Query):
-    row: ClassVar[type] = EstimateRow
-    draft: CampaignDraft
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KeptSnapshots(Query):
-    """The snapshots that were kept with the log, (`after`, `to`] by sequence number, oldest first; 20 a page at most.
-
-    The next page begins after the sequence number in `next`. The events in between lead from one to the next, but for a
-    restart: the first snapshot of a run is read from the tables anew.
-    """
-
-    row: ClassVar[type] = Snapshot
-    after: int
-    to: int
-    limit: int = 20
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PreviewRoute(Query):
-    """Whom a tool's tasks would go to under SetRoute, or with `reset` under the file's route, and what a text costs."""
-
-    row: ClassVar[type] = RouteEffectRow
-    tool: str
-    strategy: str = ""
-    chain: tuple[str, ...] | None = None
-    weights: tuple[int, ...] | None = None
-    too_slow: int | None = None
-    reset: bool = False
+    """Events after `from_`, or after a sequence number, up to `to`; oldest first, as far as the log has them."""
 
     row: ClassVar[type] = EventRow
     from_: int | None = None
