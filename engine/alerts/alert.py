@@ -20,6 +20,7 @@ class Rule(StrEnum):
     LIMITER_SATURATED = "limiter_saturated"
     ACCOUNT_PAUSED = "account_paused"
     SYNC_BEHIND = "sync_behind"
+    BROKER_AWAY = "broker_away"
     SERVICE_LEVEL = "service_level"
     SETTINGS_REJECTED = "settings_rejected"
     SENDING_HALTED = "sending_halted"

@@ -152,7 +152,14 @@ def _clear(rule: Rule, settings: AlertSettings) -> int:
     """Nanoseconds a rule's condition must be gone: none where a person or the calendar ends it, not a measurement."""
     if rule is Rule.ERROR_RATE:
         return max(settings.clear, settings.error_window)
-    measured = (Rule.BREAKER_OPEN, Rule.QUEUE_AGE, Rule.LIMITER_SATURATED, Rule.SYNC_BEHIND, Rule.SERVICE_LEVEL)
+    measured = (
+        Rule.BREAKER_OPEN,
+        Rule.QUEUE_AGE,
+        Rule.LIMITER_SATURATED,
+        Rule.SYNC_BEHIND,
+        Rule.BROKER_AWAY,
+        Rule.SERVICE_LEVEL,
+    )
     return settings.clear if rule in measured else 0
 
 
@@ -400,6 +407,22 @@ def _sync(snapshot: Snapshot, settings: AlertSettings, now: int) -> Iterator[Con
     )
 
 
+def _broker(snapshot: Snapshot, settings: AlertSettings, now: int) -> Iterator[Condition]:
+    broker = snapshot.broker
+    away = now - broker.since
+    if broker.state != "away" or away < settings.broker_away:
+        return
+    lost = "the oldest events that waited for it were dropped" if broker.dropped else "events wait for it"
+    yield Condition(
+        rule=Rule.BROKER_AWAY,
+        severity=Severity.WARNING,
+        summary=f"The MQTT broker is away for {span(away)} ({quote(broker.error) or 'no reason given'}): {lost},"
+        " and nothing else depends on it; GET /api/v2/events has them all.",
+        gist=str(doublings(away // settings.broker_away)),
+        clear=settings.clear,
+    )
+
+
 def _levels(snapshot: Snapshot, settings: AlertSettings, now: int) -> Iterator[Condition]:
     for tool, view in snapshot.levels.items():
         template = view.level == "template"
@@ -447,6 +470,7 @@ _RULES: tuple[_Rule, ...] = (
     _saturated,
     _paused,
     _sync,
+    _broker,
     _levels,
     _settings,
     _halted,

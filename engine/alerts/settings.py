@@ -57,6 +57,9 @@ class AlertSettings:
     sync_lag: int = 15 * MINUTE
     """Nanoseconds that the oldest ledger entry may lack in DynamoDB: some retries long."""
 
+    broker_away: int = 15 * MINUTE
+    """Nanoseconds that the MQTT broker may be away: a restart of it takes less, and events wait so long."""
+
     hold: int = MINUTE
     """Nanoseconds a condition without a figure of its own must last before it opens: rides out one bad minute."""
 

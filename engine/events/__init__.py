@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from engine.events.calls import *  # noqa: F403 - they are events as those below
@@ -158,6 +159,15 @@ class CampaignMoved(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CampaignScheduled(Event):
+    """A campaign that has sent nothing yet starts at another time."""
+
+    campaign_id: str
+    starts_at: int
+    actor: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DeliveryMoved(Event):
     delivery_id: str
     campaign_id: str
@@ -291,6 +301,18 @@ class LedgerSyncSampled(Event):
     unsynced: int
     oldest_at: int | None  # creation of the oldest row still to be synced
     error: str
+
+
+# ── MQTT ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrokerLinkChanged(Event):
+    """The link to the MQTT broker came or went. Events wait for it while it is away, the oldest are dropped."""
+
+    state: str  # connected, away
+    error: str
+    dropped: int  # events since the engine started
 
 
 EVENTS: Mapping[str, type[Event]] = {kind.__name__: kind for kind in Event.__subclasses__()}

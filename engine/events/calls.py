@@ -55,6 +55,15 @@ class BudgetChanged(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ThresholdsChanged(Event):
+    """Other sums of a day and a month are critical now; nano-dollars, None: no such alert."""
+
+    day: int | None
+    month: int | None
+    actor: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FallbackTaken(Event):
     tool: str
     failed_provider: str

@@ -37,7 +37,8 @@ class Health:
     async def check(self) -> tuple[DependencyRow, ...]:
         snapshot = self._projector.snapshot
         models = [self._model(view) for view in snapshot.models.values()]
-        return (await self._storage(), self._platform(), self._tools(), self._sync(snapshot), *models)
+        copies = (self._sync(snapshot), self._broker(snapshot))
+        return (await self._storage(), self._platform(), self._tools(), *copies, *models)
 
     async def _storage(self) -> DependencyRow:
         started = self._clock.now()
@@ -63,6 +64,13 @@ class Health:
     def _sync(self, snapshot: Snapshot) -> DependencyRow:
         state = {"off": "off", "ok": "ok", "behind": "degraded"}.get(snapshot.sync.state, "down")
         return self._row("dynamodb", state, None, snapshot.sync.error)
+
+    def _broker(self, snapshot: Snapshot) -> DependencyRow:
+        """The engine works without it: events wait, and can be read over HTTP."""
+        view = snapshot.broker
+        state = {"off": "off", "connected": "ok"}.get(view.state, "degraded")
+        lost = "events that waited for it were dropped" if view.dropped else ""
+        return self._row("mqtt", state, None, "; ".join(part for part in (view.error, lost) if part))
 
     def _model(self, view: ModelView) -> DependencyRow:
         failed = view.outcomes.count(False)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from engine.kernel.backoff import Backoff
@@ -35,6 +36,28 @@ async def run_all(
         await asyncio.wait({hurried, drained}, timeout=grace, return_when=asyncio.FIRST_COMPLETED)
         for task in (*running, hurried, drained):
             task.cancel()
+
+
+@asynccontextmanager
+async def accompanied(
+    services: Sequence[Service], *, hurry: asyncio.Event, grace: float, chance: Random
+) -> AsyncIterator[None]:
+    """Run services that tell others of the engine: they are told to stop only when the block is over."""
+    if not services:
+        yield
+        return
+    stop = asyncio.Event()
+    async with asyncio.TaskGroup() as group:
+        running = [group.create_task(_supervise(one, stop, chance), name=one.name) for one in services]
+        try:
+            yield
+        finally:
+            stop.set()
+            hurried = group.create_task(hurry.wait())
+            ended = group.create_task(_all(running))
+            await asyncio.wait({hurried, ended}, timeout=grace, return_when=asyncio.FIRST_COMPLETED)
+            for task in (*running, hurried, ended):
+                task.cancel()
 
 
 async def _all(tasks: Sequence[asyncio.Task[None]]) -> None:

@@ -21,6 +21,7 @@ from engine.surface.snapshot import (
     LATENCIES_KEPT,
     MINUTES_KEPT,
     AccountView,
+    BrokerView,
     BudgetView,
     CampaignView,
     LevelView,
@@ -105,7 +106,7 @@ def _engine_started(snapshot: Snapshot, event: events.EngineStarted) -> Snapshot
         state="running",
         started_at=event.at,
     )
-    return replace(snapshot, engine=engine)
+    return replace(snapshot, engine=engine, broker=BrokerView())
 
 
 def _engine_draining(snapshot: Snapshot, event: events.EngineDraining) -> Snapshot:
@@ -357,6 +358,19 @@ def _campaign_moved(snapshot: Snapshot, event: events.CampaignMoved) -> Snapshot
     return replace(snapshot, campaigns=_without_long_ended(changed))
 
 
+def _campaign_scheduled(snapshot: Snapshot, event: events.CampaignScheduled) -> Snapshot:
+    campaign = snapshot.campaigns.get(event.campaign_id)
+    if campaign is None:
+        return snapshot
+    changed = replace(campaign, starts_at=event.starts_at)
+    return replace(snapshot, campaigns={**snapshot.campaigns, event.campaign_id: changed})
+
+
+def _thresholds_changed(snapshot: Snapshot, event: events.ThresholdsChanged) -> Snapshot:
+    money = replace(snapshot.money, day_threshold=event.day, month_threshold=event.month)
+    return replace(snapshot, money=money)
+
+
 def _without_long_ended(campaigns: Mapping[str, CampaignView]) -> Mapping[str, CampaignView]:
     ended = [view for view in campaigns.values() if view.state in FINAL_CAMPAIGN_STATES]
     if len(ended) <= _ENDED_KEPT:
@@ -420,6 +434,12 @@ def _ledger_sync_sampled(snapshot: Snapshot, event: events.LedgerSyncSampled) ->
     return replace(snapshot, sync=view)
 
 
+def _broker_link_changed(snapshot: Snapshot, event: events.BrokerLinkChanged) -> Snapshot:
+    since = snapshot.broker.since if snapshot.broker.state == event.state else event.at
+    view = BrokerView(state=event.state, since=since, error=event.error, dropped=event.dropped)
+    return replace(snapshot, broker=view)
+
+
 _HANDLERS: Mapping[type[Event], Callable[[Snapshot, Any], Snapshot]] = {
     events.EngineStarted: _engine_started,
     events.EngineDraining: _engine_draining,
@@ -447,6 +467,8 @@ _HANDLERS: Mapping[type[Event], Callable[[Snapshot, Any], Snapshot]] = {
     events.SlotSettled: _slot_changed,
     events.CampaignCreated: _campaign_created,
     events.CampaignMoved: _campaign_moved,
+    events.CampaignScheduled: _campaign_scheduled,
+    events.ThresholdsChanged: _thresholds_changed,
     events.DeliveryMoved: _delivery_moved,
     events.DeliveriesMoved: _deliveries_moved,
     events.AlertOpened: alarms.alert_opened,
@@ -457,4 +479,5 @@ _HANDLERS: Mapping[type[Event], Callable[[Snapshot, Any], Snapshot]] = {
     events.SilenceEnded: alarms.silence_ended,
     events.AlertResolved: alarms.alert_resolved,
     events.LedgerSyncSampled: _ledger_sync_sampled,
+    events.BrokerLinkChanged: _broker_link_changed,
 }

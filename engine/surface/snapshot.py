@@ -200,6 +200,16 @@ class SyncView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BrokerView:
+    """The link to the MQTT broker."""
+
+    state: str = "off"  # off, connected, away
+    since: int = 0
+    error: str = ""
+    dropped: int = 0  # events it missed since the engine started
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LevelView:
     """A tool that is not served in full."""
 
@@ -238,6 +248,7 @@ class Snapshot:
     alerts: Mapping[str, AlertView] = field(default_factory=dict)  # open ones
     silences: Mapping[str, SilenceView] = field(default_factory=dict)  # live ones
     sync: SyncView = field(default_factory=SyncView)
+    broker: BrokerView = field(default_factory=BrokerView)
     levels: Mapping[str, LevelView] = field(default_factory=dict)  # by tool; those served in full are left out
     budgets: Mapping[str, BudgetView] = field(default_factory=dict)  # by scope:key:window; those near their limits
 
