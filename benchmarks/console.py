@@ -54,9 +54,9 @@ new_fans_per_hour = 0.0
 accounts = [{ id = "anna", fans = 100 }]
 """
 _PEERS = {  # what each opens with, and bytes of its first whole frame
-    "posting": (["posting"], b"Collection"),
+    "posting": (["posting"], b"Posting 2."),
     "harlequin": (["harlequin", ":memory:"], b"Query"),
-    "dolphie": (["dolphie", "--tab-setup"], b"Host"),
+    "dolphie": (["dolphie", "--tab-setup"], b"Hostgroup"),
 }
 
 
@@ -238,7 +238,7 @@ def peers(bench: Bench, seconds: float, starts: int = 3) -> Iterator[Figure]:
 
 def _looked_at(command: Sequence[str], sign: bytes, seconds: float) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as home:
-        terminal = Terminal(command, environ({"HOME": home}))
+        terminal = Terminal(command, environ({"HOME": home, "LC_ALL": "C.UTF-8"}))
         try:
             first = terminal.until(sign)
             terminal.listen(5)
