@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import importlib
 import os
 import random
 import socket
@@ -29,6 +30,7 @@ from engine.campaigns import QUEUE as WORKFLOW_QUEUE
 from engine.campaigns import Dispatch, Estimator, Feeding, Progress, Writer, campaign_graph, run_schedule, take_up
 from engine.content import screen
 from engine.costs import Ledger, Pricer, TokenCounter
+from engine.events import Event
 from engine.kernel.clock import Clock, ClockPage, StoppedClock, SystemClock, VirtualClock
 from engine.kernel.errors import EngineUnavailable
 from engine.kernel.values import Instant, Random, from_datetime, new_id
@@ -71,19 +73,24 @@ from engine.runtime import (
     KEYFRAMES_LOOK,
     MEND_EVERY,
     SAMPLE_EVERY,
+    Chronicle,
+    Depths,
     Engine,
     EngineDesk,
+    Explaining,
     Health,
     Housekeeper,
     Keyframes,
     Limits,
     MiddlewareDesk,
     Past,
+    Previews,
     Projector,
     Purse,
     Resilience,
     Sampler,
     Service,
+    Thresholds,
     Watch,
     WorkflowShelf,
     every,
@@ -93,7 +100,7 @@ from engine.storage import Database, Mode, StateDirectory, Tx, connect, migrate
 from engine.surface.commands import CreateKey, RevokeKey
 from engine.surface.desk import Desk
 from engine.surface.queries import ListKeys, ListLimits
-from engine.surface.snapshot import EngineView
+from engine.surface.snapshot import EngineView, Snapshot
 from engine.telemetry import Monitor
 from huntaze_console.api.gateway import Catalogue, Gateway
 from huntaze_console.config import Settings
@@ -118,6 +125,8 @@ from huntaze_console.options import SimulationOptions
 from huntaze_console.serving import gateway_settings
 
 if TYPE_CHECKING:  # what a simulation or a shared limiter needs is loaded when there is one
+    from engine.bus.mqtt import MqttLink
+    from engine.bus.settings import MqttSettings
     from engine.limiter.redis_slots import RedisLimiter
     from engine.simulation import Demand
     from engine.simulation.options import WorldOptions
@@ -233,6 +242,9 @@ async def open_engine(
             await ledger.adopt(settings.costs.budgets)
             await database.write(lambda tx: recover(tx, clock.now(), idempotent=platform.idempotent))
 
+        thresholds = Thresholds(database, clock, settings.alert_rules)
+        await thresholds.load()
+
         # the snapshot
         first = await first_snapshot(
             database,
@@ -248,13 +260,19 @@ async def open_engine(
                 seed=world.seed if world else None,
                 time_zone=settings.costs.time_zone,
             ),
-            thresholds=(settings.costs.day_threshold, settings.costs.month_threshold),
+            thresholds=thresholds.pair,
             limiter=settings.limiter,
             names=names,
             now=clock.now(),
         )
         projector = Projector(first)
         bus.observe(projector.observe)
+        heralds: list[Service] = []
+        if settings.mqtt is not None and not idle:
+            await asyncio.to_thread(importlib.import_module, "engine.bus.mqtt")
+            link = _mqtt_link(settings.mqtt, projector.snapshot, clock, lambda event: note(database, event))
+            bus.observe(link.observe)
+            heralds.append(Service("mqtt", link.run))
         keyframes = Keyframes(database, lambda: projector.snapshot)
         if not idle:
             await keyframes.keep(first)
@@ -403,9 +421,14 @@ async def open_engine(
         middleware = MiddlewareDesk(database, keeping, flags, shadowed, orchestrator, clock, settings.costs.time_zone)
         desk.extend(middleware.commands, middleware.queries)
         desk.extend({}, WorkflowShelf(database).queries)
+        desk.extend({}, Chronicle(database, monitor, jobs, clock).queries)
         desk.extend({}, Past(database, epoch).queries)
         purse = Purse(database, ledger, clock, settings.costs.time_zone)
         desk.extend(purse.commands, purse.queries)
+        previews = Previews(database, orchestrator, routes, flags, pricer, clock, settings.costs.time_zone)
+        desk.extend({}, previews.queries)
+        desk.extend({}, Explaining(database, jobs, fans, lambda: projector.snapshot, clock).queries)
+        desk.extend(thresholds.commands, thresholds.queries)
         keyring = Keyring(database, clock, chance, key_budget(ledger))
         await keyring.load()
         desk.extend({CreateKey: keyring.create, RevokeKey: keyring.revoke}, {ListKeys: keyring.listing})
@@ -419,8 +442,9 @@ async def open_engine(
         traces = random.Random(random.SystemRandom().getrandbits(128))  # noqa: S311 - ids; a seed must not repeat them
         gateway = Gateway(orchestrator, keyring, catalogue, gateway_settings(settings), clock, traces)
         alerts = AlertService(
-            database, bus, lambda: projector.snapshot, clock, chance, settings.alert_rules, _channels(settings)
+            database, bus, lambda: projector.snapshot, clock, chance, thresholds.settings, _channels(settings)
         )
+        thresholds.join(lambda: projector.snapshot, alerts.configure)
 
         # what runs
         handlers: dict[str, Callable[[Lease], Awaitable[Outcome]]] = {"write": writer.handle}
@@ -477,6 +501,7 @@ async def open_engine(
             apply=lambda tasks: setattr(workflow, "concurrency", tasks),
             settings=settings.orchestrator,
         )
+        depths = Depths(database, projector, clock)
         sampler = Sampler(database, jobs, projector, clock, (WORKFLOW_QUEUE, SENDING_QUEUE))
         housekeeper = Housekeeper(database, jobs, ledger, clock)
         services += [
@@ -487,6 +512,7 @@ async def open_engine(
             Service("settling", lambda stop: every(MEND_EVERY, stop, metered.trailing.mend)),
             Service("keyframes", lambda stop: every(KEYFRAMES_LOOK, stop, keyframes.look)),
             Service("sampling", lambda stop: every(SAMPLE_EVERY, stop, sampler.sample)),
+            Service("queue history", lambda stop: every(SAMPLE_EVERY, stop, depths.look)),
             Service("shadows", shadowed.run),
             Service("kept answers", lambda stop: every(HOUSEKEEP_EVERY, stop, keeping.tidy)),
             Service("housekeeping", lambda stop: every(HOUSEKEEP_EVERY, stop, housekeeper.tidy)),
@@ -509,6 +535,7 @@ async def open_engine(
             mode=first.engine.mode,
             grace=settings.daemon.drain_seconds,
             parked=lambda: workflow.handed_back + sending.handed_back,
+            heralds=heralds,
         )
 
         async def reload(fresh: Settings) -> Sequence[str]:
@@ -522,7 +549,7 @@ async def open_engine(
             progress.graph = campaign_graph(fresh.sending)
             writer.content = fresh.content
             tuner.configure(fresh.orchestrator)
-            alerts.configure(fresh.alert_rules)
+            thresholds.configure(fresh.alert_rules)
             return _changed(settings, fresh)
 
         yield Built(
@@ -622,6 +649,20 @@ def _ledger_sync(settings: Settings, database: Database, clock: Clock, chance: R
 
     aws = AwsSettings(region=settings.dynamodb.region, endpoint_url=settings.dynamodb.endpoint)
     return Service("ledger sync", LedgerSync(database, settings.sync, aws, clock, chance).run)
+
+
+def _mqtt_link(mqtt: MqttSettings, snapshot: Snapshot, clock: Clock, tell: Callable[[Event], None]) -> MqttLink:
+    """The link to the broker. Its client takes a tenth of a second to import: a thread has done it by now."""
+    from engine.bus.mqtt import MqttEngine, MqttLink
+
+    engine = MqttEngine(
+        version=snapshot.engine.version,
+        kind=snapshot.engine.kind,
+        mode=snapshot.engine.mode,
+        epoch=snapshot.epoch,
+        started_at=clock.now(),
+    )
+    return MqttLink(mqtt, engine, clock, random.SystemRandom(), tell, seq=snapshot.seq)
 
 
 def _last_moment(directory: StateDirectory) -> Clock:

@@ -163,6 +163,8 @@ def _unsound(layer: Layer, sections: Sections, *, simulated: bool) -> Iterator[C
         yield problem(layer, ("campaigns", "disclosure_text"), "would take more than half of a message")
     if sections.alerts.error_rate_critical < sections.alerts.error_rate:
         yield problem(layer, ("alerts", "error_rate_critical"), "is below error_rate, which is only a warning")
+    if sections.mqtt.password and not sections.mqtt.username:
+        yield problem(layer, ("mqtt", "username"), "is empty, and without it the password is not used")
     for name, row in sections.providers.items():
         if row.dialect != "azure" and row.enabled and not row.base_url:
             yield problem(

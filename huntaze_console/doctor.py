@@ -22,6 +22,7 @@ from engine.storage.directory import Mode, StateDirectory
 from huntaze_console.options import SettingsSource
 
 if TYPE_CHECKING:
+    from engine.bus.settings import MqttSettings
     from huntaze_console.config import Settings
     from huntaze_console.configuration.settings import ProviderRow
 
@@ -66,6 +67,8 @@ def examine(state_dir: Path, config: Path | None, environ: Mapping[str, str], *,
     yield _platform(settings)
     if settings.backends.limiter == "redis" and not settings.simulated:
         yield _redis(settings)
+    if settings.mqtt is not None:
+        yield _mqtt(settings.mqtt, simulated=settings.simulated)
     if online:
         yield from _online(settings)
 
@@ -251,6 +254,25 @@ def _redis(settings: Settings) -> Finding:
         remedy = "Set appendonly yes, or accept that a restart of it forgets what the hour and the day had used"
         return Finding("redis", "warn", f"{text} keeps nothing durable", remedy)
     return Finding("redis", "ok", text)
+
+
+def _mqtt(settings: MqttSettings, *, simulated: bool) -> Finding:
+    """The broker that events are published to: a connection is made and left; nothing is published."""
+    import asyncio
+
+    from engine.bus.mqtt import probe
+    from huntaze_console.configuration.settings import LOOPBACK
+
+    place = f"{clean(settings.host)}:{settings.port}"
+    if simulated and settings.host not in LOOPBACK:
+        return Finding("mqtt", "ok", f"this state is simulated: nothing is published to {place}")
+    if error := asyncio.run(probe(settings)):
+        remedy = "Check [mqtt] and the broker; the engine works without it and keeps the newest events for it"
+        return Finding("mqtt", "fail", f"{place}: {error}", remedy)
+    topics = f"{place}, publishes below huntaze/{settings.fleet}/{settings.node}"
+    if not settings.tls and settings.host not in LOOPBACK:
+        return Finding("mqtt", "warn", f"{topics} in the clear", "Set mqtt.tls: the password can be read on the way")
+    return Finding("mqtt", "ok", topics)
 
 
 def _online(settings: Settings) -> Iterator[Finding]:

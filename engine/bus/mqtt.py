@@ -43,8 +43,8 @@ _BROKEN = (aiomqtt.MqttError, OSError, ValueError, TimeoutError)  # ValueError: 
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Engine:
-    """What the status tells of the engine."""
+class MqttEngine:
+    """What the status tells of the engine itself."""
 
     version: str
     kind: str
@@ -59,7 +59,7 @@ class MqttLink:
     def __init__(
         self,
         settings: MqttSettings,
-        engine: Engine,
+        engine: MqttEngine,
         clock: Clock,
         chance: Random,
         tell: Callable[[Event], None],

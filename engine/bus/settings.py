@@ -55,7 +55,7 @@ class MqttSettings:
     """Events in one message at most: some 30 kB."""
 
     linger: float = 0.2
-    """Real seconds that events are gathered before a message leaves: a thousand events a second become five."""
+    """Real seconds that events are gathered before a message leaves: a thousand events a second become ten."""
 
     status_every: float = 60.0
     """Real seconds between two retained statuses: one that is older than twice that is stale."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from engine.alerts.settings import AlertSettings, SmtpSettings
+from engine.bus.settings import MqttSettings, unfit
 from engine.content.settings import ContentSettings
 from engine.costs.settings import CostSettings, PriceOverride, SyncSettings
 from engine.kernel.backoff import Backoff
@@ -31,6 +33,7 @@ from huntaze_console.configuration.problems import dotted
 from huntaze_console.configuration.sections import (
     DegradationSection,
     ModelSection,
+    MqttSection,
     PlatformSection,
     PriceSection,
     ProviderSection,
@@ -68,6 +71,7 @@ def build(sections: Sections, layer: Layer, preferences: Preferences, *, simulat
         alert_rules=_alerts(sections),
         smtp=sections.smtp,
         mail=_mail(sections),
+        mqtt=_mqtt(sections.mqtt),
         queue=sections.queue,
         gateway=sections.gateway,
         model_aliases=dict(sections.orchestrator.model_aliases),
@@ -316,6 +320,7 @@ def _alerts(sections: Sections) -> AlertSettings:
         limiter_saturated=nanos(section.limiter_saturated_seconds),
         limiter_backlog=nanos(section.limiter_backlog_seconds),
         sync_lag=nanos(section.sync_lag_seconds),
+        broker_away=nanos(section.broker_away_seconds),
         hold=nanos(section.hold_seconds),
         clear=nanos(section.clear_seconds),
         flaps=section.flaps,
@@ -351,6 +356,34 @@ def _mail(sections: Sections) -> SmtpSettings | None:
         recipients=recipients,
         timeout=section.timeout_seconds,
     )
+
+
+def _mqtt(section: MqttSection) -> MqttSettings | None:
+    if not section.host:
+        return None
+    return MqttSettings(
+        host=section.host,
+        port=section.port,
+        tls=section.tls,
+        ca_file=section.ca_file,
+        username=section.username,
+        password=section.password,
+        fleet=section.fleet or DEFAULT,
+        node=section.node or _this_host(),
+        keepalive=section.keepalive_seconds,
+        timeout=section.timeout_seconds,
+        buffer=section.buffer,
+        batch=section.batch,
+        linger=section.linger_seconds,
+        status_every=section.status_seconds,
+        backoff=_backoff(section.backoff_base_seconds, section.backoff_ceiling_seconds, section.backoff_floor_seconds),
+    )
+
+
+def _this_host() -> str:
+    """This machine's name as a part of a topic."""
+    name = socket.gethostname()
+    return name if not unfit(name) else "huntaze"
 
 
 # ── what `config show` shows ────────────────────────────────────────────────────────────────────────────────────────

@@ -26,6 +26,7 @@ FIXED: Mapping[str, Path] = MappingProxyType(
         "COST_ALERT_EMAIL": ("alerts", "email_to"),
         "SLACK_WEBHOOK_URL": ("alerts", "slack_webhook_url"),
         "REDIS_URL": ("backends", "redis_url"),
+        "HUNTAZE_MQTT_PASSWORD": ("mqtt", "password"),
         "AWS_REGION": ("dynamodb", "region"),
         "DYNAMODB_COSTS_TABLE": ("dynamodb", "costs_table"),
         "DYNAMODB_ALERTS_TABLE": ("dynamodb", "alerts_table"),
@@ -56,7 +57,11 @@ def read(environ: Mapping[str, str], below: Mapping[str, Any], *, simulated: boo
 
 def unknown(environ: Mapping[str, str]) -> Iterator[str]:
     """Names that begin with HUNTAZE_ but can be no setting's name: they hold no section."""
-    return (name for name in environ if name.startswith(PREFIX) and name not in ELSEWHERE and "__" not in name)
+    return (
+        name
+        for name in environ
+        if name.startswith(PREFIX) and name not in ELSEWHERE and name not in FIXED and "__" not in name
+    )
 
 
 def spelled(path: Iterable[str | int]) -> str:

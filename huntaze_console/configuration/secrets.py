@@ -22,6 +22,7 @@ _KEY = re.compile(r"(sk-|xai-|AIza|AKIA|xox[bp]-|https://hooks\.slack\.com/)[A-Z
 _PLACES: tuple[Path, ...] = (
     ("platform", "token"),
     ("smtp", "password"),
+    ("mqtt", "password"),
     ("backends", "redis_url"),
     ("alerts", "slack_webhook_url"),
 )

@@ -18,6 +18,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from engine.alerts.settings import AlertSettings
+from engine.bus.settings import MqttSettings, unfit
 from engine.content.settings import ContentSettings
 from engine.costs import BudgetRule, check_rule
 from engine.costs.settings import CostSettings, SyncSettings
@@ -75,6 +76,7 @@ _LIMITER = LimiterSettings()
 _ADAPTIVE = AdaptiveSettings()
 _ALERTS = AlertSettings()
 _CONTENT = ContentSettings()
+_MQTT = MqttSettings(host="none", node="none")
 _PLATFORM = PlatformSettings()
 _SENDING = SendingSettings()
 
@@ -399,6 +401,7 @@ class AlertsSection(Section):
     limiter_saturated_seconds: Seconds = seconds(_ALERTS.limiter_saturated)
     limiter_backlog_seconds: Seconds = seconds(_ALERTS.limiter_backlog)
     sync_lag_seconds: Seconds = seconds(_ALERTS.sync_lag)
+    broker_away_seconds: Seconds = seconds(_ALERTS.broker_away)
     hold_seconds: Wait = seconds(_ALERTS.hold)
     clear_seconds: Wait = seconds(_ALERTS.clear)
     flaps: Count = _ALERTS.flaps
@@ -431,6 +434,38 @@ class SmtpSection(Section):
     password_file: str = ""
     from_address: str = ""
     timeout_seconds: Seconds = 20.0
+
+
+def _topic_part(part: str) -> str:
+    if part and (why := unfit(part)):
+        raise PydanticCustomError("topic", "{why}", {"why": why})
+    return part
+
+
+TopicPart = Annotated[str, AfterValidator(_topic_part)]
+
+
+class MqttSection(Section):
+    """The broker that the engine's state and events are published to; none while `host` is empty."""
+
+    host: str = ""
+    port: Annotated[int, Field(ge=1, le=65_535)] = _MQTT.port
+    tls: bool = _MQTT.tls
+    ca_file: str = _MQTT.ca_file
+    username: str = _MQTT.username
+    password: Key = Secret()
+    password_file: str = ""
+    fleet: TopicPart = _MQTT.fleet
+    node: TopicPart = ""
+    keepalive_seconds: Annotated[int, Field(ge=5, le=3_600)] = _MQTT.keepalive
+    timeout_seconds: Annotated[float, Field(ge=0.1, le=300)] = _MQTT.timeout
+    buffer: Annotated[int, Field(ge=100, le=1_000_000)] = _MQTT.buffer
+    batch: Annotated[int, Field(ge=1, le=1_000)] = _MQTT.batch
+    linger_seconds: Annotated[float, Field(ge=0, le=60)] = _MQTT.linger
+    status_seconds: Annotated[float, Field(ge=1, le=3_600)] = _MQTT.status_every
+    backoff_base_seconds: Seconds = seconds(_MQTT.backoff.base)
+    backoff_ceiling_seconds: Seconds = seconds(_MQTT.backoff.ceiling)
+    backoff_floor_seconds: Seconds = seconds(_MQTT.backoff.floor)
 
 
 class QueueSection(Section):
@@ -488,6 +523,7 @@ class Sections(Section):
     campaigns: CampaignsSection = Field(default_factory=CampaignsSection)
     alerts: AlertsSection = Field(default_factory=AlertsSection)
     smtp: SmtpSection = Field(default_factory=SmtpSection)
+    mqtt: MqttSection = Field(default_factory=MqttSection)
     queue: QueueSection = Field(default_factory=QueueSection)
     gateway: GatewaySection = Field(default_factory=GatewaySection)
     simulation: SimulationSection = Field(default_factory=SimulationSection)

@@ -12,6 +12,7 @@ from types import MappingProxyType
 from urllib.parse import urlsplit
 
 from engine.alerts.settings import AlertSettings, SmtpSettings
+from engine.bus.settings import MqttSettings
 from engine.content.settings import ContentSettings
 from engine.costs.settings import CostSettings, SyncSettings
 from engine.kernel.secret import Secret
@@ -135,6 +136,7 @@ class Settings:
     alert_rules: AlertSettings
     smtp: SmtpSection
     mail: SmtpSettings | None  # None while no mail server, sender or recipient is named
+    mqtt: MqttSettings | None  # None while no broker is named
     queue: QueueSection
     gateway: GatewaySection
     model_aliases: Mapping[str, str]
@@ -176,6 +178,7 @@ class Settings:
             ),
             smtp=self.smtp if self.smtp.host in LOOPBACK else self.smtp.model_copy(update={"host": ""}),
             mail=self.mail if self.mail and self.mail.host in LOOPBACK else None,
+            mqtt=self.mqtt if self.mqtt and self.mqtt.host in LOOPBACK else None,
             alerts=self.alerts.model_copy(update={"slack_webhook_url": Secret()}),
         )
 

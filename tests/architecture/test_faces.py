@@ -19,6 +19,7 @@ CONFIGURATION = "huntaze_console.configuration"
 DOORS: dict[str, set[str]] = {
     # Adapters: the bootstrap picks them, so nothing else knows which one runs.
     "engine.alerts.channels.smtp": {BOOTSTRAP},
+    "engine.bus.mqtt": {BOOTSTRAP, "huntaze_console.doctor"},
     "engine.costs.dynamodb": {BOOTSTRAP},
     "engine.limiter.local": {BOOTSTRAP},
     "engine.limiter.local_quotas": {BOOTSTRAP},
@@ -38,6 +39,7 @@ DOORS: dict[str, set[str]] = {
     "engine.simulation.__main__": {"huntaze_console.cli"},
     # Settings are nested by the configuration, which must not load the machines they are for.
     "engine.alerts.settings": {CONFIGURATION},
+    "engine.bus.settings": {BOOTSTRAP, CONFIGURATION},
     "engine.content.settings": {CONFIGURATION},
     "engine.costs.settings": {CONFIGURATION},
     "engine.limiter.settings": {CONFIGURATION},
