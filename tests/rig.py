@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.accounts import Keyring
+from engine.alerts import AlertSettings
 from engine.bus import Bus
 from engine.campaigns import QUEUE as WORKFLOW_QUEUE
 from engine.campaigns import Dispatch, Estimator, Feeding, Progress, Writer, campaign_graph
@@ -58,14 +59,18 @@ from engine.providers import Chunk, Completion, Finish, ModelRequest, Usage
 from engine.queue import Bury, Defer, Done, Lease, Outcome, Retry, Settled
 from engine.queue.sqlite import SqliteJobStore
 from engine.runtime import (
+    Chronicle,
     EngineDesk,
+    Explaining,
     Health,
     Limits,
     MiddlewareDesk,
     Past,
+    Previews,
     Projector,
     Purse,
     Resilience,
+    Thresholds,
     Watch,
     WorkflowShelf,
     first_snapshot,
@@ -209,6 +214,7 @@ class Rig:
     monitor: Monitor
     tests: LoadTests
     ratings: list[Rated]
+    obeyed: list[AlertSettings]  # what the alerts were told to go by, newest last
     first: Callable[[], Awaitable[Snapshot]]
     chance: random.Random = field(default_factory=lambda: random.Random(7))
 
@@ -393,6 +399,7 @@ async def rig(folder: Path, *, clock: ManualClock | None = None, messages: int =
                 now=clock.now(),
             )
 
+        obeyed: list[AlertSettings] = []
         projector = Projector(await first())
         bus.observe(projector.observe)
         providers = {name: FakeProvider(name) for name in ("one", "two")}
@@ -443,6 +450,7 @@ async def rig(folder: Path, *, clock: ManualClock | None = None, messages: int =
         resilience = Resilience(orchestrator, guarded, joined.drill, metered.trailing, database, clock)
         desk.extend(resilience.commands, resilience.queries)
         desk.extend({}, WorkflowShelf(database).queries)
+        desk.extend({}, Chronicle(database, monitor, jobs, clock).queries)
         desk.extend({}, Past(database, "e").queries)
         routes = Routes(database, orchestrator, gauges, clock, providers)
         desk.extend(routes.commands, routes.queries)
@@ -450,6 +458,12 @@ async def rig(folder: Path, *, clock: ManualClock | None = None, messages: int =
         desk.extend(middleware.commands, middleware.queries)
         purse = Purse(database, ledger, clock, "UTC")
         desk.extend(purse.commands, purse.queries)
+        previews = Previews(database, orchestrator, routes, joined.flags, pricer, clock, "UTC")
+        desk.extend({}, previews.queries)
+        desk.extend({}, Explaining(database, jobs, book, lambda: projector.snapshot, clock).queries)
+        thresholds = Thresholds(database, clock, AlertSettings())
+        thresholds.join(lambda: projector.snapshot, obeyed.append)
+        desk.extend(thresholds.commands, thresholds.queries)
         desk.extend({}, {ListLimits: Limits(joined.quotas).listing})
         keyring = Keyring(database, clock, chance, key_budget(ledger))
         await keyring.load()
@@ -481,5 +495,6 @@ async def rig(folder: Path, *, clock: ManualClock | None = None, messages: int =
             monitor=monitor,
             tests=tests,
             ratings=ratings,
+            obeyed=obeyed,
             first=first,
         )

@@ -3,6 +3,7 @@
 from engine.alerts.alert import Alert, Firing, Rule, Severity
 from engine.alerts.channel import Channel, ChannelError, Kind, Line, Notice
 from engine.alerts.history import acknowledge, list_alerts, open_alerts
+from engine.alerts.rules import conditions
 from engine.alerts.service import AlertService
 from engine.alerts.settings import AlertSettings, SmtpSettings
 
@@ -20,6 +21,7 @@ __all__ = [
     "Severity",
     "SmtpSettings",
     "acknowledge",
+    "conditions",
     "list_alerts",
     "open_alerts",
 ]

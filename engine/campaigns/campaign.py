@@ -65,6 +65,12 @@ def started(campaign: Campaign, now: int) -> CampaignState:
     return CampaignState.RUNNING if campaign.due(now) else CampaignState.SCHEDULED
 
 
+def reschedulable(campaign: Campaign) -> None:
+    """Raises CommandRefused(CONFLICT) for one that sends already, is paused, or has ended."""
+    before = {CampaignState.DRAFT, CampaignState.AWAITING_APPROVAL, CampaignState.SCHEDULED}
+    _only(campaign, before, "scheduled")
+
+
 def paused(campaign: Campaign) -> CampaignState:
     """Raises CommandRefused(CONFLICT) for one that does not move."""
     _only(campaign, WRITES, "paused")

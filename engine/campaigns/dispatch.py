@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict, replace
 
@@ -15,13 +14,15 @@ from engine.campaigns.campaign import (
     CampaignState,
     cancelled,
     paused,
+    reschedulable,
     resumed,
     started,
 )
-from engine.campaigns.draft import check
+from engine.campaigns.draft import check, check_start
 from engine.campaigns.estimate import Estimator
 from engine.campaigns.path import APPROVE, APPROVED, GENERATE, SEND
 from engine.campaigns.progress import Progress
+from engine.campaigns.repeats import digest_of, repeated
 from engine.campaigns.workflow_store import workflow_id_of
 from engine.campaigns.writing import enqueue, write_batch, write_job
 from engine.content import has_variables, preview, screen, validate
@@ -43,14 +44,19 @@ from engine.surface.commands import (
     PauseCampaign,
     RejectDeliveries,
     ResumeCampaign,
+    ScheduleCampaign,
+    SettleDeliveries,
     SettleDelivery,
     StartCampaign,
 )
+from engine.surface.effects import MessageRow
+from engine.surface.queries import Page, PreviewMessages
 from engine.surface.rows import EstimateRow
 from engine.surface.wire import load_draft
 
 _AUDIENCE_AGE = MINUTE  # nanoseconds that a reading of the audience serves for estimates and creations
 _SCOPE = "campaign"
+_SETTLED = {"sent": DeliveryState.SENT, "failed": DeliveryState.FAILED, "again": DeliveryState.QUEUED}
 
 
 class Dispatch:
@@ -90,10 +96,16 @@ class Dispatch:
         self._check(draft)
         return self._estimator.estimate(draft, await self._members(draft))
 
+    async def messages(self, query: PreviewMessages) -> Page[MessageRow]:
+        """What the draft gives its fans, one by one. Refuses as `estimate` does."""
+        draft = self._named(query.draft)
+        self._check(draft)
+        return Page(self._estimator.messages(draft, await self._members(draft), query.skip, query.limit))
+
     async def create(self, command: CreateCampaign) -> Done:
         """One delivery row a fan, and the campaign, in one transaction."""
-        digest = _digest(command)
-        if command.key and (answer := await self._database.write(lambda tx: _repeated(tx, command.key, digest))):
+        digest = digest_of(command)
+        if command.key and (answer := await self._database.write(lambda tx: repeated(tx, command.key, digest))):
             return answer
         command = replace(command, draft=self._named(command.draft))
         self._check(command.draft)
@@ -149,7 +161,7 @@ class Dispatch:
         chosen: Sequence[Member],
         estimate: EstimateRow,
     ) -> Done:
-        if command.key and (answer := _repeated(tx, command.key, digest)):
+        if command.key and (answer := repeated(tx, command.key, digest)):
             return answer
         now = self._clock.now()
         self._insert(tx, campaign_id, command.draft, chosen, now)
@@ -234,6 +246,25 @@ class Dispatch:
             return _told(tx, command.campaign_id)
 
         return await self._database.write(start)
+
+    async def schedule(self, command: ScheduleCampaign) -> Done:
+        """Start a draft at a time, or move the start of what has sent nothing yet."""
+
+        def schedule(tx: Tx) -> Done:
+            now = self._clock.now()
+            campaign = store.get(tx, command.campaign_id)
+            reschedulable(campaign)
+            check_start(command.starts_at, now)
+            self._check_writable(campaign.tool, _template(tx, campaign.campaign_id))
+            store.schedule(tx, campaign, command.starts_at or now, now=now, actor=command.actor)
+            campaign = store.get(tx, campaign.campaign_id)
+            if campaign.state is CampaignState.DRAFT:
+                self._start(tx, campaign, command.actor, now)
+            else:  # where its time has come, the schedule finds it
+                self._progress.progressed(tx, campaign.campaign_id, now)
+            return _told(tx, command.campaign_id)
+
+        return await self._database.write(schedule)
 
     async def pause(self, command: PauseCampaign) -> Done:
         def pause(tx: Tx) -> Done:
@@ -370,28 +401,40 @@ class Dispatch:
 
     async def settle(self, command: SettleDelivery) -> Done:
         """A person's word on an uncertain send."""
-        after = {
-            "sent": DeliveryState.SENT,
-            "failed": DeliveryState.FAILED,
-            "again": DeliveryState.QUEUED,
-        }[command.outcome]
 
         def settle(tx: Tx) -> Done:
-            now = self._clock.now()
             delivery = deliveries.get(tx, command.delivery_id)
-            if delivery.state is not DeliveryState.UNCERTAIN:
-                raise CommandRefused(
-                    Refusal.CONFLICT, f"delivery {delivery.delivery_id} is {delivery.state}, not uncertain"
-                )
-            reason = f"settled by {command.actor}"
-            if after is DeliveryState.QUEUED:
-                self._send_again(tx, delivery, now, reason)
-            else:
-                deliveries.move(tx, delivery, after, now=now, reason=reason)
-            self._progress.progressed(tx, delivery.campaign_id, now)
+            after = self._settle(tx, delivery, command.outcome, command.actor)
             return Done(f"The message to {delivery.fan_id} is {after}")
 
         return await self._database.write(settle)
+
+    async def settle_many(self, command: SettleDeliveries) -> Done:
+        """One word on several of a campaign's, all or none."""
+
+        def settle(tx: Tx) -> Done:
+            campaign = store.get(tx, command.campaign_id)
+            chosen = _uncertain(tx, campaign.campaign_id, command.delivery_ids)
+            for delivery in chosen:
+                self._settle(tx, delivery, command.outcome, command.actor)
+            words = "sent again" if command.outcome == "again" else command.outcome
+            return Done(f"{len(chosen):,} messages of {campaign.name} are {words}", {"settled": len(chosen)})
+
+        return await self._database.write(settle)
+
+    def _settle(self, tx: Tx, delivery: Delivery, outcome: str, actor: str) -> DeliveryState:
+        now, after = self._clock.now(), _SETTLED[outcome]
+        if delivery.state is not DeliveryState.UNCERTAIN:
+            raise CommandRefused(
+                Refusal.CONFLICT, f"delivery {delivery.delivery_id} is {delivery.state}, not uncertain"
+            )
+        reason = f"settled by {actor}"
+        if after is DeliveryState.QUEUED:
+            self._send_again(tx, delivery, now, reason)
+        else:
+            deliveries.move(tx, delivery, after, now=now, reason=reason)
+        self._progress.progressed(tx, delivery.campaign_id, now)
+        return after
 
     def _send_again(self, tx: Tx, delivery: Delivery, now: int, reason: str) -> None:
         """Queue it once more; a campaign that had finished runs again for it, a cancelled one does not."""
@@ -414,27 +457,6 @@ class Dispatch:
             enqueue(tx, self._jobs, deliveries.of_row(row), now, self._sending, step)
 
 
-def _digest(command: CreateCampaign) -> str:
-    """What the creation consists of, for its idempotency. Raises CommandRefused(INVALID) for what JSON cannot hold."""
-    try:
-        return hashlib.sha256(orjson.dumps([command.draft, command.start])).hexdigest()
-    except TypeError as error:
-        raise CommandRefused(Refusal.INVALID, f"the draft cannot be stored: {error}") from error
-
-
-def _repeated(tx: Tx, key: str, digest: str) -> Done | None:
-    """The answer to the same creation before. Raises CommandRefused(CONFLICT) for the same key with other content."""
-    row = tx.execute("SELECT digest, answer FROM idempotency WHERE scope = 'campaign' AND key = ?", (key,)).fetchone()
-    if row is None:
-        return None
-    if row["digest"] != digest:
-        raise CommandRefused(
-            Refusal.CONFLICT, "this idempotency key was used for another campaign", field="Idempotency-Key"
-        )
-    data = orjson.loads(row["answer"])
-    return Done(f"Campaign {data['campaign_id']} was created before", data)
-
-
 def _drafted(tx: Tx, campaign_id: str, command: ApproveDeliveries) -> list[Delivery]:
     if not command.texts:
         rows = tx.execute("SELECT * FROM deliveries WHERE campaign_id = ? AND state = 'drafted'", (campaign_id,))
@@ -445,6 +467,13 @@ def _drafted(tx: Tx, campaign_id: str, command: ApproveDeliveries) -> list[Deliv
             message = f"the text of {delivery.delivery_id} is not the one you read"
             raise CommandRefused(Refusal.CONFLICT, message, remedy="Read it again, then approve it")
     return chosen
+
+
+def _uncertain(tx: Tx, campaign_id: str, delivery_ids: Sequence[str]) -> list[Delivery]:
+    if delivery_ids:
+        return [_of_campaign(tx, delivery_id, campaign_id) for delivery_id in dict.fromkeys(delivery_ids)]
+    rows = tx.execute("SELECT * FROM deliveries WHERE campaign_id = ? AND state = 'uncertain'", (campaign_id,))
+    return [deliveries.of_row(row) for row in rows.fetchall()]
 
 
 def _of_campaign(tx: Tx, delivery_id: str, campaign_id: str) -> Delivery:

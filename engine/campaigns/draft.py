@@ -26,9 +26,14 @@ def check(draft: CampaignDraft, *, tools: Collection[str], now: int) -> None:
     if draft.tool not in tools:
         raise _wrong("tool", f"there is no tool {draft.tool!r}; the tools are {', '.join(sorted(tools))}")
     _check_figures(draft)
-    if draft.starts_at is not None and draft.starts_at < now - MINUTE:
+    check_start(draft.starts_at, now)
+
+
+def check_start(starts_at: int | None, now: int) -> None:
+    """Raises CommandRefused(INVALID) for a start in the past or too far ahead."""
+    if starts_at is not None and starts_at < now - MINUTE:
         raise _wrong("schedule_at", "the start lies in the past; leave it out to start at once")
-    if draft.starts_at is not None and draft.starts_at > now + FURTHEST_START:
+    if starts_at is not None and starts_at > now + FURTHEST_START:
         raise _wrong("schedule_at", "the start lies more than ten years ahead")
 
 

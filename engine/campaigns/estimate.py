@@ -6,19 +6,21 @@ from collections.abc import Callable, Sequence
 
 from engine.campaigns.audience import Member, left_out
 from engine.campaigns.writing import messages_for, variables
-from engine.content import render
+from engine.content import assess, render, screen
 from engine.costs import Pricer
 from engine.kernel.clock import Clock
 from engine.kernel.values import NanoUSD
 from engine.orchestrator import Orchestrator, Target, Task, route_of, text_bound
 from engine.providers import Message, Role, Usage
 from engine.surface.commands import CampaignDraft
+from engine.surface.effects import MessageRow
 from engine.surface.rows import EstimateRow
 from engine.surface.snapshot import Snapshot, finish_at
 
 _CHARACTERS_A_TOKEN = 4  # of English prose; more in most other languages, so the low figure stays low
 _TYPICAL_OUTPUT = 0.25  # of the output cap: fan messages are far shorter than their cap
 _PREVIEWS = 3
+_MOST_MESSAGES = 100  # of one preview
 
 
 class Estimator:
@@ -57,6 +59,38 @@ class Estimator:
             finish_at=finish_at(snapshot, draft.account_id, waiting, start) if reached else start,
             previews=self._previews(draft, reached),
             warnings=_warnings(draft, reached, high, target),
+        )
+
+    def messages(
+        self, draft: CampaignDraft, members: Sequence[Member], skip: int, limit: int
+    ) -> tuple[MessageRow, ...]:
+        """What fans reached would get, `limit` of them after the first `skip`."""
+        reached = [member for member in members if not member.left_out]
+        start = max(0, skip)
+        chosen = reached[start : start + max(1, min(limit, _MOST_MESSAGES))]
+        return tuple(
+            self._message(draft, member, number, len(reached)) for number, member in enumerate(chosen, start + 1)
+        )
+
+    def _message(self, draft: CampaignDraft, member: Member, number: int, fans: int) -> MessageRow:
+        values = self._values(draft, member)
+        if draft.template:
+            kind, text = "text", render(draft.template, values)
+            risk = assess(text)
+            blocked, level, reason = screen(text), str(risk.level), risk.reason
+        else:
+            kind, text = "prompt", messages_for(draft, values)[-1].text
+            blocked = level = reason = ""
+        return MessageRow(
+            number=number,
+            fans=fans,
+            fan_id=member.fan.fan_id,
+            fan_name=member.fan.name,
+            kind=kind,
+            text=text,
+            blocked=blocked,
+            risk=level,
+            risk_reason=reason,
         )
 
     def _costs(

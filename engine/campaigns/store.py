@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
+from dataclasses import replace
+
+import orjson
 
 from engine.campaigns.campaign import Campaign, CampaignState
 from engine.costs.breakdown import Figures, campaign_costs
-from engine.events import CampaignMoved
+from engine.events import CampaignMoved, CampaignScheduled
 from engine.kernel.errors import CommandRefused, Refusal
 from engine.messaging import OPEN, DeliveryState
 from engine.storage import Reader, Tx
 from engine.surface.queries import ListCampaigns, Page
 from engine.surface.snapshot import CampaignView
+from engine.surface.wire import load_draft
 
 _COUNTS = "SELECT state, count(*) AS fans FROM deliveries WHERE campaign_id = ? GROUP BY state"
 
@@ -62,6 +66,16 @@ def move(
             actor=actor,
         )
     )
+
+
+def schedule(tx: Tx, campaign: Campaign, starts_at: int, *, now: int, actor: str) -> None:
+    """Let a campaign start at another time; its draft says so too."""
+    row = tx.execute("SELECT draft FROM campaigns WHERE campaign_id = ?", (campaign.campaign_id,)).fetchone()
+    draft = orjson.dumps(replace(load_draft(row["draft"]), starts_at=starts_at))
+    tx.execute(
+        "UPDATE campaigns SET starts_at = ?, draft = ? WHERE campaign_id = ?", (starts_at, draft, campaign.campaign_id)
+    )
+    tx.emit(CampaignScheduled(at=now, campaign_id=campaign.campaign_id, starts_at=starts_at, actor=actor))
 
 
 def starve(tx: Tx, campaign_id: str, scope: str, until: int | None) -> None:

@@ -193,7 +193,15 @@ class Writer:
             return
         now = self._clock.now()
         deliveries.move(
-            tx, delivery, DeliveryState.DRAFTED, now=now, text=text.text, digest=text.digest, cost=cost or 0
+            tx,
+            delivery,
+            DeliveryState.DRAFTED,
+            now=now,
+            text=text.text,
+            digest=text.digest,
+            cost=cost or 0,
+            risk=str(text.risk.level),
+            risk_reason=text.risk.reason,
         )
         campaign = store.get(tx, work.campaign.campaign_id)
         workflow = self._progress.workflow(tx, campaign, now)

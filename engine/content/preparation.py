@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from engine.content import moderation
 from engine.content.disclosure import bound, disclose, line_of, withdraw
+from engine.content.risk import NO_RISK, Risk, assess
 from engine.content.settings import DISCLOSURE, ContentSettings
 from engine.kernel.text import clean
 
@@ -19,10 +20,14 @@ _INVISIBLE = re.compile(r"[\s\u2800]+")  # blanks, and the braille cell without 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A text as it may go out. `digest` is the SHA-256 of its UTF-8, in hex: what an approval binds to."""
+    """A text as it may go out. `digest` is the SHA-256 of its UTF-8, in hex: what an approval binds to.
+
+    `risk` is what whoever approves it should know first.
+    """
 
     text: str
     digest: str
+    risk: Risk = NO_RISK
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +56,7 @@ def prepare(text: str, *, ai_written: bool, settings: ContentSettings) -> Prepar
         verdict = moderation.check(version)
         if not verdict.allowed:
             return Blocked(verdict.category, verdict.reason)
-    return Prepared(final, hashlib.sha256(final.encode()).hexdigest())
+    return Prepared(final, hashlib.sha256(final.encode()).hexdigest(), assess(final))
 
 
 def screen(text: str) -> str:

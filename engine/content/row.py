@@ -34,6 +34,10 @@ class Row:
             return False
         return any(not self._spared(reading, match.start()) for match in self.pattern.finditer(reading))
 
+    def nears(self, reading: str, words: set[str]) -> bool:
+        """Whether a reading holds its words at all, spared or not."""
+        return not self.on.isdisjoint(words) and self.pattern.search(reading) is not None
+
     def _spared(self, reading: str, at: int) -> bool:
         return self.spare is not None and self.spare.search(reading[max(0, at - _LOOK_BACK) : at]) is not None
 

@@ -15,7 +15,7 @@ from engine.costs.breakdown import (
     minutes,
     stats,
 )
-from engine.costs.budgets import find_budget, list_budgets
+from engine.costs.budgets import as_begun, find_budget, list_budgets
 from engine.costs.ledger import (
     INTERRUPTED,
     Attempt,
@@ -60,6 +60,7 @@ __all__ = [
     "SyncSettings",
     "TokenCounter",
     "Window",
+    "as_begun",
     "breakdown",
     "calls",
     "campaign_costs",

@@ -211,13 +211,7 @@ class Budgets:
     def _begin(self, tx: Tx, rule: BudgetRule, origin: Origin, now: Instant) -> None:
         begins, ends = bounds(Window(rule.window), now, rule.zone or self.zone)
         members, key = _members(rule)
-        sums = (
-            "rollup_hours WHERE"
-            if rule.window == Window.TOTAL
-            else f"rollup_minutes WHERE minute >= {begins // MINUTE} AND"
-        )
-        if begins % HOUR == 0 and rule.window != Window.TOTAL:
-            sums = f"rollup_hours WHERE hour >= {begins // HOUR} AND"
+        sums = _sums(rule, begins)
         number = tx.execute(
             f"""INSERT INTO budgets (name, "window", zone, actions, origin, "limit", spent, held, begins, ends)
                 VALUES (?, ?, ?, ?, ?, ?,
@@ -227,6 +221,15 @@ class Budgets:
         ).lastrowid
         pair = f"{number} {begins}"
         tx.execute(f"UPDATE attempts SET held = ltrim(held || ' ' || ?) WHERE {members}", (pair, *key))
+
+
+def _sums(rule: BudgetRule, begins: int) -> str:
+    """Where the sums of a rule's window stand, up to a condition on the combination."""
+    if rule.window == Window.TOTAL:
+        return "rollup_hours WHERE"
+    if begins % HOUR == 0:
+        return f"rollup_hours WHERE hour >= {begins // HOUR} AND"
+    return f"rollup_minutes WHERE minute >= {begins // MINUTE} AND"
 
 
 def _members(rule: BudgetRule) -> tuple[str, tuple[str, ...]]:
@@ -287,6 +290,32 @@ async def find_budget(reader: Reader, scope: str, key: str, window: str = Window
         f'SELECT {_COLUMNS} FROM budgets WHERE name = ? AND "window" = ?', (Scope(scope, key).name, window)
     )
     return _budget(row) if row else None
+
+
+async def as_begun(reader: Reader, rule: BudgetRule, zone: str, now: Instant) -> Budget:
+    """A budget as it would begin now, which is not there yet: with what its scope has spent in the window, and holds.
+
+    Raises CommandRefused for a rule that makes no sense.
+    """
+    check_rule(rule)
+    begins, ends = bounds(Window(rule.window), now, rule.zone or zone)
+    members, key = _members(rule)
+    spent = await reader.row(f"SELECT ifnull(sum(cost), 0) AS sum FROM {_sums(rule, begins)} {members}", key)
+    held = await reader.row(f"SELECT ifnull(sum(worst_cost), 0) AS sum FROM attempts WHERE {members}", key)
+    return Budget(
+        id=0,
+        name=rule.name,
+        window=rule.window,
+        zone=rule.zone,
+        actions=rule.actions,
+        origin=Origin.COMMAND,
+        limit=rule.limit,
+        spent=NanoUSD(spent["sum"] if spent else 0),
+        held=NanoUSD(held["sum"] if held else 0),
+        begins=begins,
+        ends=ends,
+        warned=0,
+    )
 
 
 async def list_budgets(reader: Reader, zone: str, now: Instant, *, campaigns: bool = False) -> list[Budget]:

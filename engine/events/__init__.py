@@ -345,5 +345,5 @@ def from_fields(kind: str, fields: Mapping[str, Any]) -> Event | None:
 
 
 @cache
-def _names(kind: type[Event]) -> tuple[str, ...]:
+def _names(kind: Any) -> tuple[str, ...]:
     return tuple(field.name for field in dataclasses.fields(kind))

@@ -109,6 +109,11 @@ class FanBook:
             self._known[account_id] = _Known(found, now)
             return found
 
+    def known(self, account_id: str, fan_id: str) -> tuple[Fan | None, int]:
+        """The fan as last read, and when that was; 0 where the account was not read yet. Nobody is asked."""
+        found = self._known.get(account_id)
+        return (None, 0) if found is None else (found.fans.get(fan_id), found.read_at)
+
     async def objection(self, account_id: str, fan_id: str, *, max_age: int) -> str:
         """Why the fan must not be messaged by what is known now, or empty. Raises PlatformError when unsure."""
         self._asked[account_id] = self._clock.now()

@@ -34,7 +34,7 @@ class Delivery:
 
 _COLUMNS = (
     "delivery_id, campaign_id, account_id, fan_id, fan_name, state, reason, text, digest, approved_digest, platform_id,"
-    " attempts, cost, changed_at, tags"
+    " attempts, cost, changed_at, tags, risk, risk_reason"
 )
 
 
@@ -123,6 +123,8 @@ async def listing(reader: Reader, query: ListDeliveries) -> Page[DeliveryRow]:
         ("campaign_id = ?", query.campaign_id),
         ("state = ?", query.state),
         ("fan_id = ?", query.fan_id),
+        ("risk = ?", query.risk),
+        ("delivery_id = ?", query.delivery_id),
         ("delivery_id > ?", query.cursor),
     )
     used = [(clause, value) for clause, value in wanted if value]
@@ -151,4 +153,6 @@ def _shown(row: sqlite3.Row) -> DeliveryRow:
         attempts=row["attempts"],
         cost=row["cost"],
         changed_at=row["changed_at"],
+        risk=row["risk"],
+        risk_reason=row["risk_reason"],
     )

@@ -28,7 +28,7 @@ from engine.orchestrator.keeping import Keeping
 from engine.orchestrator.limited import Limited, Quotas, Seat, Shut
 from engine.orchestrator.loadtest import LoadTests, Report
 from engine.orchestrator.meter import Call, Meter, Metered, Result, input_bound, text_bound
-from engine.orchestrator.pipeline import Orchestrator
+from engine.orchestrator.pipeline import Orchestrator, favourite
 from engine.orchestrator.router import Outlook, Router, chain_of, route_of, target_of
 from engine.orchestrator.routes import Routes
 from engine.orchestrator.savings import Reuse, reuse_between
@@ -128,6 +128,7 @@ __all__ = [
     "Verdict",
     "Wish",
     "chain_of",
+    "favourite",
     "input_bound",
     "reuse_between",
     "route_of",

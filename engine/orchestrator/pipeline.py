@@ -43,11 +43,18 @@ class Orchestrator:
 
     def likely(self, task: Task) -> Target | None:
         """The model that most such tasks go to now: the first in line, or where chance decides the heaviest."""
-        decision = self._router.decide(task)
-        line = [one for one in decision.candidates if one.verdict.usable]
-        if decision.strategy is Strategy.WEIGHTED and line:
-            return max(line, key=lambda one: (one.flaw is None, one.facts.weight)).target
-        return line[0].target if line else None
+        return favourite(self._router.decide(task))
+
+    def decide_under(
+        self,
+        task: Task,
+        settings: OrchestratorSettings | None = None,
+        admits: Callable[[Target, bool], bool] | None = None,
+    ) -> Decision:
+        """Who would be asked under other settings, or if breakers let others through: `admits` is told what they do."""
+        known = self._router.admits
+        asked = known if admits is None else lambda target: admits(target, known(target))
+        return self._router.under(settings or self.settings, asked).decide(task)
 
     def decide(self, task: Task) -> Decision:
         """Who would be asked now, and why; nothing is asked."""
@@ -60,3 +67,11 @@ class Orchestrator:
         CommandRefused for a tool without a route.
         """
         return await self._stage.complete(task)
+
+
+def favourite(decision: Decision) -> Target | None:
+    """The model that most tasks of a decision go to: the first in line, or where chance decides the heaviest."""
+    line = [one for one in decision.candidates if one.verdict.usable]
+    if decision.strategy is Strategy.WEIGHTED and line:
+        return max(line, key=lambda one: (one.flaw is None, one.facts.weight)).target
+    return line[0].target if line else None

@@ -72,6 +72,14 @@ class Router:
         self._chains: dict[tuple[str, ...], tuple[Target, ...]] = {}  # read from their names once
         self.settings = settings
 
+    def admits(self, target: Target) -> bool:
+        """Whether the target's breaker lets a call through now."""
+        return self._admits(target)
+
+    def under(self, settings: OrchestratorSettings, admits: Serves | None = None) -> Router:
+        """A router that decides by other routes, or as if breakers stood otherwise; this one stays as it is."""
+        return Router(settings, self._serves, admits or self._admits, self._clock, self._chance, self._outlook)
+
     def targets(self, task: Task) -> tuple[Target, ...]:
         """The models a task may go to, in the order of its chain, whether or not they can be asked now."""
         if task.pinned is not None:

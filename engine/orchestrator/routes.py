@@ -115,6 +115,15 @@ class Routes:
         await self._database.write(lambda tx: self._forget(tx, tool, command.actor))
         return Done(f"The file decides again: {self._told(tool)}", {"tool": tool})
 
+    def proposed(self, command: SetRoute, *, reset: bool = False) -> tuple[str, OrchestratorSettings]:
+        """The tool, and the settings as they would be after the change or a reset. Refuses as the change does."""
+        tool = self._tool(command.tool)
+        route = route_of(self._file, tool)
+        if not reset:
+            route = self._wanted(tool, command).over(route)
+        settings = self._orchestrator.settings
+        return tool, replace(settings, tools={**settings.tools, tool: route})
+
     def _wanted(self, tool: str, command: SetRoute) -> Override:
         """The route as it is to be. Raises CommandRefused(INVALID) naming the field at fault."""
         present = route_of(self._orchestrator.settings, tool)

@@ -71,12 +71,14 @@ class EngineDesk:
         self._commands: dict[type[Command], Callable[[Any], Awaitable[Done]]] = {
             commands.CreateCampaign: dispatch.create,
             commands.StartCampaign: dispatch.start,
+            commands.ScheduleCampaign: dispatch.schedule,
             commands.PauseCampaign: dispatch.pause,
             commands.ResumeCampaign: dispatch.resume,
             commands.CancelCampaign: dispatch.cancel,
             commands.ApproveDeliveries: dispatch.approve,
             commands.RejectDeliveries: dispatch.reject,
             commands.SettleDelivery: dispatch.settle,
+            commands.SettleDeliveries: dispatch.settle_many,
             commands.HaltSending: self._halt,
             commands.ResumeSending: self._resume,
             commands.ResumeAccount: self._resume_account,
@@ -99,6 +101,7 @@ class EngineDesk:
             queries.ListSuppressed: self._list_suppressed,
             queries.ListEvents: self._list_events,
             queries.EstimateCampaign: self._estimate,
+            queries.PreviewMessages: dispatch.messages,
             queries.CheckHealth: self._check_health,
         }
 
@@ -122,7 +125,7 @@ class EngineDesk:
         as_of = self._projector.snapshot.event_id
         with _figures_that_fit():
             page = await self._queries[type(query)](query)
-        return Page(page.rows, page.next, as_of)
+        return Page(page.rows, page.next, as_of, page.total)
 
     async def events_after(self, seq: int, *, limit: int = 1000) -> list[Recorded]:
         return await self._database.events_after(seq, limit=limit)

@@ -69,7 +69,7 @@ class MiddlewareDesk:
         if not names or len(names) > _MOST_FLAGS or len(set(names)) < len(names):
             message = f"name 1 to {_MOST_FLAGS} flags, each once; the flags are {', '.join(FLAGS)}"
             raise CommandRefused(Refusal.INVALID, message, field="flags")
-        changed = [_changed(self._flags.get(setting.name), setting) for setting in command.flags]
+        changed = [changed_flag(self._flags.get(setting.name), setting) for setting in command.flags]
         await self._flags.set(*changed, actor=command.actor)
         return Done("; ".join(f"{flag.name}: {flag.described()}" for flag in changed))
 
@@ -140,7 +140,7 @@ class MiddlewareDesk:
         )
 
 
-def _changed(flag: Flag, setting: FlagSetting) -> Flag:
+def changed_flag(flag: Flag, setting: FlagSetting) -> Flag:
     """The flag with what the setting says; its lists in order, each user once."""
     return Flag(
         name=flag.name,

@@ -59,6 +59,14 @@ class StartCampaign(Command):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ScheduleCampaign(Command):
+    """Start a draft at a time, or move the start of one that has sent nothing yet. None: as soon as it can."""
+
+    campaign_id: str
+    starts_at: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PauseCampaign(Command):
     campaign_id: str
 
@@ -94,6 +102,15 @@ class SettleDelivery(Command):
 
     delivery_id: str
     outcome: Literal["sent", "failed", "again"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettleDeliveries(Command):
+    """Decide several uncertain sends of a campaign alike, all or none. No ids: every uncertain one."""
+
+    campaign_id: str
+    outcome: Literal["sent", "failed", "again"]
+    delivery_ids: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -276,6 +293,22 @@ class RemoveBudget(Command):
     scope: str
     key: str = ""
     window: str = "total"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetThreshold(Command):
+    """Change from which sum of a day or a month on an alert is critical: at once, over the file's, across restarts.
+
+    Nano-dollars; None leaves it as it is, 0 gives no such alert. A threshold stops nothing: that is a budget's.
+    """
+
+    day: int | None = None
+    month: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResetThreshold(Command):
+    """Let the configuration file decide over both thresholds again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,9 +9,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar, Generic, Literal, TypeVar
 
-from engine.surface.commands import CampaignDraft
+from engine.surface.commands import CampaignDraft, FlagSetting
+from engine.surface.effects import (
+    BudgetEffectRow,
+    FlagEffectRow,
+    MessageRow,
+    RouteEffectRow,
+    ShadowEffectRow,
+    ThresholdEffectRow,
+    ThresholdRow,
+    WhyRow,
+)
 from engine.surface.rows import (
     AlertRow,
+    AttemptRow,
     AuditRow,
     BreakdownRow,
     BreakerRow,
@@ -19,6 +30,7 @@ from engine.surface.rows import (
     CacheRow,
     CallRow,
     CandidateRow,
+    CostCourseRow,
     DeliveryRow,
     DependencyRow,
     DrillRow,
@@ -31,7 +43,10 @@ from engine.surface.rows import (
     LimitRow,
     LoadTestBound,
     LoadTestRow,
+    MonitorCourseRow,
     MonitorRow,
+    PriorityRow,
+    QueueCourseRow,
     RouteRow,
     ShadowRow,
     SilenceRow,
@@ -45,11 +60,15 @@ R = TypeVar("R")
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[R]):
-    """Rows, where the next ones start, and the event id the answer stands at."""
+    """Rows, where the next ones start, and the event id the answer stands at.
+
+    `total` counts all rows of a question that was asked with an `offset`.
+    """
 
     rows: tuple[R, ...]
     next: str | None = None
     as_of: str = ""
+    total: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,12 +146,28 @@ class GetDraft(Query):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListDeliveries(Query):
+    """By their ids, which are in the order of the audience; with an `offset` instead of a cursor, also in another order.
+
+    Each of `find` must be true: a word that is in the row, `-word` for one that is not, `field:word` for one field.
+    `order` is a field, with `-` before it downwards: state, fan, text, reason, attempts, cost, changed_at.
+    """
+
     row: ClassVar[type] = DeliveryRow
     campaign_id: str = ""
     state: str = ""
     fan_id: str = ""
+    risk: str = ""  # none, low, medium, high
+    delivery_id: str = ""
     limit: int = 100
     cursor: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExplainDelivery(Query):
+    """Why one message was not sent, or what it waits for: a sentence, and each thing that was looked at."""
+
+    row: ClassVar[type] = WhyRow
+    delivery_id: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,40 +212,6 @@ class ListSuppressed(Query):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class KeptSnapshots(Query):
-    """The snapshots that were kept with the log, (`after`, `to`] by sequence number, oldest first; 20 a page at most.
-
-    The next page begins after the sequence number in `next`. The events in between lead from one to the next, but for a
-    restart: the first snapshot of a run is read from the tables anew.
-    """
-
-    row: ClassVar[type] = Snapshot
-    after: int
-    to: int
-    limit: int = 20
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ListEvents(Query):
-    """The newest recorded events, oldest first; or those after a sequence number."""
-
-    row: ClassVar[type] = EventRow
-    after: int | None = None
-    limit: int = 100
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EstimateCampaign(Query):
-    row: ClassVar[type] = EstimateRow
-    draft: CampaignDraft
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ListLimits(Query):
-    """The windows of the limits on calls of the models: those of providers and of everybody, and what else is used."""
-
-    row: ClassVar[type] = LimitRow
-@dataclass(frozen=True, slots=True, kw_only=True)
 class EventHistory(Query):
     """Events after `from_`, or after a sequence number, up to `to`; oldest first, as far as the log has them."""
 
@@ -237,6 +238,113 @@ class EstimateCampaign(Query):
     draft: CampaignDraft
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptSnapshots(Query):
+    """The snapshots that were kept with the log, (`after`, `to`] by sequence number, oldest first; 20 a page at most.
+
+    The next page begins after the sequence number in `next`. The events in between lead from one to the next, but for a
+    restart: the first snapshot of a run is read from the tables anew.
+    """
+
+    row: ClassVar[type] = Snapshot
+    after: int
+    to: int
+    limit: int = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListEvents(Query):
+    """The newest recorded events, oldest first; or those after a sequence number."""
+
+    row: ClassVar[type] = EventRow
+    after: int | None = None
+    limit: int = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreviewMessages(Query):
+    """What a draft would give its fans, from the first one reached: a template's text, or what the model is asked."""
+
+    row: ClassVar[type] = MessageRow
+    draft: CampaignDraft
+    skip: int = 0
+    limit: int = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreviewBudget(Query):
+    """What SetBudget would do, or RemoveBudget where there is no limit. Nothing is changed."""
+
+    row: ClassVar[type] = BudgetEffectRow
+    scope: str
+    key: str = ""
+    window: str = "total"
+    limit: int | None = None  # nano-dollars
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreviewRoute(Query):
+    """Whom a tool's tasks would go to under SetRoute, or with `reset` under the file's route, and what a text costs."""
+
+    row: ClassVar[type] = RouteEffectRow
+    tool: str
+    strategy: str = ""
+    chain: tuple[str, ...] | None = None
+    weights: tuple[int, ...] | None = None
+    too_slow: int | None = None
+    reset: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreviewBreaker(Query):
+    """Whom the tasks of each tool that names a model would go to under ForceBreaker."""
+
+    row: ClassVar[type] = RouteEffectRow
+    provider: str
+    model: str
+    state: Literal["open", "closed", "auto"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListThresholds(Query):
+    """From which sum of a day and of a month on an alert is critical."""
+
+    row: ClassVar[type] = ThresholdRow
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreviewThreshold(Query):
+    """What SetThreshold would do to the alerts, for what is spent now. What is None stays as it is."""
+
+    row: ClassVar[type] = ThresholdEffectRow
+    day: int | None = None
+    month: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreviewFlag(Query):
+    """For how many of the users of the last 7 days a flag would be on under SetFlags."""
+
+    row: ClassVar[type] = FlagEffectRow
+    flag: FlagSetting
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreviewShadow(Query):
+    """What SetShadow would try a day, by the tasks of the last 24 hours, and what that would cost at most."""
+
+    row: ClassVar[type] = ShadowEffectRow
+    tool: str
+    target: str = ""
+    percentage: float = 0.0
+    budget: int = 0  # nano-dollars a UTC day
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListLimits(Query):
+    """The windows of the limits on calls of the models: those of providers and of everybody, and what else is used."""
+
+    row: ClassVar[type] = LimitRow
     limit: int = 200
 
 
@@ -363,6 +471,54 @@ class PlanDrill(Query):
     row: ClassVar[type] = DrillRow
     down: str
     tools: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CostHistory(Query):
+    """Spend in at most 240 equal steps: the whole first, then the 50 dearest groups by the dimensions of `by`."""
+
+    row: ClassVar[type] = CostCourseRow
+    span: int = 3_600_000_000_000  # nanoseconds up to now, at most 92 days
+    by: tuple[str, ...] = ("provider",)
+    from_: int | None = None  # instead of a span
+    to: int | None = None  # None: now
+    where: Mapping[str, str] = field(default_factory=dict)  # dimension to value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueHistory(Query):
+    """Each queue, or one, in at most 240 equal steps: by the minute for two days, by the hour for 90."""
+
+    row: ClassVar[type] = QueueCourseRow
+    queue: str = ""
+    span: int = 3_600_000_000_000  # nanoseconds up to now
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MonitorHistory(Query):
+    """Calls, errors and latencies in at most 240 equal steps, the most called first; all of a kind, or one name."""
+
+    row: ClassVar[type] = MonitorCourseRow
+    kind: Literal["endpoint", "tool", "provider", "model"] = "tool"
+    name: str = ""
+    span: int = 3_600_000_000_000  # nanoseconds up to now
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListPriorities(Query):
+    """What each priority of each queue, or of one, holds; the first to go first."""
+
+    row: ClassVar[type] = PriorityRow
+    queue: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GetTrace(Query):
+    """Every attempt of a task, in the order they began: retries, fallbacks, and what is held for one under way."""
+
+    row: ClassVar[type] = AttemptRow
+    trace_id: str
+    at: int = 0  # around when it ran; 0: now. Attempts further than half an hour from it are not found
 
 
 QUERIES: Mapping[str, type[Query]] = {kind.__name__: kind for kind in Query.__subclasses__()}

@@ -59,6 +59,7 @@ REQUIRED: dict[str, Any] = {
     "down": "two",
     "tool": "message",
     "flags": [{"name": "use_hybrid_orchestrator", "percentage": 50}],
+    "flag": {"name": "use_hybrid_orchestrator", "percentage": 50},
     "test_id": "tst_nobody",
     "draft": {"name": "x", "account_id": "anna", "audience": {"all": True}, "template": "Hello"},
 }
