@@ -12,6 +12,7 @@ from engine.queue.job import (
     LeaseLost,
     NewJob,
     Priority,
+    PriorityDepth,
 )
 from engine.queue.store import JobStore
 from engine.queue.worker import Bury, Defer, Done, Handler, Outcome, Retry, Settled, Source, WholeQueue, Worker
@@ -34,6 +35,7 @@ __all__ = [
     "NewJob",
     "Outcome",
     "Priority",
+    "PriorityDepth",
     "Retry",
     "Settled",
     "Source",

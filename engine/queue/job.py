@@ -115,6 +115,17 @@ class Depth:
 
 
 @dataclass(frozen=True, slots=True)
+class PriorityDepth:
+    """One priority's work in a queue. `oldest_at`: when its longest waiting ready job became ready."""
+
+    priority: Priority
+    ready: int
+    delayed: int
+    leased: int
+    oldest_at: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class LaneDepth:
     """One lane's work: ready jobs (counted up to a bound), and when its next delayed one is due, or None."""
 

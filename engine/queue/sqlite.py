@@ -30,6 +30,7 @@ from engine.queue.job import (
     LeaseLost,
     NewJob,
     Priority,
+    PriorityDepth,
     clean_cause,
     rank,
 )
@@ -74,6 +75,9 @@ _LAPSE = f"""
 _TAKE_KEY = """
     INSERT INTO job_keys (queue, dedup_key, job_id) VALUES (?, ?, ?)
     ON CONFLICT DO UPDATE SET job_id = excluded.job_id, free_at = NULL WHERE free_at <= ?"""
+_BY_PRIORITY = """
+    SELECT priority, sum(state = 0), sum(state = 1), sum(state = 2), min(iif(state = 0, ready_at, NULL))
+    FROM jobs WHERE queue = ? AND state BETWEEN ? AND ? GROUP BY priority ORDER BY priority"""
 _QUEUES = """
     WITH RECURSIVE found (name) AS (
         SELECT min(queue) FROM jobs
@@ -288,6 +292,11 @@ class SqliteJobStore:
         counts = {_STATES[row["state"]].value: row["jobs"] for row in rows}
         oldest = next((row["oldest"] for row in rows if row["state"] == READY), None)
         return Depth(**counts, oldest_at=oldest)
+
+    async def priorities(self, queue: str) -> builtins.list[PriorityDepth]:
+        async with self._database.reader() as reader:
+            rows = await reader.rows(_BY_PRIORITY, (queue, READY, LEASED))
+        return [PriorityDepth(_PRIORITIES[row[0]], *row[1:]) for row in map(tuple, rows)]
 
     async def queues(self) -> builtins.list[str]:
         async with self._database.reader() as reader:

@@ -19,7 +19,7 @@ from typing import Protocol
 
 from engine.kernel.values import JobId
 from engine.queue.bell import Bell
-from engine.queue.job import Depth, JobPage, JobState, JobView, LaneDepth, Lease, NewJob
+from engine.queue.job import Depth, JobPage, JobState, JobView, LaneDepth, Lease, NewJob, PriorityDepth
 from engine.storage import Tx
 
 
@@ -127,6 +127,10 @@ class JobStore(Protocol):
 
     async def depth(self, queue: str) -> Depth:
         """How many jobs stand where. A delayed job counts as ready once a `lease` call has noticed that it is due."""
+        ...
+
+    async def priorities(self, queue: str) -> builtins.list[PriorityDepth]:
+        """The priorities that have ready, delayed or leased jobs, the first to go first. Reads the whole queue."""
         ...
 
     async def queues(self) -> builtins.list[str]:

@@ -101,12 +101,14 @@ class Monitor:
         for (kind, name), series in left.items():
             self.recorder.series(number * MINUTE, kind, name).add(series)
 
-    async def figures(self, kind: Kind, start: int, end: int, *, step: int | None = None) -> list[Figures]:
+    async def figures(
+        self, kind: Kind, start: int, end: int, *, step: int | None = None, coarse: bool = False
+    ) -> list[Figures]:
         """The figures of a kind in [start, end), most called first; or, with a step, of each bucket, oldest first.
 
-        `start` and `end` are cut to minutes as far as those are kept, further back to hours.
+        `start` and `end` are cut to minutes as far as those are kept, further back, or `coarse`, to hours.
         """
-        minutely = start >= self._clock.now() - MINUTES_KEPT
+        minutely = not coarse and start >= self._clock.now() - MINUTES_KEPT
         start = start // (width := MINUTE if minutely else HOUR) * width
         async with self._database.reader() as reader:
             kept = await _kept(reader, kind, start, end, minutely=minutely)

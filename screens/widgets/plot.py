@@ -97,7 +97,7 @@ def rounded_up(value: int, unit: Unit) -> int:
     if unit == "time":
         found = next((each for each in _ROUND_TIMES if each >= value), None)
         return found if found is not None else -(-value // (100 * DAY)) * 100 * DAY
-    ten = 10 ** max(0, len(str(max(value, 1))) - 1)
+    ten: int = 10 ** max(0, len(str(max(value, 1))) - 1)
     return next(part * ten // 2 for part in (2, 3, 4, 5, 10, 15, 20) if part * ten // 2 >= value)
 
 
