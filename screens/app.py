@@ -15,14 +15,13 @@ from typing import ClassVar
 from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.command import Provider
-from textual.driver import Driver
 from textual.screen import Screen
 
 from engine.surface.commands import HaltSending, ResumeSending
-from screens import theme as themes
 from screens.feed import Feed
 from screens.formatting import clean
-from screens.place import Console, Place
+from screens.onterminal import TerminalConsole
+from screens.place import Place
 from screens.registry import NAMES, NUMBERED, REGISTRY
 from screens.source import ConsoleOptions, Source
 from screens.view import View
@@ -37,7 +36,7 @@ def _actions() -> type[Provider]:
     return found
 
 
-class ConsoleApp(Console):
+class ConsoleApp(TerminalConsole):
     """Modes, bindings and the command palette over a source."""
 
     MODES: ClassVar[dict[str, str | Callable[[], Screen[None]]]] = {entry.name: entry.build for entry in REGISTRY}
@@ -54,7 +53,6 @@ class ConsoleApp(Console):
         Binding("colon,ctrl+p", "command_palette", "go"),
         Binding("q", "leave", "leave"),
         Binding("question_mark", "help", "help"),
-        Binding("ctrl+t", "next_theme", "next theme", show=False),
         Binding("ctrl+c", "leave", "leave", show=False),
     ]
     CSS = """
@@ -62,25 +60,15 @@ class ConsoleApp(Console):
     Toast { max-width: 76; padding: 0 1; }
     """
 
-    def get_driver_class(self) -> type[Driver]:
-        found = super().get_driver_class()
-        lasting: type[Driver] = import_module("screens.lasting").LastingDriver
-        return lasting if found is lasting.__base__ else found
-
     def __init__(
         self, source: Source, *, options: ConsoleOptions | None = None, notice: str = "", start: str = "overview"
     ) -> None:
-        super().__init__()
+        super().__init__(options or ConsoleOptions())
         self.source = source
-        self.options = options or ConsoleOptions()
-        self.feed = Feed(source, self._show)
+        self.feed = Feed(source, self._show, self.pacer)
         self.failure = ""
         self._notice, self._start = notice, start
         self._had_terminal = _has_terminal()
-        self.animation_level = "none"
-        for name in themes.NAMES:
-            self.register_theme(themes.theme(name))
-        self.theme = f"huntaze-{self.options.theme if self.options.theme in themes.NAMES else 'dark'}"
 
     # ── the feed ────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -96,6 +84,7 @@ class ConsoleApp(Console):
             _let_go_of_terminal()
             self.exit(HUNG_UP)
             return
+        self.look_at_link()
         self.set_timer(self.feed.tick(), self._look)
 
     def _show(self, view: View) -> None:
@@ -193,10 +182,6 @@ class ConsoleApp(Console):
         self.push_screen(
             Confirm("Leave and stop the engine? It finishes or parks what is in flight; nothing is lost."), answered
         )
-
-    def action_next_theme(self) -> None:
-        at = themes.NAMES.index(self.theme.removeprefix("huntaze-"))
-        self.theme = f"huntaze-{themes.NAMES[(at + 1) % len(themes.NAMES)]}"
 
 
 def _where(error: BaseException) -> str:

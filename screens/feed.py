@@ -1,23 +1,23 @@
 """One timer between the engine and the eye: takes the newest snapshot, and paints the visible screen if it changed.
 
-However many events come, a screen is painted at most four times a second, and less where painting is dear. While
-nothing shown changes nothing is painted, so nothing is written to the terminal.
+However many events come, a screen is painted at most four times a second, and more seldom where that is dear: see
+`screens.pacing`. While nothing shown changes nothing is painted, so nothing is written to the terminal.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 
 from engine.events import Recorded
 from engine.kernel.values import MINUTE, SECOND
+from screens.pacing import FULL, LOW, Pacer
 from screens.source import Link, Source
 from screens.view import View
 
-_BUSY = 0.25  # seconds between looks while things change: four paintings a second
+_BUSY = FULL.least  # seconds between looks while things change: four paintings a second
 _IDLE = 0.5  # seconds between looks once they have not for a while
+_SOONEST = 0.02  # seconds between two looks at least
 _CALM_LOOKS = 8  # unchanged looks before slowing down
-_SHARE = 15  # a painting may take one part in this many of the time between two
 _KEPT = 200  # events shown at most
 
 Show = Callable[[View], None]
@@ -26,8 +26,8 @@ Show = Callable[[View], None]
 class Feed:
     """Holds what is shown. `show` paints the visible screen; `tick` says in how many seconds to look again."""
 
-    def __init__(self, source: Source, show: Show) -> None:
-        self._source, self._show = source, show
+    def __init__(self, source: Source, show: Show, pacer: Pacer | None = None) -> None:
+        self._source, self._show, self._pacer = source, show, pacer
         self.view = View()
         self._key: tuple[object, ...] = ()
         self._calm = 0
@@ -44,11 +44,23 @@ class Feed:
         if key == self._key:
             self._calm += 1
             return _IDLE if self._calm > _CALM_LOOKS else _BUSY
+        if self._pacer is not None and not self._is_urgent(view):
+            owed = self._pacer.wait()
+            if owed > _SOONEST:
+                return min(owed, _BUSY)  # no longer: the link may be lost meanwhile
         self._key, self._calm = key, 0
-        started = time.perf_counter()
         self.view = view
+        if self._pacer is not None:
+            self._pacer.painted()
         self._show(view)
-        return max(_BUSY, (time.perf_counter() - started) * _SHARE)
+        return _BUSY
+
+    def _is_urgent(self, view: View) -> bool:
+        """What the operator must see at once, whatever it costs: the link lost or found, frozen or not."""
+        shown = self.view
+        return (shown.link.up, shown.frozen_for is None, shown.loaded) != (
+            view.link.up, view.frozen_for is None, view.loaded,
+        )  # fmt: skip
 
     def now(self) -> View:
         """Look without painting, for a screen that opens."""
@@ -74,7 +86,8 @@ class Feed:
                 frozen_for=link.now - held.now,
                 frozen_events=max(0, snapshot.seq - held.snapshot.seq),
             )
-        return View(snapshot=snapshot, link=link, now=link.now, recent=self._recent(snapshot.seq))
+        slow = self._pacer is not None and self._pacer.rate == LOW
+        return View(snapshot=snapshot, link=link, now=link.now, recent=self._recent(snapshot.seq), slow=slow)
 
     def _recent(self, seq: int) -> tuple[Recorded, ...]:
         if self.view.snapshot.seq == seq and self.view.recent:
@@ -87,7 +100,16 @@ def _key(view: View) -> tuple[object, ...]:
     link = view.link
     grain = SECOND if _moving(view) else MINUTE
     behind = None if view.frozen_for is None else view.frozen_for // (SECOND if view.frozen_for < MINUTE else MINUTE)
-    return (id(view.snapshot), view.now // grain, link.up, link.note, link.read_only, _lost(view, link), behind)
+    return (
+        id(view.snapshot),
+        view.now // grain,
+        link.up,
+        link.note,
+        link.read_only,
+        _lost(view, link),
+        behind,
+        view.slow,
+    )
 
 
 def _lost(view: View, link: Link) -> int | None:

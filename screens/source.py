@@ -11,6 +11,7 @@ from engine.kernel.values import Instant
 from engine.surface.commands import Command, Done
 from engine.surface.queries import Page, Query
 from engine.surface.snapshot import Snapshot
+from screens.terminal import Terminal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,9 +59,12 @@ class ConsoleOptions:
     """What the one who opens the console decides."""
 
     drains: bool = False  # leaving also drains the engine: ask once
-    theme: str = "dark"  # dark, light or contrast
+    theme: str = "dark"  # dark, light, contrast or colour-blind
     typed_above: int = 2_000  # fans or jobs; a larger act wants its name typed
     actor: str = "operator"  # who asks, for the audit
     mouse: bool = True  # False leaves selecting and copying to the terminal
     read_only: bool = False  # nothing is asked of the engine that changes anything; a read-only link is so as well
+    terminal: Terminal = Terminal()  # noqa: RUF009 - frozen; what the terminal can show
+    low_bandwidth: bool | None = None  # None: when the link to the terminal is slow
+    clipboard: bool = True  # may a text be put on the clipboard of the operator's terminal?
     log: Callable[[str], None] = _discard  # takes one short line, without secrets

@@ -34,6 +34,7 @@ class View:
     recent: Sequence[Recorded] = ()
     frozen_for: int | None = None  # nanoseconds behind while frozen; None while live
     frozen_events: int = 0  # events held back
+    slow: bool = False  # the terminal gets less than there is, and later
 
     @property
     def zone(self) -> ZoneInfo:

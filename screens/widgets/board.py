@@ -13,10 +13,10 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from screens.drawing import BLANK, Line
-from screens.theme import tones
+from screens.theme import NAMES, tones
 
 Painter = Callable[[int, int], Sequence[Line]]
-_STYLES = {name: tones(name) for name in ("dark", "light", "contrast")}
+_STYLES = {name: tones(name) for name in NAMES}
 
 
 def style_of(widget: Widget, tone: str) -> Style:

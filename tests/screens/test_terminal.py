@@ -20,6 +20,7 @@ from pathlib import Path
 from textual.drivers._writer_thread import MAX_QUEUED_WRITES, WriterThread
 
 from screens.lasting import _Forgiving
+from screens.pacing import Meter
 
 _CONSOLE = """
 from dataclasses import replace
@@ -128,7 +129,7 @@ def test_the_writer_outlives_its_terminal() -> None:
     """Textual's writer would end with its first failed write, and whoever leaves then waits for room in its queue."""
     reader, writer = os.pipe()
     with os.fdopen(writer, "w") as file:
-        thread = WriterThread(_Forgiving(file))  # type: ignore[arg-type]
+        thread = WriterThread(_Forgiving(file, Meter(time.monotonic)))  # type: ignore[arg-type]
         thread.start()
         os.close(reader)
 
