@@ -7,10 +7,7 @@ from __future__ import annotations
 
 import http.client
 import json
-import os
-import socket
 from collections.abc import Mapping
-from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +22,6 @@ if TYPE_CHECKING:
 
 _ANSWER_WITHIN = 60.0  # seconds; a command commits before it answers, and a disk may be slow
 _CONNECT_WITHIN = 5.0  # seconds
-_LONGEST_SOCKET_NAME = 100  # bytes; the system's own limit is 107
 _LONGEST_WORDS = 2_000  # characters of a refusal that are shown
 
 _REFUSALS: Mapping[int, Refusal] = MappingProxyType(
@@ -91,9 +87,12 @@ class EngineClient:
 
 def connect(state: StateDirectory) -> EngineClient:
     """A line to the engine of this state directory. Raises NoEngine, or EngineUnavailable when it may not be used."""
-    connection = _UnixConnection(state.socket_path)
+    from screens.sources.line import UnixConnection
+
+    connection = UnixConnection(state.socket_path, timeout=_CONNECT_WITHIN)
     try:
         connection.connect()
+        connection.sock.settimeout(_ANSWER_WITHIN)
     except (FileNotFoundError, ConnectionRefusedError) as error:
         raise NoEngine(f"no engine runs on {state.path}") from error
     except OSError as error:
@@ -127,34 +126,3 @@ def _problem(data: bytes) -> dict[str, str]:
         return {}
     texts = found.items() if isinstance(found, dict) else ()
     return {key: clean(value, limit=_LONGEST_WORDS) for key, value in texts if isinstance(value, str)}
-
-
-class _UnixConnection(http.client.HTTPConnection):
-    """HTTP over a socket in the file system."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__("localhost", timeout=_ANSWER_WITHIN)
-        self._path = path
-
-    def connect(self) -> None:
-        line = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        try:
-            line.settimeout(_CONNECT_WITHIN)
-            _dial(line, self._path)
-            line.settimeout(_ANSWER_WITHIN)
-        except BaseException:
-            line.close()
-            raise
-        self.sock = line
-
-
-def _dial(line: socket.socket, path: Path) -> None:
-    """Connect; a path too long for a socket's name is reached through its directory's descriptor."""
-    if len(os.fsencode(path)) <= _LONGEST_SOCKET_NAME:
-        line.connect(str(path))
-        return
-    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        line.connect(f"/proc/self/fd/{directory}/{path.name}")
-    finally:
-        os.close(directory)

@@ -46,7 +46,7 @@ def decode(kind: Any, value: Any) -> Any:
 
 
 @cache
-def members(kind: type) -> Mapping[str, Decoder]:
+def members(kind: Any) -> Mapping[str, Decoder]:
     """The decoders of a dataclass's fields."""
     hints = get_type_hints(kind)
     return {field.name: decoder(hints[field.name]) for field in fields(kind)}

@@ -94,7 +94,7 @@ def _slide(old: tuple[Any, ...], new: tuple[Any, ...]) -> list[Any] | None:
 
 
 @cache
-def _names(kind: type) -> tuple[str, ...]:
+def _names(kind: Any) -> tuple[str, ...]:
     return tuple(field.name for field in fields(kind))
 
 
@@ -102,7 +102,7 @@ def _names(kind: type) -> tuple[str, ...]:
 
 
 @cache
-def _kinds(kind: type) -> Mapping[str, Any]:
+def _kinds(kind: Any) -> Mapping[str, Any]:
     hints = get_type_hints(kind)
     return {name: hints[name] for name in _names(kind)}
 

@@ -32,6 +32,14 @@ WIRE_HEADER = "X-Huntaze-Wire"  # LEVEL with a dot
 READ_ONLY_HEADER = "X-Huntaze-Read-Only"  # true where the token may only look
 
 
+def level_of(said: str | None) -> tuple[int, int]:
+    """The level that an engine says it speaks; those that say none are of the first. (0, 0) for what is no level."""
+    if not said:
+        return (1, 0)
+    major, _, minor = said.partition(".")
+    return (int(major), int(minor)) if major.isdigit() and minor.isdigit() else (0, 0)
+
+
 @cache
 def _adapter(kind: type) -> TypeAdapter[Any]:
     from pydantic import TypeAdapter
@@ -99,7 +107,8 @@ def load_page(query: Query, data: bytes) -> Page[Any]:
         raise ValueError("the answer is no page")
     kind = type(query).row
     rows = tuple(decode(kind, row) for row in found.get("rows") or ())
-    return Page(rows, found.get("next"), str(found.get("as_of") or ""))
+    total = found.get("total")
+    return Page(rows, found.get("next"), str(found.get("as_of") or ""), total if isinstance(total, int) else None)
 
 
 def _said(sent: Command | Query) -> dict[str, Any]:

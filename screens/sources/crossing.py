@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
-from typing import Any, TypeVar
+import contextlib
+import threading
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar, cast
 
 from engine.kernel.errors import EngineUnavailable
 
@@ -29,3 +31,29 @@ async def cross(work: Coroutine[Any, Any, T], loop: asyncio.AbstractEventLoop | 
         if task is not None and task.cancelling():
             raise
         raise EngineUnavailable("The engine stopped before it answered") from error
+
+
+async def aside(work: Callable[[], T]) -> T:
+    """Do something that waits on a thread of its own. Whoever leaves meanwhile does not wait for it."""
+    loop = asyncio.get_running_loop()
+    outcome: asyncio.Future[T] = loop.create_future()
+
+    def settle(result: T | None, error: BaseException | None) -> None:
+        if outcome.done():
+            return
+        if error is not None:
+            outcome.set_exception(error)
+        else:
+            outcome.set_result(cast("T", result))
+
+    def run() -> None:
+        result, failed = None, None
+        try:
+            result = work()
+        except BaseException as error:  # noqa: BLE001 - whoever waits is told
+            failed = error
+        with contextlib.suppress(RuntimeError):  # the loop ended meanwhile
+            loop.call_soon_threadsafe(settle, result, failed)
+
+    threading.Thread(target=run, name="asking", daemon=True).start()
+    return await outcome

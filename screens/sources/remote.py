@@ -1,81 +1,86 @@
-"""An engine in another process, over HTTP: a snapshot, then its events in order, on a thread of its own.
+"""An engine in another process: its snapshot, and what changes in it, read on a thread of its own.
 
-The projection and the parsing run beside the screens, so a burst of events or a slow link never delays a key. After a
-lost link the stream goes on behind the last event that was seen; what cannot be caught up is fetched as a whole again.
+The parsing runs beside the screens, so a burst or a slow link never delays a key. A link that died without a word is
+noticed by the heartbeats that fail to come. Whoever comes back names the last event that was seen and is told what
+happened since. An engine of before the stream of changes is followed event by event.
 """
 
 from __future__ import annotations
 
-import asyncio
 import threading
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, replace
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from typing import Any
 
-import aiohttp
 import orjson
 
-from engine.events import Recorded
+from engine.events import Recorded, from_fields
 from engine.kernel.backoff import Backoff
 from engine.kernel.errors import CommandRefused, EngineUnavailable, HuntazeError, Refusal
 from engine.kernel.secret import Secret
 from engine.kernel.values import SECOND, Instant, Random, seconds
 from engine.surface import wire
 from engine.surface.commands import Command, Done
+from engine.surface.decoding import decode
+from engine.surface.delta import patched
 from engine.surface.projection import apply
 from engine.surface.queries import Page, Query
 from engine.surface.snapshot import Snapshot
 from screens.source import Link
-from screens.sources.crossing import cross
+from screens.sources.crossing import aside
+from screens.sources.line import BROKEN, Address, Line, Message, NotReached, Stream, WrongToken
 
 _KEPT = 1_000  # events
-_SILENCE = 20.0  # seconds without even a heartbeat before a stream is given up; heartbeats come every 15 s
-_ANSWER = 25.0  # seconds for one question
-_NOW = "X-Huntaze-Now"
-_READ_ONLY = "X-Huntaze-Read-Only"
-_BY_STATUS = {404: Refusal.NOT_FOUND, 409: Refusal.CONFLICT}
+_SILENT = 0.7  # seconds without a word before the link counts as lost; heartbeats come every quarter of one
+_GIVEN_UP = 5.0  # seconds without a word before another connection is tried
+_OLD_SILENT = 20.0  # seconds; an engine without the stream of changes sends its heartbeats every 15 s
+_FETCH_AGAIN = 2.0  # seconds at least between two whole snapshots of such an engine
+_FRESH_START = 0.1  # seconds before what could not be caught up is fetched again
+_LEAVE_WITHIN = 1.0  # seconds that the thread has to end
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
-    """One server-sent event."""
-
-    id: str
-    event: str
-    data: str
+class Incompatible(EngineUnavailable):
+    """The engine speaks another language than this console."""
 
 
 class RemoteSource:
-    """`start` connects and goes on trying, `close` ends it. `socket` is a Unix socket's path; else `url` is dialled."""
+    """`start` connects and goes on trying, `close` ends it."""
 
     def __init__(
-        self, url: str, token: Secret, *, chance: Random, socket: Path | None = None, read_only: bool = False
+        self, address: Address, token: Secret, *, chance: Random, version: str = "", read_only: bool = False
     ) -> None:
-        self._url, self._token, self._socket, self._chance = url.rstrip("/"), token, socket, chance
-        self._backoff = Backoff(base=SECOND // 2, ceiling=5 * SECOND)
+        """`version` is this console's own, for the words about engines it does not get on with."""
+        self._line, self._chance, self._version = Line(address, token), chance, version
+        self._backoff = Backoff(base=SECOND // 4, ceiling=3 * SECOND)
         self._snapshot = Snapshot()
-        self._recent: tuple[Recorded, ...] = ()
+        self._recent: tuple[Recorded, ...] = ()  # this and what follows is replaced as a whole: any thread may read it
         self._anchor = (time.monotonic_ns(), 0)  # here, there
-        self._state = (False, 0, "connecting", read_only)  # up, since, note, read-only: replaced as a whole
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._session: aiohttp.ClientSession | None = None
-        self._work: asyncio.Task[None] | None = None
+        self._state = (False, 0, "connecting", read_only)  # up, since, note, read-only
+        self._heard = time.monotonic_ns()
+        self._silence = round(_SILENT * SECOND)
+        self._engine_version = ""
+        self._stream: Stream | None = None
+        self._closing, self._decided = threading.Event(), threading.Event()
+        self._failure: HuntazeError | None = None
         self._thread = threading.Thread(target=self._run, name="remote-source", daemon=True)
 
     def start(self) -> None:
         self._thread.start()
 
+    def first(self, wait: float) -> HuntazeError | None:
+        """What the first try came to, as far as is known after `wait` seconds: None also while it goes on."""
+        self._decided.wait(wait)
+        return None if self._snapshot.epoch else self._failure
+
     def close(self) -> None:
-        """End the thread. Takes no longer than the link needs to be dropped."""
-        loop, work = self._loop, self._work
-        if loop is not None and work is not None and loop.is_running():
-            with suppress(RuntimeError):
-                loop.call_soon_threadsafe(work.cancel)
+        """End the thread; a connection that hangs is left to die with the process."""
+        self._closing.set()
+        if (stream := self._stream) is not None:
+            stream.close()
         if self._thread.is_alive():
-            self._thread.join(timeout=2)
+            self._thread.join(timeout=_LEAVE_WITHIN)
 
     # ── what the console asks ───────────────────────────────────────────────────────────────────────────────────────
 
@@ -84,94 +89,220 @@ class RemoteSource:
 
     def link(self) -> Link:
         up, since, note, read_only = self._state
+        silent = time.monotonic_ns() - self._heard
+        if up and silent > self._silence:
+            up, note = False, "no word from the engine"
+            since = max(0, self._now() - round(silent * self._snapshot.engine.speed))
         return Link(
             attached=True, up=up, since=Instant(since), now=Instant(self._now()), note=note, read_only=read_only
         )
 
     async def query(self, query: Query) -> Page[Any]:
-        data = await cross(self._post("query", wire.dump_query(query)), self._loop)
-        return wire.load_page(query, data)
+        data = await aside(lambda: self._ask("query", wire.dump_query(query), query))
+        try:
+            return wire.load_page(query, data)
+        except (ValueError, TypeError) as error:
+            raise self._unreadable() from error
 
     async def submit(self, command: Command) -> Done:
-        return wire.load_done(await cross(self._post("command", wire.dump_command(command)), self._loop))
+        data = await aside(lambda: self._ask("command", wire.dump_command(command), command))
+        with suppress(ValueError, TypeError):
+            return wire.load_done(data)
+        return Done("Done")  # it was carried out, whatever the words were
 
     def recent(self, after: int) -> Sequence[Recorded]:
         return tuple(one for one in self._recent if one.seq > after)
 
+    def _ask(self, what: str, body: bytes, asked: Query | Command) -> bytes:
+        """On a thread of its own."""
+        try:
+            headers, data = self._line.ask("POST", f"/api/v2/{what}", body)
+        except CommandRefused as refused:
+            if _not_known(refused, what, asked):
+                raise self._too_old() from refused
+            raise
+        except NotReached as error:
+            raise EngineUnavailable(error.message, remedy="Nothing was changed") from error
+        except BROKEN as error:
+            remedy = "It may have arrived: look before asking again" if what == "command" else "It is tried again"
+            raise EngineUnavailable("The link broke before the answer came", remedy=remedy) from error
+        self._read(headers)
+        return data
+
+    def _too_old(self) -> CommandRefused:
+        version = self._engine_version or self._snapshot.engine.version
+        remedy = "Update the engine, or leave this to a console of its version"
+        return CommandRefused(Refusal.UNAVAILABLE, f"This engine ({version}) does not know that", remedy=remedy)
+
+    def _unreadable(self) -> EngineUnavailable:
+        words = f"The engine ({self._engine_version or 'of another version'}) answered what cannot be read"
+        return EngineUnavailable(words, remedy=f"Update this console ({self._version}) or the engine")
+
     # ── the thread ──────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _run(self) -> None:
-        with suppress(asyncio.CancelledError):
-            asyncio.run(self._live())
-
-    async def _live(self) -> None:
-        self._loop, self._work = asyncio.get_running_loop(), asyncio.current_task()
-        connector = aiohttp.UnixConnector(str(self._socket)) if self._socket else aiohttp.TCPConnector()
-        headers = {"Authorization": f"Bearer {self._token.reveal()}"}
-        timeout = aiohttp.ClientTimeout(total=_ANSWER)
-        async with aiohttp.ClientSession(connector=connector, headers=headers, timeout=timeout) as session:
-            self._session = session
-            await self._stay(session)
-
-    async def _stay(self, session: aiohttp.ClientSession) -> None:
-        """Follow, and follow again: at once after a reset, with growing pauses after a failure."""
+        """Follow, and follow again, with growing pauses after a failure."""
         failures = 0
-        while True:
+        while not self._closing.is_set():
             try:
-                await self._follow(session)
+                self._follow()
                 failures = 0
-            except (aiohttp.ClientError, HuntazeError, OSError, TimeoutError, ValueError) as error:
+                self._closing.wait(_FRESH_START)
+            except (*BROKEN, HuntazeError, ValueError) as error:
                 failures = 1 if self._state[0] else failures + 1
-                self._lost(_why(error))
-                await asyncio.sleep(seconds(self._backoff.wait(failures, self._chance)))
+                self._lost(error)
+                self._closing.wait(seconds(self._backoff.wait(failures, self._chance)))
 
-    async def _follow(self, session: aiohttp.ClientSession) -> None:
-        """Return when the server asks for a fresh start; raise when the link breaks."""
-        if not self._snapshot.epoch:
-            await self._fetch(session)
-        headers = {"Last-Event-ID": self._snapshot.event_id, "Accept": "text/event-stream"}
-        timeout = aiohttp.ClientTimeout(total=None, sock_connect=_ANSWER, sock_read=_SILENCE)
-        async with session.get(f"{self._url}/api/v2/events", headers=headers, timeout=timeout) as response:
-            await _raise_problem(response)
-            self._found(response.headers)
-            async for message in messages(response.content):
-                if message.event == "reset" or not self._take(message):
-                    self._snapshot = replace(self._snapshot, epoch="")
-                    await self._fetch(session)
-                    return
+    def _follow(self) -> None:
+        """Return when a fresh start is needed; raise when the link breaks. What was seen last is told."""
+        seen = {"Last-Event-ID": self._snapshot.event_id} if self._snapshot.epoch else {}
+        try:
+            stream = self._line.open("/api/v2/watch", seen, silence=_GIVEN_UP)
+        except CommandRefused as refused:
+            if refused.reason is not Refusal.NOT_FOUND:
+                raise
+            self._follow_events()
+            return
+        self._silence = round(_SILENT * SECOND)
+        with self._reading(stream):
+            self._take_all(stream)
+
+    @contextmanager
+    def _reading(self, stream: Stream) -> Iterator[None]:
+        """A stream while it is read: `close` finds it, and its socket is given back. Raises Incompatible."""
+        try:
+            self._stream = stream
+            if self._closing.is_set():
+                stream.close()
+            self._check(stream.headers)
+            yield
+        finally:
+            self._stream = None
+            stream.release()
+
+    def _take_all(self, stream: Iterable[Message]) -> None:
+        for message in stream:
+            self._heard = time.monotonic_ns()
+            if message.event == "snapshot":
+                self._begin(_object(message.data))
+            elif message.event == "change" and not self._change(_object(message.data)):
+                return
         raise EngineUnavailable("the engine closed the link")
 
-    async def _fetch(self, session: aiohttp.ClientSession) -> None:
-        async with session.get(f"{self._url}/api/v2/snapshot") as response:
-            await _raise_problem(response)
-            self._snapshot = wire.load_snapshot(await response.read())
+    def _begin(self, data: Mapping[str, Any]) -> None:
+        """Take the whole over. Events seen before stay, if they are of the same history."""
+        try:
+            found = decode(Snapshot, data.get("snapshot"))
+        except (ValueError, TypeError) as error:
+            raise self._unreadable() from error
+        if found.epoch != self._snapshot.epoch or found.seq < self._snapshot.seq:
             self._recent = ()
-            self._found(response.headers)
+        self._snapshot = found
+        self._up(data.get("now"))
 
-    def _take(self, message: Message) -> bool:
-        """Apply one event. False when it belongs to another history."""
-        epoch, _, seq = message.id.rpartition(":")
-        if epoch != self._snapshot.epoch:
+    def _change(self, data: Mapping[str, Any]) -> bool:
+        """Take a change over. False when it is not of what is held here."""
+        if data.get("after") != self._snapshot.seq:
             return False
-        recorded = wire.load_event(message.data.encode())
-        if recorded is None:  # a kind of a newer engine: what it changed comes with the next snapshot
-            self._snapshot = replace(self._snapshot, seq=max(self._snapshot.seq, int(seq)))
+        try:
+            self._snapshot = patched(self._snapshot, data.get("patch") or {})
+            self._keep(data.get("events") or ())
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise self._unreadable() from error
+        self._up(data.get("now"))
+        return True
+
+    def _keep(self, told: Iterable[Mapping[str, Any]]) -> None:
+        newest = self._recent[-1].seq if self._recent else 0
+        read = ((one["seq"], from_fields(one["kind"], one["fields"])) for one in told)
+        fresh = [Recorded(seq, event) for seq, event in read if event is not None and seq > newest]
+        self._recent = (*self._recent, *fresh)[-_KEPT:]
+
+    # ── an engine without the stream of changes ─────────────────────────────────────────────────────────────────────
+
+    def _follow_events(self) -> None:
+        """As `_follow`, event by event. What a kind that is not known here changed comes with another snapshot."""
+        fetched = time.monotonic()
+        if not self._snapshot.epoch:
+            self._fetch()
+        self._silence = round(_OLD_SILENT * SECOND)
+        seen = {"Last-Event-ID": self._snapshot.event_id}
+        stream, behind = self._line.open("/api/v2/events", seen, silence=_OLD_SILENT), False
+        with self._reading(stream):
+            self._up(None)
+            for message in stream:
+                self._heard = time.monotonic_ns()
+                if message.event == "reset" or not (known := self._take(message)):
+                    if message.event == "reset" or known is None:
+                        self._snapshot = replace(self._snapshot, epoch="")
+                        return
+                    behind = True
+                if behind and time.monotonic() > fetched + _FETCH_AGAIN:
+                    self._fetch()
+                    fetched, behind = time.monotonic(), False
+        raise EngineUnavailable("the engine closed the link")
+
+    def _fetch(self) -> None:
+        headers, data = self._line.ask("GET", "/api/v2/snapshot")
+        self._check(headers)
+        self._begin({"snapshot": _object(data)})
+        self._read(headers)
+
+    def _take(self, message: Message) -> bool | None:
+        """Apply one event. False for a kind that is not known here, None when it belongs to another history."""
+        if not message.event:
             return True
+        epoch, _, seq = message.id.rpartition(":")
+        if epoch != self._snapshot.epoch or not seq.isdigit():
+            return None
+        try:
+            recorded = wire.load_event(message.data)
+        except (ValueError, TypeError, KeyError) as error:
+            raise self._unreadable() from error
+        if recorded is None:
+            self._snapshot = replace(self._snapshot, seq=max(self._snapshot.seq, int(seq)))
+            return False
         self._snapshot = apply(self._snapshot, recorded)
         self._recent = (*self._recent, recorded)[-_KEPT:]
         return True
 
-    def _found(self, headers: Mapping[str, str]) -> None:
-        """The link is up. Any answer may tell the engine's time."""
-        if headers.get(_NOW, "").isdigit():
-            self._anchor = (time.monotonic_ns(), int(headers[_NOW]))
-        up, since, _, read_only = self._state
-        read_only = headers.get(_READ_ONLY, "true" if read_only else "") == "true"
-        self._state = (True, since if up else self._now(), "", read_only)
+    # ── how the link stands ─────────────────────────────────────────────────────────────────────────────────────────
 
-    def _lost(self, note: str) -> None:
+    def _check(self, headers: Mapping[str, str]) -> None:
+        """Raises Incompatible for an engine that this console would misread, or be misread by."""
+        self._read(headers)
+        spoken = wire.level_of(headers.get(wire.WIRE_HEADER))
+        if spoken[0] == wire.LEVEL[0]:
+            return
+        theirs, ours = (".".join(map(str, level)) for level in (spoken, wire.LEVEL))
+        version = self._engine_version or "another version"
+        raise Incompatible(
+            f"the engine is {version} and speaks {theirs}; this console ({self._version}) speaks {ours}",
+            remedy=f"Install huntaze-console {version} here, or run huntaze on the engine's own host",
+        )
+
+    def _read(self, headers: Mapping[str, str]) -> None:
+        """What any answer tells: the engine's time and version, and what the token may do."""
+        if headers.get(wire.NOW_HEADER, "").isdigit():
+            self._anchor = (time.monotonic_ns(), int(headers[wire.NOW_HEADER]))
+        self._engine_version = headers.get(wire.VERSION_HEADER) or self._engine_version
+        up, since, note, _ = self._state
+        if found := headers.get(wire.READ_ONLY_HEADER):
+            self._state = (up, since, note, found == "true")
+
+    def _up(self, now: Any) -> None:
+        if isinstance(now, int):
+            self._anchor = (time.monotonic_ns(), now)
         up, since, _, read_only = self._state
-        self._state = (False, self._now() if up or not since else since, note, read_only)
+        self._state = (True, since if up else self._now(), "", read_only)
+        self._heard = time.monotonic_ns()
+        self._decided.set()
+
+    def _lost(self, error: Exception) -> None:
+        up, since, _, read_only = self._state
+        self._state = (False, self._now() if up or not since else since, _why(error), read_only)
+        self._failure = error if isinstance(error, HuntazeError) else EngineUnavailable(_why(error))
+        self._decided.set()
 
     def _now(self) -> int:
         """The engine's clock, carried on by this machine's at the engine's speed; never behind its newest event."""
@@ -181,66 +312,26 @@ class RemoteSource:
         reckoned = there + round((time.monotonic_ns() - here) * self._snapshot.engine.speed)
         return max(reckoned, self._snapshot.at)
 
-    async def _post(self, what: str, body: bytes) -> bytes:
-        session = self._session
-        if session is None:
-            raise EngineUnavailable("No link to the engine yet", remedy="Nothing was changed")
-        headers = {"Content-Type": "application/json"}
-        try:
-            async with session.post(f"{self._url}/api/v2/{what}", data=body, headers=headers) as response:
-                await _raise_problem(response)
-                self._found(response.headers)
-                return await response.read()
-        except aiohttp.ClientConnectorError as error:
-            self._lost(_why(error))
-            raise EngineUnavailable("The engine cannot be reached", remedy="Nothing was changed") from error
-        except (aiohttp.ClientError, TimeoutError) as error:
-            remedy = "It may have arrived: look before asking again" if what == "command" else "It is tried again"
-            raise EngineUnavailable("The link broke before the answer came", remedy=remedy) from error
+
+def _object(data: bytes) -> Mapping[str, Any]:
+    found = orjson.loads(data)
+    if not isinstance(found, dict):
+        raise ValueError("not an object")
+    return found
 
 
-async def messages(lines: AsyncIterator[bytes] | aiohttp.StreamReader) -> AsyncIterator[Message]:
-    """Server-sent events out of a stream of lines (WHATWG HTML, 9.2.6); comments are heartbeats and vanish."""
-    found: dict[str, str] = {}
-    async for raw in lines:
-        line = raw.decode(errors="replace").rstrip("\r\n")
-        if not line:
-            if "data" in found or "event" in found:
-                yield Message(found.get("id", ""), found.get("event", "message"), found.get("data", ""))
-            found = {}
-        elif not line.startswith(":"):
-            name, _, value = line.partition(":")
-            value = value.removeprefix(" ")
-            found[name] = f"{found[name]}\n{value}" if name == "data" and name in found else value
-
-
-async def _raise_problem(response: aiohttp.ClientResponse) -> None:
-    """A problem document (RFC 9457) as the error it stands for."""
-    if response.status < 400:
-        return
-    try:
-        problem = orjson.loads(await response.read())
-    except ValueError:
-        problem = {}
-    problem = problem if isinstance(problem, dict) else {}
-    words = str(problem.get("detail") or problem.get("title") or f"the engine answered {response.status}")
-    remedy = str(problem.get("remedy") or "")
-    reason = str(problem.get("reason") or "")
-    if response.status in (401, 403) and reason not in set(Refusal):
-        raise EngineUnavailable(
-            words, remedy=remedy or "The token is not the engine's: see api-token in its state directory"
-        )
-    if reason in set(Refusal):
-        raise CommandRefused(Refusal(reason), words, field=str(problem.get("field") or ""), remedy=remedy)
-    if response.status >= 500:
-        raise EngineUnavailable(words, remedy=remedy)
-    refusal = _BY_STATUS.get(response.status, Refusal.INVALID)
-    raise CommandRefused(refusal, words, field=str(problem.get("field") or ""), remedy=remedy)
+def _not_known(refused: CommandRefused, what: str, asked: Query | Command) -> bool:
+    """Whether an engine refused because it never heard of the command, or of a part of it."""
+    if refused.reason is not Refusal.INVALID or not refused.field:
+        return False
+    if refused.field == what:
+        return "must be one of" in refused.message
+    return refused.message == f"{type(asked).__name__} has no {refused.field}"
 
 
 def _why(error: Exception) -> str:
     if isinstance(error, HuntazeError):
-        return str(error)
+        return str(error) if isinstance(error, (WrongToken, Incompatible)) else error.args[0]
     if isinstance(error, TimeoutError):
         return "the engine fell silent"
-    return "the engine cannot be reached" if isinstance(error, aiohttp.ClientConnectorError) else "the link broke"
+    return "what the engine sends cannot be read" if isinstance(error, ValueError) else "the link broke"
