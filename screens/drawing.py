@@ -7,7 +7,6 @@ colour. No markup exists on this way, and equal lines are equal values, so that 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from rich.cells import cell_len
 
@@ -18,47 +17,8 @@ Span = tuple[str, str]
 Line = tuple[Span, ...]
 
 BLANK: Line = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Glyphs:
-    """The characters that marks and charts are drawn with."""
-
-    high: str  # from nothing to a full cell, by height
-    wide: str  # the same by width
-    track: str  # the part of a gauge that is not filled
-    free: str  # a slot that may be used
-    taken: str
-    dots: bool  # may charts be drawn with braille?
-    point: str  # of a line where they may not
-    upright: str  # the axes of a chart
-    level: str
-    corner: str
-    tick: str
-    tee: str
-    limit: str
-    up: str
-
-
-UNICODE = Glyphs(
-    high=" ▁▂▃▄▅▆▇█", wide=" ▏▎▍▌▋▊▉█", track="·", free="●", taken="○", dots=True, point="•",
-    upright="│", level="─", corner="└", tick="┤", tee="┬", limit="┄", up="↑",
-)  # fmt: skip
-ASCII = Glyphs(
-    high=" .:-=+*#", wide=" #", track=".", free="o", taken=".", dots=False, point="*",
-    upright="|", level="-", corner="+", tick="+", tee="+", limit="-", up="^",
-)  # fmt: skip
-_chosen = [UNICODE]
-
-
-def choose(marks: Glyphs) -> None:
-    """Draw with these from now on: said once, when the terminal is known."""
-    _chosen[0] = marks
-
-
-def glyphs() -> Glyphs:
-    return _chosen[0]
-
+_EIGHTHS_WIDE = " ▏▎▍▌▋▊▉█"
+_EIGHTHS_HIGH = " ▁▂▃▄▅▆▇█"
 
 # state → (glyph, tone, word); a state is told by its glyph as well as by its colour.
 _STATES: dict[str, tuple[str, str, str]] = {
@@ -142,11 +102,10 @@ def badge(name: str) -> Line:
 
 def gauge(part: int, whole: int, width: int, tone: str = "gauge") -> Line:
     """A bar `width` cells wide, filled to the eighth of a cell."""
-    marks = glyphs()
-    steps = len(marks.wide) - 1
-    full, rest = divmod(min(max(part, 0), whole) * width * steps // whole if whole > 0 else 0, steps)
-    filled = marks.wide[-1] * full + (marks.wide[rest] if rest else "")
-    return ((filled, tone), (marks.track * (width - len(filled)), "track"))
+    eighths = min(max(part, 0), whole) * width * 8 // whole if whole > 0 else 0
+    full, rest = divmod(eighths, 8)
+    filled = "█" * full + (_EIGHTHS_WIDE[rest] if rest else "")
+    return ((filled, tone), ("·" * (width - len(filled)), "track"))
 
 
 def level(part: int, whole: int) -> str:
@@ -161,19 +120,15 @@ def spark(values: Sequence[int], tone: str = "gauge") -> Span:
     top = max(values, default=0)
     if top <= 0:
         return " " * len(values), tone
-    high = glyphs().high
-    steps = len(high) - 1
-    return "".join(high[max(1, value * steps // top) if value > 0 else 0] for value in values), tone
+    return "".join(_EIGHTHS_HIGH[max(1, value * 8 // top) if value > 0 else 0] for value in values), tone
 
 
 def chart(values: Sequence[int], height: int, tone: str = "gauge") -> list[Line]:
     """Columns of blocks `height` rows high, the first line on top."""
     top = max(values, default=0)
-    marks = glyphs().high
-    steps = len(marks) - 1
-    heights = [max(1, value * height * steps // top) if top and value > 0 else 0 for value in values]
+    eighths = [max(1, value * height * 8 // top) if top and value > 0 else 0 for value in values]
     return [
-        (("".join(marks[min(max(high - row * steps, 0), steps)] for high in heights), tone),)
+        (("".join(_EIGHTHS_HIGH[min(max(high - row * 8, 0), 8)] for high in eighths), tone),)
         for row in range(height - 1, -1, -1)
     ]
 
@@ -199,4 +154,4 @@ def slots(free: int, limit: int, width: int) -> Line:
     """A dot a slot, free ones filled; more slots than `width` become a gauge."""
     if limit > width:
         return gauge(free, limit, width, "ok" if free else "bad")
-    return ((glyphs().free * free, "ok"), (glyphs().taken * (limit - free), "dim"))
+    return (("●" * free, "ok"), ("○" * (limit - free), "dim"))

@@ -15,12 +15,13 @@ from rich.cells import cell_len
 
 from engine.kernel.periods import day_bounds
 from engine.kernel.values import DAY, HOUR, MILLISECOND, MINUTE, NANOS_PER_USD, SECOND, to_datetime
-from screens.drawing import BLANK, Glyphs, Line, Span, glyphs, padded
+from screens.drawing import BLANK, Line, Span, padded
 from screens.formatting import count_short, fit
 
 Unit = Literal["money", "time", "count", "share"]
 Style = Literal["line", "area", "blocks"]
 
+_HIGH = " ▁▂▃▄▅▆▇█"
 _LABELS_FROM = 20  # columns from which the values have an axis of their own
 _TIMES_FROM = 4  # rows from which the times have one
 _FAR = 3  # a limit so many times above the highest value stands beside the chart, not in it
@@ -64,18 +65,17 @@ def plot(
     """A chart in exactly `height` lines of exactly `width` cells; the times are those of `zone`."""
     if width <= 0 or height <= 0:
         return [BLANK] * max(height, 0)
-    marks = glyphs()
     times = height >= _TIMES_FROM and width >= _LABELS_FROM
     rows = height - 2 if times else height
     top = scale(course)
     labels = _labels(course, top, rows) if width >= _LABELS_FROM else {}
     margin = max((cell_len(text) for text in labels.values()), default=0)
     room = width - margin - 1 if labels else width
-    lines = _body(course, top, room, rows, style, tone, marks)
+    lines = _body(course, top, room, rows, style, tone)
     if labels:
-        lines = [_edge(labels.get(at, ""), margin, marks, tick=at in labels) + line for at, line in enumerate(lines)]
+        lines = [_edge(labels.get(at, ""), margin, tick=at in labels) + line for at, line in enumerate(lines)]
     if times:
-        lines += _time_axis(course, room, margin, zone, marks)
+        lines += _time_axis(course, room, margin, zone)
     return [padded(line, width) for line in lines]
 
 
@@ -150,16 +150,16 @@ def _labels(course: Course, top: int, rows: int) -> dict[int, str]:
     return found
 
 
-def _edge(label: str, margin: int, marks: Glyphs, *, tick: bool) -> Line:
-    return ((fit(label, margin, right=True) + (marks.tick if tick else marks.upright), "dim"),)
+def _edge(label: str, margin: int, *, tick: bool) -> Line:
+    return ((fit(label, margin, right=True) + ("┤" if tick else "│"), "dim"),)
 
 
 # ── the body ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _body(course: Course, top: int, room: int, rows: int, style: Style, tone: str, marks: Glyphs) -> list[Line]:
-    if style == "blocks" or not marks.dots:
-        drawn = _blocks(resampled(course.values, room), top, rows, marks, line=style == "line")
+def _body(course: Course, top: int, room: int, rows: int, style: Style, tone: str) -> list[Line]:
+    if style == "blocks":
+        drawn = _blocks(resampled(course.values, room), top, rows)
     else:
         drawn = _dots(resampled(course.values, room * 2), top, rows, line=style == "line")
     limit = course.limit
@@ -167,13 +167,12 @@ def _body(course: Course, top: int, room: int, rows: int, style: Style, tone: st
         return [_row(text, tone) for text in drawn]
     if limit > top:
         return [
-            _above(drawn[0], tone, tick_label(limit, course.unit), marks),
+            _above(drawn[0], tone, tick_label(limit, course.unit)),
             *(_row(text, tone) for text in drawn[1:]),
         ]
     at = min(rows - 1, rows * (top - limit) // top)
     return [
-        _crossed(text, tone, marks) if row == at else _row(text, "bad" if row < at else tone)
-        for row, text in enumerate(drawn)
+        _crossed(text, tone) if row == at else _row(text, "bad" if row < at else tone) for row, text in enumerate(drawn)
     ]
 
 
@@ -181,21 +180,21 @@ def _row(text: str, tone: str) -> Line:
     return ((text, tone),) if text.strip() else ((text, "plain"),)
 
 
-def _crossed(text: str, tone: str, marks: Glyphs) -> Line:
+def _crossed(text: str, tone: str) -> Line:
     """The row in which the limit lies: its line wherever nothing is drawn."""
     line: list[Span] = []
     start = 0
     for at in range(1, len(text) + 1):
         if at == len(text) or (text[at] == " ") is not (text[start] == " "):
             part = text[start:at]
-            line.append((marks.limit * len(part), "warn") if part[0] == " " else (part, tone))
+            line.append(("┄" * len(part), "warn") if part[0] == " " else (part, tone))
             start = at
     return tuple(line)
 
 
-def _above(text: str, tone: str, label: str, marks: Glyphs) -> Line:
+def _above(text: str, tone: str, label: str) -> Line:
     """The uppermost row, with a limit that lies above the chart told at its right edge where nothing is drawn."""
-    note = f" {marks.up} limit {label}"
+    note = f" ↑ limit {label}"
     length = cell_len(note)
     if length >= len(text) or text[-length:].strip():
         return _row(text, tone)
@@ -238,18 +237,10 @@ def _dots(values: Sequence[int | None], top: int, rows: int, *, line: bool) -> l
 _DOTS = ((0x01, 0x02, 0x04, 0x40), (0x08, 0x10, 0x20, 0x80))  # of the left and the right column, from the top
 
 
-def _blocks(values: Sequence[int | None], top: int, rows: int, marks: Glyphs, *, line: bool) -> list[str]:
-    steps = len(marks.high) - 1
-    heights = [0 if value is None else _height(value, top, rows * steps) for value in values]
-    if line:
-        return [
-            "".join(marks.point if high and -(-high // steps) == row + 1 else " " for high in heights)
-            for row in range(rows - 1, -1, -1)
-        ]
-    return [
-        "".join(marks.high[min(max(high - row * steps, 0), steps)] for high in heights)
-        for row in range(rows - 1, -1, -1)
-    ]
+def _blocks(values: Sequence[int | None], top: int, rows: int) -> list[str]:
+    """One value a cell and eight steps a row."""
+    heights = [0 if value is None else _height(value, top, rows * 8) for value in values]
+    return ["".join(_HIGH[min(max(high - row * 8, 0), 8)] for high in heights) for row in range(rows - 1, -1, -1)]
 
 
 def _height(value: int, top: int, steps: int) -> int:
@@ -260,21 +251,21 @@ def _height(value: int, top: int, steps: int) -> int:
 # ── times ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _time_axis(course: Course, room: int, margin: int, zone: ZoneInfo, marks: Glyphs) -> list[Line]:
+def _time_axis(course: Course, room: int, margin: int, zone: ZoneInfo) -> list[Line]:
     span = max(course.end - course.start, 1)
     places = [((at - course.start) * room // span, text) for at, text in time_ticks(course, room, zone)]
-    rule, words = [marks.level] * room, [" "] * room
+    rule, words = ["─"] * room, [" "] * room
     free = 0  # the first cell that no label stands in yet
     for column, text in places:
         if not 0 <= column < room:
             continue
-        rule[column] = marks.tee
+        rule[column] = "┬"
         start = min(max(column - len(text) // 2, 0), room - len(text))
         if start >= free and start >= 0:
             words[start : start + len(text)] = text
             free = start + len(text) + 1
     lead = " " * margin
-    return [((f"{lead}{marks.corner}{''.join(rule)}", "dim"),), ((f"{lead} {''.join(words)}", "dim"),)]
+    return [((f"{lead}└{''.join(rule)}", "dim"),), ((f"{lead} {''.join(words)}", "dim"),)]
 
 
 def time_ticks(course: Course, room: int, zone: ZoneInfo) -> list[tuple[int, str]]:
@@ -330,9 +321,8 @@ def _offset(at: int, zone: ZoneInfo) -> int:
 
 def sparkline(values: Sequence[int | None], width: int, tone: str = "gauge") -> Span:
     """A course in one line of `width` cells, as high as its part of the highest value; nothing known is a blank."""
-    steps = glyphs().high
     course = resampled(values, width)
     top = max((value for value in course if value is not None), default=0)
     if top <= 0:
         return " " * max(width, 0), tone
-    return "".join(steps[_height(value or 0, top, len(steps) - 1)] for value in course), tone
+    return "".join(_HIGH[_height(value or 0, top, 8)] for value in course), tone

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from engine.kernel.values import DAY, HOUR, MILLISECOND, MINUTE, SECOND, from_datetime, usd
-from screens import drawing
 from screens.drawing import Line
+from screens.glyphs import ascii_form
 from screens.widgets.plot import Course, Style, Unit, plot, resampled, rounded_up, sparkline, tick_label, time_ticks
 
 UTC_ZONE = ZoneInfo("UTC")
@@ -20,13 +19,6 @@ RAMP = Course(values=(1, 2, 3, 4, 5, 6, 7, 8), start=NOON, step=MINUTE)
 
 def text(lines: list[Line]) -> list[str]:
     return ["".join(part for part, _ in line) for line in lines]
-
-
-@pytest.fixture
-def plain() -> Iterator[None]:
-    drawing.choose(drawing.ASCII)
-    yield
-    drawing.choose(drawing.UNICODE)
 
 
 def test_an_area_stands_on_axes_with_units_and_times() -> None:
@@ -159,12 +151,14 @@ def test_a_sparkline_is_as_wide_as_asked() -> None:
     assert sparkline((), 3) == ("   ", "gauge")
 
 
-@pytest.mark.usefixtures("plain")
 @pytest.mark.parametrize("style", ["line", "area", "blocks"])
 def test_a_terminal_without_unicode_gets_ascii_only(style: Style) -> None:
     course = Course(values=(1, 5, 3, None), start=NOON, step=HOUR, limit=4)
 
     lines = [*text(plot(course, 40, 8, UTC_ZONE, style=style)), sparkline((1, 2, 3), 9)[0]]
+    plain = [ascii_form(line) for line in lines]
 
-    assert "".join(lines).isascii()
-    assert any(mark in "".join(lines) for mark in "#*")
+    assert "".join(plain).isascii()
+    assert [len(line) for line in plain] == [*[40] * 8, 9]
+    assert [line[:2] for line in plain] == ["5+", " |", " |", " |", " |", "0+", " +", "  "]
+    assert plain[-1].strip()
