@@ -8,6 +8,7 @@ attached one alone. The engine is imported on its own thread, while the console 
 from __future__ import annotations
 
 import logging
+import os
 import socket
 import threading
 import time
@@ -23,11 +24,13 @@ from huntaze_console.options import ConsoleOptions
 from screens.app import run_console
 from screens.source import ConsoleOptions as ScreenOptions
 from screens.source import Source
+from screens.terminal import read_terminal
 
 _ANSWER_WITHIN = 2.0  # real seconds to be let in by a socket on this host
 _SETTLED_WITHIN = 30.0  # real seconds for another engine to have started, or to be gone
 _LOOK_AGAIN = 0.2  # real seconds
 _LOG_NAME = "console.log"  # in the state directory: the terminal belongs to the console
+_CHOSEN = {"auto": None, "on": True, "off": False}
 _log = logging.getLogger(__name__)
 
 
@@ -83,6 +86,9 @@ def _show(source: Source, options: ConsoleOptions, *, drains: bool) -> int:
             theme=console.theme,
             typed_above=console.confirm_above_fans,
             mouse=console.mouse,
+            terminal=read_terminal(os.environ, ascii_only=_CHOSEN[console.ascii]),
+            low_bandwidth=_CHOSEN[console.low_bandwidth],
+            clipboard=console.clipboard,
             log=_log.warning,
         ),
     )

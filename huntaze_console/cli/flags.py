@@ -59,6 +59,26 @@ def running(command: F) -> F:
     return _places(command)
 
 
+def drawing(command: F) -> F:
+    """Adds the flags of a command that draws on the terminal."""
+    for option in reversed(
+        (
+            click.option("--ascii/--no-ascii", default=None, help="Draw with ASCII only [by the terminal]."),
+            click.option(
+                "--low-bandwidth/--no-low-bandwidth", default=None, help="Send little, and seldom [by the link]."
+            ),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+def drawn(flags: dict[str, Any]) -> dict[str, Any]:
+    """The settings that the flags of `drawing` stand for; they are taken out."""
+    words = {None: None, True: "on", False: "off"}
+    return {f"console.{name}": words[flags.pop(name, None)] for name in ("ascii", "low_bandwidth")}
+
+
 def simulating(command: F) -> F:
     """Adds the flags of a simulation."""
     for option in reversed(

@@ -10,7 +10,18 @@ from typing import Any
 import click
 
 from huntaze_console.cli import exits
-from huntaze_console.cli.flags import DIRECTORY, FILE, Where, about, running, simulating, simulation, where
+from huntaze_console.cli.flags import (
+    DIRECTORY,
+    FILE,
+    Where,
+    about,
+    drawing,
+    drawn,
+    running,
+    simulating,
+    simulation,
+    where,
+)
 from huntaze_console.cli.paper import Tone, say, say_json
 from huntaze_console.options import ConsoleOptions, DaemonOptions
 
@@ -18,18 +29,20 @@ _DEMO_SCENARIO = "azure-outage"
 _TONES = {"ok": Tone.GOOD, "warn": Tone.WARN, "fail": Tone.BAD}
 
 
-def open_console(*, state_dir: Path | None, config: Path | None) -> None:
+def open_console(*, state_dir: Path | None, config: Path | None, **flags: Any) -> None:
     """Run the console until it is left."""
     _need_terminal()
     from huntaze_console.console import run
 
     place = where(state_dir, config)
-    options = ConsoleOptions(settings=place.source(simulated=False), state_dir=place.state_dir)
+    settings = place.source(simulated=False, flags=drawn(flags))
+    options = ConsoleOptions(settings=settings, state_dir=place.state_dir)
     sys.exit(run(options))
 
 
 @click.command(short_help="The console over a live simulated world.")
 @running
+@drawing
 @simulating
 def demo(*, state_dir: Path | None, config: Path | None, **flags: Any) -> None:
     """Open the console over a live simulated world: nothing real is read, called or spent.
@@ -42,9 +55,10 @@ def demo(*, state_dir: Path | None, config: Path | None, **flags: Any) -> None:
 
     if flags["scenario"] is None and flags["trace"] is None:
         flags["scenario"] = _DEMO_SCENARIO
+    look = drawn(flags)
     place = where(state_dir, config, demo=True)
     options = ConsoleOptions(
-        settings=place.source(simulated=True), state_dir=place.state_dir, simulation=simulation(**flags)
+        settings=place.source(simulated=True, flags=look), state_dir=place.state_dir, simulation=simulation(**flags)
     )
     sys.exit(run(options))
 

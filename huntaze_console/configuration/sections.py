@@ -84,9 +84,12 @@ _SENDING = SendingSettings()
 class ConsoleSection(Section):
     """The terminal."""
 
-    theme: Literal["dark", "light", "contrast"] = "dark"
+    theme: Literal["dark", "light", "contrast", "colour-blind"] = "dark"
     confirm_above_fans: Annotated[int, Field(ge=0)] = 2_000
     mouse: bool = True
+    ascii: Literal["auto", "on", "off"] = "auto"
+    low_bandwidth: Literal["auto", "on", "off"] = "auto"
+    clipboard: bool = True
 
 
 class DaemonSection(Section):

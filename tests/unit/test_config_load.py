@@ -337,7 +337,7 @@ theme = "blue"
     assert found["costs.prices.0.model"] == f"{file}:12: costs.prices.0.model: is missing"
     assert "costs.prices.0.output" in found
     assert found["costs.prices.0.input"].startswith(f"{file}:15: ")
-    assert "dark, light or contrast" in found["console.theme"]
+    assert "dark, light, contrast or colour-blind" in found["console.theme"]
     assert "Did you mean HUNTAZE_DAEMON__…?" in found["HUNTAZE_DAEMN"]
     assert found["limiter.messages"] == "HUNTAZE_LIMITER__MESSAGES: limiter.messages: must be a whole number"
     assert "Did you mean day_threshold_usd?" in found["costs.day_treshold_usd"]
