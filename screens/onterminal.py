@@ -11,7 +11,6 @@ from textual.binding import Binding, BindingType
 from textual.driver import Driver
 from textual.filter import ANSIToTruecolor
 
-from screens import drawing
 from screens import theme as themes
 from screens.clipboard import LONGEST, copied, sequence
 from screens.formatting import clean
@@ -49,7 +48,6 @@ class TerminalConsole(Console):
         for name in themes.NAMES:
             self.register_theme(themes.theme(name))
         self.theme = f"huntaze-{options.theme if options.theme in themes.NAMES else 'dark'}"
-        drawing.choose(drawing.UNICODE if options.terminal.unicode else drawing.ASCII)
         self._apply_terminal()
 
     def get_driver_class(self) -> type[Driver]:
