@@ -111,11 +111,8 @@ class Keyring:
             revoked_at=None,
             used_at=None,
         )
-        await self._database.write(lambda tx: self._insert(tx, key, command.actor))
-        return Done(
-            f"Key {key.prefix}… for {key.tenant_id or 'no tenant'} is made; it is shown this once",
-            {"key_id": key.key_id, "secret": secret, "prefix": key.prefix},
-        )
+        done = await self._database.write(lambda tx: self._insert(tx, key, command.actor))
+        return replace(done, data={**done.data, "secret": secret})
 
     async def revoke(self, command: commands.RevokeKey) -> Done:
         """Take a key back, by its id or the beginning of its secret. From now on it opens nothing."""
@@ -124,8 +121,7 @@ class Keyring:
         if key.revoked_at is not None:
             return Done(f"Key {key.prefix}… was revoked already", {"key_id": key.key_id})
         self._keep(replace(key, revoked_at=now))  # at once: a commit that fails leaves it shut until the next start
-        await self._database.write(lambda tx: self._revoke(tx, key, now, command.actor))
-        return Done(f"Key {key.prefix}… opens nothing any more", {"key_id": key.key_id})
+        return await self._database.write(lambda tx: self._revoke(tx, key, now, command.actor))
 
     async def listing(self, query: queries.ListKeys) -> Page[KeyRow]:
         """The keys, newest first; those revoked or expired only when asked for."""
@@ -155,7 +151,7 @@ class Keyring:
 
     # ── rows ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _insert(self, tx: Tx, key: Key, actor: str) -> None:
+    def _insert(self, tx: Tx, key: Key, actor: str) -> Done:
         tx.execute(
             "INSERT INTO gateway_keys VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
@@ -186,10 +182,13 @@ class Keyring:
             )
         )
         tx.after_commit(lambda: self._keep(key))
+        summary = f"Key {key.prefix}… for {key.tenant_id or 'no tenant'} is made; it is shown this once"
+        return Done(summary, {"key_id": key.key_id, "prefix": key.prefix})
 
-    def _revoke(self, tx: Tx, key: Key, now: Instant, actor: str) -> None:
+    def _revoke(self, tx: Tx, key: Key, now: Instant, actor: str) -> Done:
         tx.execute("UPDATE gateway_keys SET revoked_at = ? WHERE key_id = ?", (now, key.key_id))
         tx.emit(KeyRevoked(at=now, key_id=key.key_id, name=key.name, prefix=key.prefix, actor=actor))
+        return Done(f"Key {key.prefix}… opens nothing any more", {"key_id": key.key_id})
 
     def _keep(self, key: Key) -> None:
         self._by_digest[key.digest] = key
@@ -228,6 +227,11 @@ def _row(key: Key, now: int) -> KeyRow:
         expires_at=key.expires_at,
         used_at=key.used_at,
     )
+
+
+def secretless(name: str) -> str:
+    """What somebody called a key by, unless it is an id cut to how a secret begins: a whole one is not written down."""
+    return name if name.startswith("key_") else name[:_SHOWN]
 
 
 def _named(name: str) -> str:

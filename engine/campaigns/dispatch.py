@@ -34,7 +34,7 @@ from engine.kernel.values import MINUTE, NanoUSD, Random, new_id
 from engine.messaging import BEFORE_SENDING, Delivery, DeliveryState, FanBook, SendingSettings, consent, deliveries
 from engine.orchestrator import Orchestrator
 from engine.queue import JobStore
-from engine.storage import Database, Tx
+from engine.storage import Database, Tx, alone
 from engine.surface.commands import (
     ApproveDeliveries,
     CampaignDraft,
@@ -105,8 +105,9 @@ class Dispatch:
     async def create(self, command: CreateCampaign) -> Done:
         """One delivery row a fan, and the campaign, in one transaction."""
         digest = digest_of(command)
-        if command.key and (answer := await self._database.write(lambda tx: repeated(tx, command.key, digest))):
-            return answer
+        with alone():
+            if command.key and (answer := await self._database.write(lambda tx: repeated(tx, command.key, digest))):
+                return answer
         command = replace(command, draft=self._named(command.draft))
         self._check(command.draft)
         if command.start:
@@ -114,7 +115,8 @@ class Dispatch:
         chosen = await self._members(command.draft)
         estimate = self._estimator.estimate(command.draft, chosen)
         campaign_id = new_id("cmp", self._clock.now(), self._chance)
-        await self._see(command.draft.account_id)
+        with alone():
+            await self._see(command.draft.account_id)
         return await self._database.write(lambda tx: self._create(tx, command, campaign_id, digest, chosen, estimate))
 
     def _named(self, draft: CampaignDraft) -> CampaignDraft:

@@ -272,6 +272,22 @@ class NotificationFailed(Event):
     final: bool  # no further try will be made
 
 
+# ── the audit ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActionTaken(Event):
+    """A command stands in the audit, carried out or refused."""
+
+    audit_id: int
+    actor: str
+    via: str
+    action: str
+    subject: str
+    outcome: str
+    summary: str
+
+
 # ── keys ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -8,7 +8,7 @@ breakers and throttles are looked at, because they would stand in the way of a r
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -94,8 +94,13 @@ class Drill:
         self._check(settings, down)
         return tuple(self._plan(settings, down, tool) for tool in self._tools(settings, tools))
 
-    async def run(self, down: str, tools: Sequence[str] = ()) -> tuple[Rehearsed, ...]:
-        """How each tool came through, in the order of their names. Raises as `plan`, and CONFLICT beside another."""
+    async def run(
+        self, down: str, tools: Sequence[str] = (), *, begun: Callable[[], Awaitable[None]]
+    ) -> tuple[Rehearsed, ...]:
+        """How each tool came through, in the order of their names. Raises as `plan`, and CONFLICT beside another.
+
+        `begun` is awaited when nothing objects any more and before anything is asked.
+        """
         plans = self.plan(down, tools)
         if self._running:
             raise CommandRefused(Refusal.CONFLICT, "another drill is under way")
@@ -112,6 +117,7 @@ class Drill:
             self._throttles.copy(),
         )
         try:
+            await begun()
             async with asyncio.TaskGroup() as group:
                 parts = [group.create_task(self._rehearse(fallback, settings, down, plan)) for plan in plans]
         finally:

@@ -22,6 +22,7 @@ from engine.kernel.periods import month_bounds
 from engine.kernel.values import Instant, JobId
 from engine.messaging import DeliveryState, consent, deliveries, switch
 from engine.queue import JobPage, JobState, JobStore, JobView
+from engine.runtime.auditing import Auditor
 from engine.runtime.health import Health
 from engine.runtime.projector import Projector
 from engine.storage import Database, Tx
@@ -60,7 +61,9 @@ class EngineDesk:
         dispatch: Dispatch,
         health: Health,
         clock: Clock,
+        tool: Callable[[str], str] = str,
     ) -> None:
+        """`tool` gives a tool's own name, also where an alias is given."""
         self._database = database
         self._bus = bus
         self._projector = projector
@@ -68,6 +71,7 @@ class EngineDesk:
         self._dispatch = dispatch
         self._health = health
         self._clock = clock
+        self._auditor = Auditor(database, clock, tool)
         self._commands: dict[type[Command], Callable[[Any], Awaitable[Done]]] = {
             commands.CreateCampaign: dispatch.create,
             commands.StartCampaign: dispatch.start,
@@ -98,6 +102,7 @@ class EngineDesk:
             queries.GetDraft: self._get_draft,
             queries.ListDeliveries: self._list_deliveries,
             queries.ListAlerts: self._list_alerts,
+            queries.ListAudit: self._auditor.listing,
             queries.ListSuppressed: self._list_suppressed,
             queries.ListEvents: self._list_events,
             queries.EstimateCampaign: self._estimate,
@@ -118,6 +123,11 @@ class EngineDesk:
         return self._projector.snapshot
 
     async def submit(self, command: Command) -> Done:
+        if isinstance(command, commands.UndoAction):
+            return await self._auditor.undo(command, self._carry_out)
+        return await self._auditor.carry_out(command, self._carry_out)
+
+    async def _carry_out(self, command: Command) -> Done:
         with _figures_that_fit():
             return await self._commands[type(command)](command)
 

@@ -20,7 +20,8 @@ import contextlib
 import queue
 import sqlite3
 import threading
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from contextvars import ContextVar
 from importlib import resources
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -78,6 +79,31 @@ class Tx:
 
 
 Write = Callable[[Tx], T]
+
+Companion = Callable[[Tx, Write[Any]], Any]
+"""Runs a write that it is given, and may write beside it: both commit together, or neither."""
+
+_companion: ContextVar[Companion | None] = ContextVar("companion", default=None)
+
+
+@contextlib.contextmanager
+def accompanied(companion: Companion) -> Iterator[None]:
+    """Lead the writes asked for in this context, those in no hurry left out, through a companion."""
+    token = _companion.set(companion)
+    try:
+        yield
+    finally:
+        _companion.reset(token)
+
+
+@contextlib.contextmanager
+def alone() -> Iterator[None]:
+    """Let the writes asked for in here go without a companion: they are no part of what it stands beside."""
+    token = _companion.set(None)
+    try:
+        yield
+    finally:
+        _companion.reset(token)
 
 
 class Reader:
@@ -173,7 +199,8 @@ class Database:
         if self._loop is None or self._closed:
             raise StorageError(f"{self.path} is not open")
         future: asyncio.Future[T] = self._loop.create_future()
-        pending = _Pending(write, future)
+        companion = None if lingers else _companion.get()
+        pending = _Pending(write if companion is None else _beside(companion, write), future)
         if lingers:
             if not self._lingering:
                 self._loop.call_later(_LINGER, self.hurry)
@@ -332,6 +359,14 @@ async def _reader(path: Path) -> AsyncIterator[Reader]:
         for pragma in _READER_PRAGMAS:
             await connection.execute_fetchall(f"PRAGMA {pragma}")
         yield Reader(connection)
+
+
+def _beside(companion: Companion, write: Write[T]) -> Write[T]:
+    def both(tx: Tx) -> T:
+        result: T = companion(tx, write)
+        return result
+
+    return both
 
 
 def _run(tx: Tx, pending: _Pending[Any]) -> None:

@@ -15,6 +15,7 @@ NOT_SHOWN = {
     "RouteChanged",  # whoever shows routes asks for them
     "ConcurrencyChanged",  # the queue's samples show what it does
     "JobDied",  # the queue's next sample counts it
+    "ActionTaken",  # the audit is asked for, by whoever hears of it
     "KeyCreated",  # shown with the list of keys, which is asked for
     "KeyRevoked",  # likewise
     "WorkflowStepMoved",  # the campaign's panel asks for its steps, whose counts move without events
