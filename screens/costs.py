@@ -1,4 +1,4 @@
-"""Where the money goes: by provider and model, tool, campaign, account or day; down to the single call."""
+"""Where the money goes: by provider and model, tool, campaign, account or day, with its course; down to the call."""
 
 from __future__ import annotations
 
@@ -7,31 +7,40 @@ from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 
-from engine.kernel.periods import day_bounds, month_bounds
-from engine.kernel.values import DAY, from_datetime
-from engine.surface.queries import CostBreakdown
-from engine.surface.rows import BreakdownRow
+from engine.kernel.periods import day_bounds
+from engine.kernel.values import MINUTE, from_datetime
+from engine.surface.queries import CostBreakdown, CostHistory, ListBudgets
+from engine.surface.rows import BreakdownRow, BudgetRow, CostCourseRow
+from screens.aside import Aside
 from screens.budgets import BudgetsScreen
 from screens.calls import CallsScreen
-from screens.drawing import Line, Span, cut, gauge
+from screens.drawing import BLANK, Line, Span, beside, cut, level
 from screens.facts import account_name
-from screens.formatting import clean, count, count_short, money, percent, plural
+from screens.formatting import clean, count, count_short, money, money_short, percent, plural
 from screens.listing import Listing, number
+from screens.place import as_of
+from screens.spans import MONTH, SLIDING, TODAY, Stretch, choice_line, turned
+from screens.spending import budget_of, spend_chart
 from screens.view import View
+from screens.widgets.plot import sparkline
 from screens.widgets.table import Column
 
 _GROUPS = (("provider", "model"), ("tool",), ("campaign",), ("account",), ("day",))
-_SPANS = ("today", "seven days", "this month")
+_STRETCHES = (*SLIDING[:4], TODAY, *SLIDING[4:], MONTH)
+_SPARK = 16  # cells of a course in a row
+_CHART_FROM = 20  # rows of the terminal from which the course of the selection is drawn
+_TWO_CHARTS_FROM = 150  # columns from which the whole stands beside it
 
 
 class CostsScreen(Listing[BreakdownRow]):
-    """Sums over one period by one grouping. `day` narrows it to one calendar day."""
+    """Sums over one span by one grouping, each with its course. `day` narrows it to one calendar day."""
 
     title_text = place = "costs"
     empty = "no calls in this time; t looks further back"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("b", "by", "group by"),
-        Binding("t", "time", "time"),
+        Binding("t", "time(1)", "longer"),
+        Binding("T", "time(-1)", "shorter"),
         Binding("u", "budgets", "budgets"),
     ]
 
@@ -39,40 +48,106 @@ class CostsScreen(Listing[BreakdownRow]):
         super().__init__()
         self._day = day
         self._by = 0
-        self._span = 0
+        self._stretch: Stretch = TODAY
+        self._courses: Aside[CostCourseRow] = Aside(self, self._course_question)
+        self._budgets: Aside[BudgetRow] = Aside(self, lambda: ListBudgets(campaigns=True), every=10.0)
 
     @property
     def heading(self) -> str:
         return f"costs › {clean(self._day)}" if self._day else "costs"
 
+    # ── what is asked ───────────────────────────────────────────────────────────────────────────────────────────────
+
     def question(self) -> CostBreakdown:
         start, end = self._bounds()
         return CostBreakdown(by=_GROUPS[self._by], from_=start, to=end)
 
+    def _course_question(self) -> CostHistory:
+        by = () if "day" in _GROUPS[self._by] else _GROUPS[self._by]
+        if self._stretch.width and not self._day:
+            return CostHistory(by=by, span=self._stretch.width)
+        start, end = self._bounds()
+        return CostHistory(by=by, from_=start, to=end)
+
     def _bounds(self) -> tuple[int, int | None]:
-        view = self.view
         if self._day:
-            return _bounds_of_day(self._day, view)
-        today = day_bounds(view.now, view.zone)[0]
-        return (today, today - 6 * DAY, month_bounds(view.now, view.zone)[0])[self._span], None
+            return _bounds_of_day(self._day, self.view)
+        return self._stretch.start(self.view), None
+
+    def paint(self, view: View) -> None:
+        self._courses.keep(view)
+        self._budgets.keep(view)
+        super().paint(view)
+
+    # ── around the table ────────────────────────────────────────────────────────────────────────────────────────────
 
     def head(self, view: View, width: int) -> Sequence[Line]:
+        groups: list[Span] = [("  by ", "dim")]
+        for at, group in enumerate(_GROUPS[: len(_GROUPS) - bool(self._day)]):
+            groups += [(", ".join(group), "chosen" if at == self._by else "dim"), ("  ", "plain")]
+        lines = [tuple(groups)] if self._day else [choice_line("over", _STRETCHES, self._stretch), tuple(groups)]
+        trouble = self._courses.trouble(view)
+        if trouble:
+            lines.append((("  the courses ", "dim"), *trouble))
+        return (cut(self._total(view), width), *lines) if self.done else lines
+
+    def _total(self, view: View) -> Line:
         cost = sum(row.cost for row in self.read)
         calls = sum(row.calls for row in self.read)
         tokens = sum(row.input_tokens + row.output_tokens for row in self.read)
         estimated = sum(row.estimated for row in self.read)
         unpriced = sum(row.unpriced_calls for row in self.read)
-        when = clean(self._day) or _SPANS[self._span]
-        total: Line = (
-            (f"  {money(cost)}", "strong"),
+        when = clean(self._day) or self._stretch.words(view)
+        limit = view.snapshot.money.day_threshold if self._stretch is TODAY else None
+        limit = view.snapshot.money.month_threshold if self._stretch is MONTH else limit
+        of: Line = ()
+        if limit and not self._day:
+            tone = level(cost, limit)
+            of = ((f" of {money_short(limit)}, {percent(cost, limit)}", "dim" if tone == "gauge" else tone),)
+        return (
+            (f"  {money(cost)}", "strong"), *of,
             (f" {when} · {plural(calls, 'call')} · {count_short(tokens)} tokens", "dim"),
-            (f" · {money(estimated)} of it estimated", "dim"),
+            (f" · {money(estimated)} of it estimated" if estimated else "", "dim"),
             (f" · {plural(unpriced, 'call')} unpriced, not in the sum" if unpriced else "", "warn"),
-        )
-        groups: list[Span] = [("  by ", "dim")]
-        for at, group in enumerate(_GROUPS):
-            groups += [(", ".join(group), "chosen" if at == self._by else "dim"), ("   ", "plain")]
-        return (cut(total, width), tuple(groups)) if self._done else (tuple(groups),)
+            ("  ", "plain"), *as_of(view),
+        )  # fmt: skip
+
+    def foot(self, row: BreakdownRow, view: View, width: int) -> Sequence[Line]:
+        """The course of the chosen row; on a wide terminal that of everything beside it."""
+        rows = self.app.size.height
+        if rows < _CHART_FROM:
+            return ()
+        height = min(14, max(6, rows // 3 - 1))
+        whole = self._course({})
+        own = None if "day" in row.dimensions else self._course(row.dimensions)
+        everything = "" if width < _TWO_CHARTS_FROM and own is not None else "everything"
+        if own is None:
+            return (BLANK, *spend_chart(whole, "everything", None, self._is_calendar, view, width - 2, height))
+        budget = budget_of(row.dimensions, self._budgets.rows, view, self._window)
+        name = self._words(row) or "(none)"
+        if not everything:
+            return (BLANK, *spend_chart(own, name, budget, self._is_calendar, view, width - 2, height))
+        half = (width - 4) // 2
+        left = spend_chart(own, name, budget, self._is_calendar, view, half, height)
+        total = budget_of({}, self._budgets.rows, view, self._window)
+        right = spend_chart(whole, everything, total, self._is_calendar, view, half, height)
+        return (BLANK, *beside(left, right, half, 3))
+
+    @property
+    def _is_calendar(self) -> bool:
+        return bool(self._day or self._stretch.calendar)
+
+    @property
+    def _window(self) -> str:
+        """The budget's window that a span is best held against."""
+        if self._day:
+            return "day"
+        return self._stretch.calendar or ("hour" if self._stretch.width <= 60 * MINUTE else "day")
+
+    def _course(self, dimensions: object) -> CostCourseRow | None:
+        return next((each for each in self._courses.rows if each.dimensions == dimensions), None)
+
+    # ── the table ───────────────────────────────────────────────────────────────────────────────────────────────────
 
     def columns(self) -> Sequence[Column[BreakdownRow]]:
         return (
@@ -84,15 +159,16 @@ class CostsScreen(Listing[BreakdownRow]):
                 paint=lambda row, _: (money(row.cost), "strong"),
                 sort=lambda row: row.cost,
             ),
-            Column(title="share", width=7, right=True, paint=self._share, sort=lambda row: row.cost),
-            Column(title="", width=10, weight=1, need=100, paint=self._bar),
+            Column(title="share", width=6, right=True, paint=self._share, sort=lambda row: row.cost),
+            Column(title="its course", width=_SPARK, need=70, paint=self._spark),
+            Column(title="budget", width=20, need=100, paint=self._budget),
             Column(title="calls", width=9, right=True, paint=number(lambda row: row.calls), sort=lambda row: row.calls),
-            Column(title="failed", width=7, right=True, need=78, paint=_failed, sort=lambda row: row.failed_calls),
+            Column(title="failed", width=6, right=True, need=78, paint=_failed, sort=lambda row: row.failed_calls),
             Column(
                 title="in tokens",
                 width=11,
                 right=True,
-                need=78,
+                need=120,
                 paint=number(lambda row: row.input_tokens),
                 sort=lambda row: row.input_tokens,
             ),
@@ -100,7 +176,7 @@ class CostsScreen(Listing[BreakdownRow]):
                 title="cached",
                 width=10,
                 right=True,
-                need=130,
+                need=150,
                 paint=number(lambda row: row.cached_tokens),
                 sort=lambda row: row.cached_tokens,
             ),
@@ -108,7 +184,7 @@ class CostsScreen(Listing[BreakdownRow]):
                 title="out tokens",
                 width=11,
                 right=True,
-                need=100,
+                need=130,
                 paint=number(lambda row: row.output_tokens),
                 sort=lambda row: row.output_tokens,
             ),
@@ -116,7 +192,7 @@ class CostsScreen(Listing[BreakdownRow]):
                 title="estimated",
                 width=10,
                 right=True,
-                need=118,
+                need=140,
                 paint=lambda row, _: (money(row.estimated), "dim"),
                 sort=lambda row: row.estimated,
             ),
@@ -147,10 +223,19 @@ class CostsScreen(Listing[BreakdownRow]):
     def _share(self, row: BreakdownRow, _view: View) -> Span:
         return percent(row.cost, sum(each.cost for each in self.read)), "dim"
 
-    def _bar(self, row: BreakdownRow, _view: View) -> Line:
-        return gauge(
-            row.cost, max((each.cost for each in self.read), default=0), 60 if self.app.size.width > 180 else 10
-        )
+    def _spark(self, row: BreakdownRow, _view: View) -> Span:
+        course = self._course(row.dimensions)
+        return ("", "dim") if course is None else sparkline(course.cost, _SPARK)
+
+    def _budget(self, row: BreakdownRow, view: View) -> Span:
+        found = budget_of(row.dimensions, self._budgets.rows, view, self._window)
+        if found is None:
+            return "", "dim"
+        tone = level(found.spent, found.limit)
+        words = f"{percent(found.spent, found.limit)} of {money_short(found.limit)}{found.per}"
+        return words, "dim" if tone == "gauge" else tone
+
+    # ── acting ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def open(self, row: BreakdownRow) -> None:
         if "day" in row.dimensions:
@@ -161,15 +246,19 @@ class CostsScreen(Listing[BreakdownRow]):
     def action_by(self) -> None:
         self._by = (self._by + 1) % (len(_GROUPS) - bool(self._day))
         if _GROUPS[self._by] == ("day",):
-            self._span = _SPANS.index("this month")
+            self._stretch = MONTH
+        self._anew()
+
+    def action_time(self, by: int) -> None:
+        self._stretch = turned(_STRETCHES, self._stretch, by)
+        self._anew()
+
+    def _anew(self) -> None:
+        self._courses.start_over()
         self.start_over()
 
     def action_budgets(self) -> None:
         self.app.push_screen(BudgetsScreen())
-
-    def action_time(self) -> None:
-        self._span = (self._span + 1) % len(_SPANS)
-        self.start_over()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         return not self._day if action == "time" else super().check_action(action, parameters)
@@ -179,7 +268,8 @@ def _bounds_of_day(day: str, view: View) -> tuple[int, int]:
     from datetime import datetime
 
     noon = datetime.fromisoformat(f"{day}T12:00:00").replace(tzinfo=view.zone)
-    return day_bounds(from_datetime(noon), view.zone)
+    start, end = day_bounds(from_datetime(noon), view.zone)
+    return start, min(end, max(view.now, start + MINUTE))
 
 
 def _failed(row: BreakdownRow, _view: View) -> Span:

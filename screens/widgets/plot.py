@@ -120,10 +120,9 @@ def _money_label(amount: int) -> str:
         return f"${amount / NANOS_PER_USD / 1_000:.4g} k"
     if amount % NANOS_PER_USD == 0:
         return f"${amount // NANOS_PER_USD:,}"
-    if amount >= NANOS_PER_USD // 10:
-        return f"${amount / NANOS_PER_USD:.2f}"
     if amount >= NANOS_PER_USD // 100_000:
-        return f"${amount / NANOS_PER_USD:.6f}".rstrip("0")
+        whole, _, part = f"{amount / NANOS_PER_USD:.7f}".rstrip("0").partition(".")
+        return f"${whole}.{part:0<2}"
     return f"{amount / 1_000:g} µ$"
 
 

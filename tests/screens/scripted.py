@@ -16,11 +16,13 @@ from engine.surface.commands import Audience, CampaignDraft, Command, Done
 from engine.surface.queries import (
     CheckHealth,
     CostBreakdown,
+    CostHistory,
     EstimateCampaign,
     ExplainRoute,
     GetCampaign,
     GetDraft,
     GetJob,
+    GetTrace,
     GetWorkflow,
     ListAlerts,
     ListBudgets,
@@ -30,23 +32,31 @@ from engine.surface.queries import (
     ListGauges,
     ListJobs,
     ListLimits,
+    ListPriorities,
     ListRoutes,
     Monitor,
+    MonitorHistory,
     Page,
     Query,
+    QueueHistory,
 )
 from engine.surface.rows import (
     AlertRow,
+    AttemptRow,
     BreakdownRow,
     BudgetRow,
     CallRow,
     CandidateRow,
+    CostCourseRow,
     DeliveryRow,
     EstimateRow,
     GaugeRow,
     JobRow,
     LimitRow,
+    MonitorCourseRow,
     MonitorRow,
+    PriorityRow,
+    QueueCourseRow,
     RouteRow,
     WorkflowRow,
     WorkflowStep,
@@ -100,6 +110,8 @@ class ScriptedSource:
         rows = self.rows[type(query)](query)
         if self.state == "huge" and isinstance(query, ListDeliveries | ListJobs):
             return _page_of(query, 100_000)
+        if getattr(query, "offset", None) is not None:
+            return _arranged(query, rows, self.shown.event_id)
         return Page(tuple(rows), None, self.shown.event_id)
 
     async def submit(self, command: Command) -> Done:
@@ -557,7 +569,19 @@ def estimate(query: EstimateCampaign) -> list[EstimateRow]:
     ]
 
 
+def _arranged(query: Any, rows: Sequence[Any], event_id: str) -> Page[Any]:
+    """As the engine filters and sorts, by words alone."""
+    found = [row for row in rows if all(word.split(":")[-1] in str(row).casefold() for word in query.find)]
+    if query.order:
+        field = {"fan": "fan_name"}.get(query.order.removeprefix("-"), query.order.removeprefix("-"))
+        found.sort(key=lambda row: getattr(row, field), reverse=query.order.startswith("-"))
+    return Page(tuple(found[query.offset : query.offset + query.limit]), None, event_id, len(found))
+
+
 def _page_of(query: Any, total: int) -> Page[Any]:
+    if getattr(query, "offset", None) is not None:
+        rows = tuple(delivery(at) for at in range(query.offset, min(query.offset + query.limit, total)))
+        return Page(rows, None, "e1:4182", total)
     start = int(query.cursor or 0)
     end = min(start + query.limit, total)
     make = delivery if isinstance(query, ListDeliveries) else job
@@ -788,6 +812,108 @@ def passed(query: Monitor) -> Sequence[MonitorRow]:
     ]
 
 
+def cost_courses(query: CostHistory) -> Sequence[CostCourseRow]:
+    """Each group's spend in 60 steps, in waves; the whole first."""
+    span = query.span if query.from_ is None else NOW - query.from_
+    step = max(SECOND, span // 60)
+    waves = (2, 3, 2, 4, 5, 4, 6, 9, 12, 15, 11, 8, 7, 5, 4, 3, 4, 6, 8, 13)
+    groups = [{}, *(row.dimensions for row in breakdown(CostBreakdown(by=query.by)))] if query.by else [{}]
+    return [
+        CostCourseRow(
+            dimensions=dimensions,
+            at=_ago(60 * step) + SECOND,
+            step=step,
+            cost=tuple(waves[(each + at) % 20] * 4_800_000 // (at or 1) for each in range(60)),
+            calls=tuple(waves[(each + at) % 20] for each in range(60)),
+            failed=(0,) * 60,
+        )
+        for at, dimensions in enumerate(groups)
+    ]
+
+
+def queue_courses(query: QueueHistory) -> Sequence[QueueCourseRow]:
+    """A queue that filled and is being worked off; nobody looked in the first steps."""
+    depth = (*(None,) * 6, *(at * 20 for at in range(27)), *(540 - at * 5 for at in range(27)))
+    nothing = (*(None,) * 6, *(0,) * 54)
+    return [
+        QueueCourseRow(
+            queue=queue.queue,
+            at=_ago(59 * MINUTE) - 5 * SECOND,
+            step=max(MINUTE, query.span // 60),
+            ready=depth if queue.ready else nothing,
+            delayed=nothing,
+            leased=tuple(None if one is None else min(one, 10) for one in depth),
+            parked=nothing,
+            dead=nothing,
+            waited=tuple(None if one is None else one * 4 * SECOND for one in depth),
+        )
+        for queue in queues()
+        if not query.queue or queue.queue == query.queue
+    ]
+
+
+def monitor_courses(query: MonitorHistory) -> Sequence[MonitorCourseRow]:
+    waves = (2, 3, 2, 4, 5, 4, 6, 9, 12, 15, 11, 8, 7, 5, 4, 3, 4, 6, 8, 13)
+    names = [f"{model.provider}/{model.model}" for model in models()] if query.kind == "model" else None
+    return [
+        MonitorCourseRow(
+            kind=query.kind,
+            name=name,
+            at=_ago(59 * MINUTE) - 5 * SECOND,
+            step=max(MINUTE, query.span // 60),
+            calls=tuple(waves[(each + at) % 20] for each in range(60)),
+            errors=tuple(at % 2 for _ in range(60)),
+            p50=tuple(None if each < 4 else 600 * MILLISECOND + waves[each % 20] * MILLISECOND for each in range(60)),
+            p95=tuple(None if each < 4 else 1_500 * MILLISECOND + waves[each % 20] * 40_000_000 for each in range(60)),
+            p99=tuple(None if each < 4 else 4 * SECOND for each in range(60)),
+        )
+        for at, name in enumerate(names or [row.name for row in passed(Monitor(kind=query.kind))])
+    ]
+
+
+def priorities(query: ListPriorities) -> Sequence[PriorityRow]:
+    figures = (("high", 12, 0, 2, 40), ("normal", 300, 30, 8, 2_280), ("bulk", 106, 1, 0, 900))
+    return [
+        PriorityRow(
+            queue=query.queue or queues()[1].queue,
+            priority=name,
+            ready=ready,
+            delayed=delayed,
+            leased=leased,
+            oldest_at=_ago(waited * SECOND),
+        )
+        for name, ready, delayed, leased, waited in figures
+    ]
+
+
+def attempts(query: GetTrace) -> Sequence[AttemptRow]:
+    """A model that timed out, its second try, the one that took over, and one that is still asked."""
+    first = AttemptRow(
+        attempt_id="att_0000",
+        began_at=_ago(20 * SECOND),
+        ended_at=_ago(12 * SECOND),
+        provider="azure",
+        model="gpt-4-turbo",
+        tool="message",
+        outcome="timeout",
+        basis="estimated",
+        cost=1_200_000,
+        held=None,
+        held_by=(),
+        input_tokens=612,
+        cached_tokens=0,
+        output_tokens=0,
+        rating=None,
+        shared_by=0,
+    )
+    again = replace(first, attempt_id="att_0000b", began_at=_ago(11 * SECOND), ended_at=_ago(9 * SECOND))
+    other = replace(first, attempt_id="att_0001", began_at=_ago(9 * SECOND), ended_at=_ago(8 * SECOND), rating=4.0)
+    other = replace(other, provider="openai", model="gpt-4o-mini", outcome="ok", basis="measured", output_tokens=91)
+    held = replace(first, attempt_id="att_0002", began_at=_ago(SECOND), ended_at=None, outcome="", basis="", cost=None)
+    held = replace(held, provider="xai", model="grok-3", held=9_000_000, held_by=("campaign:cmp_1 total",))
+    return [first, again, other, held]
+
+
 _ROWS: dict[type[Query], Callable[[Any], Sequence[Any]]] = {
     CostBreakdown: breakdown,
     ListCalls: calls,
@@ -809,4 +935,9 @@ _ROWS: dict[type[Query], Callable[[Any], Sequence[Any]]] = {
     Monitor: passed,
     ExplainRoute: candidates,
     CheckHealth: lambda query: [],
+    CostHistory: cost_courses,
+    QueueHistory: queue_courses,
+    MonitorHistory: monitor_courses,
+    ListPriorities: priorities,
+    GetTrace: attempts,
 }
