@@ -1,0 +1,10 @@
+"""Recordings of what a console sees: made, read and played. The format is in docs/replay.md."""
+
+from screens.recording.frames import RecordingError
+from screens.recording.marks import WORDS
+from screens.recording.player import SPEEDS, Player, Standing
+from screens.recording.reading import Header, Mark, Recording
+from screens.recording.recorder import Recorder
+from screens.recording.tape import Tape
+
+__all__ = ["SPEEDS", "WORDS", "Header", "Mark", "Player", "Recorder", "Recording", "RecordingError", "Standing", "Tape"]
