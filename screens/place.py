@@ -36,6 +36,7 @@ class Console(App[int]):
     source: Source
     options: ConsoleOptions
     feed: Feed
+    undoable: tuple[int, str] | None = None  # the audit's number of what this console did last, and what that was
 
     def tell(self, text: str, *, severity: str = "information") -> None:
         """A notice that goes away by itself. The text may be from outside."""
@@ -72,7 +73,13 @@ class Place(Screen[None]):
 
     @property
     def heading(self) -> str:
+        """The way here, its steps parted by ` › `."""
         return self.title_text
+
+    @property
+    def tally(self) -> str:
+        """How many rows there are, for a screen that lists some."""
+        return ""
 
     # ── what a screen can do ────────────────────────────────────────────────────────────────────────────────────────
 
@@ -91,9 +98,22 @@ class Place(Screen[None]):
 
     def show(self, view: View) -> None:
         """Paint everything for a moment."""
-        self.query_one(StatusBar).show(self.heading, view)
+        self.query_one(StatusBar).show(self.trail(), self.tally, view)
         self.paint(view)
         self.show_keys()
+
+    def trail(self) -> tuple[str, ...]:
+        """The steps that led here, as the screens below tell them. One of another place begins a way of its own."""
+        steps: list[str] = []
+        for screen in self.app.screen_stack:
+            if isinstance(screen, Place):
+                own = screen.heading.split(" › ")
+                if steps and own[0] != steps[0]:
+                    steps = []
+                steps += [step for step in own if step not in steps]
+            if screen is self:
+                break
+        return tuple(steps)
 
     def show_keys(self) -> None:
         self.query_one(KeyBar).show(self.keys(), self.place)

@@ -9,6 +9,7 @@ from typing import Any
 
 from engine.events import DeliveriesMoved, DeliveryMoved
 from engine.kernel.errors import CommandRefused, Refusal
+from engine.messaging.arranging import arranged
 from engine.messaging.delivery import DeliveryState, may_move
 from engine.storage import Reader, Tx
 from engine.surface.queries import ListDeliveries, Page
@@ -118,7 +119,10 @@ def counts(tx: Tx, campaign_id: str) -> dict[DeliveryState, int]:
 
 
 async def listing(reader: Reader, query: ListDeliveries) -> Page[DeliveryRow]:
-    """Deliveries by their ids, which are in the order of the audience."""
+    """Deliveries by their ids, which are in the order of the audience; with an offset as the query wants them."""
+    if query.offset is not None:
+        statement, values, total = await arranged(reader, query, _COLUMNS)
+        return Page(tuple(_shown(row) for row in await reader.rows(statement, values)), total=total)
     wanted: Sequence[tuple[str, str]] = (
         ("campaign_id = ?", query.campaign_id),
         ("state = ?", query.state),

@@ -146,7 +146,7 @@ class GetDraft(Query):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListDeliveries(Query):
-    """By their ids, which are in the order of the audience; with an `offset` instead of a cursor, also in another order.
+    """By their ids, which are in the order of the audience. With an `offset` instead of a cursor, filtered and ordered.
 
     Each of `find` must be true: a word that is in the row, `-word` for one that is not, `field:word` for one field.
     `order` is a field, with `-` before it downwards: state, fan, text, reason, attempts, cost, changed_at.
@@ -160,6 +160,9 @@ class ListDeliveries(Query):
     delivery_id: str = ""
     limit: int = 100
     cursor: str = ""
+    find: tuple[str, ...] = ()
+    order: str = ""
+    offset: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

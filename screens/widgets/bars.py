@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from textual import events
@@ -15,15 +16,28 @@ from screens.widgets.board import Board
 _GAP: Span = ("  ", "plain")
 
 
-def status_line(title: str, view: View, width: int) -> Line:
-    """Product and place; at the right what is true of the whole: halted, frozen, the link, the engine, the time."""
-    left: Line = ((" HUNTAZE ", "strong"), (title, "head"))
+def status_line(trail: Sequence[str], tally: str, view: View, width: int) -> Line:
+    """Product, way and rows; at the right what is true of the whole: halted, frozen, the link, the engine, the time."""
     banner = _banner(view)
-    for parts in (_whole(view), _whole(view)[-2:], _whole(view)[-1:], ()):
-        right = _joined((*banner, *parts))
-        if width_of(left) + width_of(right) + 2 <= width:
-            return spread(left, right, width)
+    whole = _whole(view)
+    for left in (_way(trail, tally), _way(_short(trail), tally), _way(_short(trail), "")):
+        for parts in (whole, whole[-2:], whole[-1:], ()):
+            right = _joined((*banner, *parts))
+            if width_of(left) + width_of(right) + 2 <= width:
+                return spread(left, right, width)
     return spread(left, _joined(banner), width)
+
+
+def _way(trail: Sequence[str], tally: str) -> Line:
+    """`campaigns › spring-ppv › sent  412`: where one is stands out from the way there."""
+    *before, here = trail or ("",)
+    way = ("".join(f"{step} › " for step in before), "dim")
+    return ((" HUNTAZE ", "strong"), way, (here, "head"), (f"  {tally}" if tally else "", "dim"))
+
+
+def _short(trail: Sequence[str]) -> Sequence[str]:
+    """The place and where one is; the steps between them left out."""
+    return trail if len(trail) < 3 else (trail[0], "…", trail[-1])
 
 
 def _joined(parts: tuple[Span, ...]) -> Line:
@@ -48,6 +62,8 @@ def _banner(view: View) -> tuple[Span, ...]:
         parts.append((f" LINK LOST {age(view.stale_for)} ago ", "banner"))
     if view.link.read_only:
         parts.append(("read-only", "warn"))
+    if view.slow:
+        parts.append(("low bandwidth", "dim"))
     return tuple(parts)
 
 
@@ -84,8 +100,8 @@ class StatusBar(Board):
 
     DEFAULT_CSS = "StatusBar { dock: top; height: 1; background: $panel; overflow-y: hidden; }"
 
-    def show(self, title: str, view: View) -> None:
-        self.paint(lambda width, _height: (status_line(title, view, width),))
+    def show(self, trail: Sequence[str], tally: str, view: View) -> None:
+        self.paint(lambda width, _height: (status_line(trail, tally, view, width),))
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +114,7 @@ class Key:
     group: str  # place, here or everywhere
 
 
-_SHORT = (Key(f"{NUMBERED[0].number}-{NUMBERED[-1].number}", "places", "", "place"),)
+_FEWER = (Key(f"{NUMBERED[0].number}-{NUMBERED[-1].number}", "places", "", "place"),)
 Spot = tuple[int, int, int, str]  # line, from, to, key
 TWO_LINES_FROM = 30  # rows of the terminal from which the places get a line of their own
 
@@ -113,7 +129,7 @@ def key_lines(keys: tuple[Key, ...], here: str, width: int, rows: int) -> tuple[
         second, two = _set(_fitting(places, width), here, 1)
         return (first, second), (*one, *two)
     whole = (*local, *places, *rest)
-    line, spots = _set(whole if _length(whole) <= width else _fitting((*local, *_SHORT, *rest), width), here, 0)
+    line, spots = _set(whole if _length(whole) <= width else _fitting((*local, *_FEWER, *rest), width), here, 0)
     return (line,), spots
 
 

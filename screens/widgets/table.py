@@ -13,19 +13,25 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from screens import filtering
 from screens.drawing import BLANK, Line, Span, cell, cut, padded
+from screens.filtering import Term
+from screens.paging import Pages
 from screens.view import View
 from screens.widgets.board import strip_of, style_of
 
 R = TypeVar("R")
 _GAP: Span = ("  ", "plain")
 _SPARE_ROWS = 50  # rows below the cursor when more are asked for
+_COMPARED = 2_000  # rows up to which a new list is compared with the old one, row by row
+_TEXTS_KEPT = 200_000  # rows whose words are kept for the next letter of a filter
+_ABSENT: Line = (("  …", "dim"),)  # a row that is on its way
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column(Generic[R]):
     """One column: `width` in cells, or with a `weight` the least of a share in what is left. `need` is the least table
-    width at which it is shown."""
+    width at which it is shown. `field` is what the engine calls it, where it can filter and sort by it itself."""
 
     title: str
     width: int
@@ -34,6 +40,7 @@ class Column(Generic[R]):
     right: bool = False
     weight: int = 0
     need: int = 0
+    field: str = ""
 
 
 class Table(ScrollView, Generic[R]):
@@ -52,7 +59,7 @@ class Table(ScrollView, Generic[R]):
         Binding("end,G", "edge(1)", "last row", show=False),
         Binding("enter", "choose", "open", show=False),
         Binding("o", "order", "order by the next column", show=False),
-        Binding("O", "turn", "reverse the order", show=False),
+        Binding("O", "reverse", "reverse the order", show=False),
     ]
 
     class Chosen(Message):
@@ -71,6 +78,12 @@ class Table(ScrollView, Generic[R]):
 
     class Ended(Message):
         """The cursor is near the last row; more may be loaded."""
+
+    class Arranged(Message):
+        """The order or the filter changed."""
+
+    class Scrolled(Message):
+        """Other rows are in sight."""
 
     can_focus = True
 
@@ -95,23 +108,35 @@ class Table(ScrollView, Generic[R]):
         self.descending = False
         self.filter = ""
         self._message: tuple[Line, ...] = ()
+        self._texts: dict[int, str] = {}  # what the filter looks at, by the identity of a row in `_all`
+        self._is_arranged = False
 
     # ── what is shown ───────────────────────────────────────────────────────────────────────────────────────────────
 
-    def show(self, rows: Sequence[R], view: View, *, message: Sequence[Line] = ()) -> None:
-        """Take rows and the moment they are shown for. `message` stands below the heading where there are none."""
-        same = rows is self._all or rows == self._all
-        self._view, self._message = view, tuple(message)
+    def show(self, rows: Sequence[R], view: View, *, message: Sequence[Line] = (), arranged: bool = False) -> None:
+        """Take rows and the moment they are shown for. `message` stands below the heading where there are none.
+
+        Rows that are `arranged` are filtered and in order already; one of them may be None while it is on its way.
+        """
+        same = rows is self._all or (len(rows) <= _COMPARED and not arranged and rows == self._all)
+        self._view, self._message, self._is_arranged = view, tuple(message), arranged
         if not same:
             self._all = rows
+            self._texts = {}
             self._arrange()
         self._repaint()
 
     def narrow(self, text: str) -> None:
-        """Show only the rows that contain a text."""
-        self.filter = text.casefold()
-        self._arrange()
-        self._repaint()
+        """Show only the rows that a filter is true of; see `screens.filtering`."""
+        if text == self.filter:
+            return
+        self.filter = text
+        self._rearrange()
+
+    def order_by(self, column: int | None, *, descending: bool = False) -> None:
+        """Sort by a column, or leave the rows as they came."""
+        self.order, self.descending = column, descending
+        self._rearrange()
 
     @property
     def total(self) -> int:
@@ -123,17 +148,70 @@ class Table(ScrollView, Generic[R]):
         """The row under the cursor."""
         return self.rows[self.cursor] if self.cursor < len(self.rows) else None
 
+    @property
+    def terms(self) -> tuple[Term, ...]:
+        """What the filter says."""
+        titles = (column.title if column.field or not self._is_arranged else "" for column in self.columns)
+        return filtering.parse(self.filter, tuple(titles))
+
+    @property
+    def in_sight(self) -> range:
+        """The numbers of the rows on the screen."""
+        top = max(0, round(self.scroll_y))
+        return range(top, min(len(self.rows), top + max(1, self.scrollable_content_region.height)))
+
+    def seek(self, key: str) -> bool:
+        """Put the cursor on the row with a key; False while there is none."""
+        at = self._find(key)
+        if at is not None:
+            self._go(at)
+        return at is not None
+
+    def _rearrange(self) -> None:
+        self._arrange()
+        self._repaint()
+        self.refresh()
+        self.post_message(self.Arranged())
+
     def _arrange(self) -> None:
-        rows = self._all
-        if self.filter:
-            rows = [row for row in rows if self.filter in self._words(row).casefold()]
-        sort = self.columns[self.order].sort if self.order is not None else None
-        if sort is not None:
-            rows = sorted(rows, key=sort, reverse=self.descending)
-        self.rows = rows
-        was = self._cursor_key
-        found = next((at for at, row in enumerate(rows) if self._key(row) == was), None) if was else None
+        if self._is_arranged:
+            self.rows = self._all
+        else:
+            self.rows = self._sorted(self._filtered())
+        found = self._find(self._cursor_key)
         self._place(self.cursor if found is None else found, told=found is None)
+
+    def _filtered(self) -> Sequence[R]:
+        return filtering.matching(self._all, self.terms, self._text, self._cell_text) if self.filter else self._all
+
+    def _text(self, row: R) -> str:
+        """What the filter looks at, made once for each row that is shown."""
+        found = self._texts.get(id(row))
+        if found is None:
+            found = self._words(row).casefold()
+            if len(self._texts) < _TEXTS_KEPT:
+                self._texts[id(row)] = found
+        return found
+
+    def _cell_text(self, row: R, column: int) -> str:
+        painted = self.columns[column].paint(row, self._view)
+        if painted and isinstance(painted[0], str):
+            return painted[0].casefold()
+        return "".join(span[0] for span in painted).casefold()
+
+    def _sorted(self, rows: Sequence[R]) -> Sequence[R]:
+        sort = self.columns[self.order].sort if self.order is not None else None
+        return rows if sort is None else sorted(rows, key=sort, reverse=self.descending)
+
+    def _find(self, key: str) -> int | None:
+        """The number of the row with a key: where the cursor is or near it, more often than not."""
+        if not key:
+            return None
+        if isinstance(self.rows, Pages):
+            return next((at for at, row in self.rows.held() if self._key(row) == key), None)
+        if self.cursor < len(self.rows) and self._key(self.rows[self.cursor]) == key:
+            return self.cursor
+        return next((at for at, row in enumerate(self.rows) if self._key(row) == key), None)
 
     def _place(self, at: int, *, told: bool = True) -> None:
         self.cursor = max(0, min(at, len(self.rows) - 1))
@@ -168,6 +246,7 @@ class Table(ScrollView, Generic[R]):
         super().watch_scroll_y(old_value, new_value)
         self._painted = {}
         self._repaint()
+        self.post_message(self.Scrolled())
 
     def watch_has_focus(self, _has_focus: bool) -> None:
         super().watch_has_focus(_has_focus)
@@ -200,6 +279,8 @@ class Table(ScrollView, Generic[R]):
         if at >= len(self.rows):
             return BLANK
         row = self.rows[at]
+        if row is None:
+            return _ABSENT
         line: list[Span] = [("▌" if at == self.cursor and self.has_focus else " ", "accent")]
         for column, room in self._widths(width):
             line += _cells(column.paint(row, self._view), room, right=column.right)
@@ -258,28 +339,49 @@ class Table(ScrollView, Generic[R]):
 
     def action_order(self) -> None:
         """Sort by the next column that can be sorted, then as the rows came."""
-        able = [at for at, column in enumerate(self.columns) if column.sort is not None]
+        able = self._sortable()
         after = [at for at in able if self.order is None or at > self.order]
-        self.order = after[0] if after else None
-        self.descending = self.order is not None and self.columns[self.order].right
-        self._arrange()
-        self._repaint()
-        self.refresh()
+        order = after[0] if after else None
+        self.order_by(order, descending=order is not None and self.columns[order].right)
 
-    def action_turn(self) -> None:
-        self.descending = not self.descending
-        self._arrange()
-        self._repaint()
-        self.refresh()
+    def action_reverse(self) -> None:
+        """The other way round; without an order, by the first column downwards."""
+        if self.order is None:
+            able = self._sortable()
+            self.order_by(able[0] if able else None, descending=True)
+        else:
+            self.order_by(self.order, descending=not self.descending)
+
+    def _sortable(self) -> list[int]:
+        """Columns in sight that can be sorted by: where the engine does it, those it knows."""
+        shown = [column for column, _ in self._widths(self.size.width)]
+        return [at for at, column in enumerate(self.columns) if column in shown and self._sorts(column)]
+
+    def _sorts(self, column: Column[R]) -> bool:
+        return bool(column.field) if self._is_arranged else column.sort is not None
 
     def on_click(self, event: events.Click) -> None:
+        if event.y == 0:
+            self._click_heading(event.x)
+            return
         at = event.y - 1 + round(self.scroll_y)
-        if event.y == 0 or at >= len(self.rows):
+        if at >= len(self.rows):
             return
         again = at == self.cursor
         self._go(at)
         if again:
             self.action_choose()
+
+    def _click_heading(self, x: int) -> None:
+        """Sort by the column whose title is clicked; once more, the other way round."""
+        left = 1
+        for column, room in self._widths(self.size.width):
+            if left <= x < left + room + len(_GAP[0]) and self._sorts(column):
+                at = self.columns.index(column)
+                turned = not self.descending if at == self.order else column.right
+                self.order_by(at, descending=turned)
+                return
+            left += room + len(_GAP[0])
 
 
 def _cells(painted: Span | Line, room: int, *, right: bool) -> list[Span]:
