@@ -9,24 +9,28 @@ from __future__ import annotations
 
 import logging
 import os
-import socket
+import random
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib.metadata import version as version_of
+from typing import TYPE_CHECKING
 
-from engine.kernel.errors import StateDirectoryBusy, WrongMode
+from engine.kernel.errors import EngineUnavailable, StateDirectoryBusy, WrongMode
 from engine.kernel.secret import Secret
 from engine.storage.directory import Mode, StateDirectory
-from huntaze_console.embedding import EmbeddedEngine
+from huntaze_console.configuration.look import Look, look, look_of
 from huntaze_console.logs import configure_logging
-from huntaze_console.options import ConsoleOptions
-from screens.app import run_console
-from screens.source import ConsoleOptions as ScreenOptions
-from screens.source import Source
-from screens.terminal import read_terminal
+from huntaze_console.options import ConsoleOptions, Remote
+from screens.sources.line import BROKEN, Address, UnixConnection
+
+if TYPE_CHECKING:
+    from huntaze_console.embedding import EmbeddedEngine
+    from screens.source import Source
 
 _ANSWER_WITHIN = 2.0  # real seconds to be let in by a socket on this host
+_FIRST_WORD_WITHIN = 4.0  # real seconds for an engine elsewhere to say who it is before the console opens without it
 _SETTLED_WITHIN = 30.0  # real seconds for another engine to have started, or to be gone
 _LOOK_AGAIN = 0.2  # real seconds
 _LOG_NAME = "console.log"  # in the state directory: the terminal belongs to the console
@@ -34,23 +38,52 @@ _CHOSEN = {"auto": None, "on": True, "off": False}
 _log = logging.getLogger(__name__)
 
 
-def run(options: ConsoleOptions) -> int:
+def run(options: ConsoleOptions, *, ask: Callable[[str], str]) -> int:
     """Show the console until the operator leaves or the terminal is lost; returns the exit code.
 
-    Raises HuntazeError for what keeps an engine from starting or being reached.
+    `ask` prompts for a token without an echo. Raises HuntazeError for what keeps an engine from starting or being
+    reached.
     """
     directory = StateDirectory(options.state_dir)
-    settings = options.settings.load()
     directory.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-    configure_logging(settings.logging, file=directory.path / _LOG_NAME)
+    if options.remote is not None:
+        return _elsewhere(options, directory, options.remote, ask)
     if _belongs_to_another(directory, simulated=options.simulation is not None):
-        with _attached(directory) as source:
-            return _show(source, options, drains=False)
+        return _here(options, directory)
+    return _embed(options, directory)
+
+
+def _elsewhere(options: ConsoleOptions, directory: StateDirectory, remote: Remote, ask: Callable[[str], str]) -> int:
+    from huntaze_console.attaching import address_of, token_of
+
+    address = address_of(remote)
+    token = token_of(remote, os.environ, ask)
+    with _attached(address, token, read_only=options.read_only) as source:
+        return _show(source, options, _logged(directory, look(options.settings)), drains=False)
+
+
+def _here(options: ConsoleOptions, directory: StateDirectory) -> int:
+    try:
+        token = Secret(directory.token_path.read_text("utf-8").strip())
+    except OSError as error:
+        words = f"cannot read {directory.token_path}: {error.strerror}"
+        raise EngineUnavailable(words, remedy="Run this as the user who runs the engine") from error
+    with _attached(Address(socket=directory.socket_path), token, read_only=options.read_only) as source:
+        return _show(source, options, _logged(directory, look(options.settings)), drains=False)
+
+
+def _embed(options: ConsoleOptions, directory: StateDirectory) -> int:
+    chosen = _logged(directory, look_of(options.settings.load()))
     with _embedded(options, directory) as engine:
-        code = _show(engine.source, options, drains=True)
+        code = _show(engine.source, options, chosen, drains=True)
     if engine.failure is not None:
         raise engine.failure
     return code
+
+
+def _logged(directory: StateDirectory, chosen: Look) -> Look:
+    configure_logging(chosen.logging, file=directory.path / _LOG_NAME)
+    return chosen
 
 
 def _belongs_to_another(directory: StateDirectory, *, simulated: bool) -> bool:
@@ -77,15 +110,21 @@ def _belongs_to_another(directory: StateDirectory, *, simulated: bool) -> bool:
     return True
 
 
-def _show(source: Source, options: ConsoleOptions, *, drains: bool) -> int:
-    console = options.settings.load().console
+def _show(source: Source, options: ConsoleOptions, chosen: Look, *, drains: bool) -> int:
+    from screens.app import run_console
+    from screens.source import ConsoleOptions as ScreenOptions
+    from screens.terminal import read_terminal
+
+    console = chosen.console
     return run_console(
         source,
         options=ScreenOptions(
             drains=drains,
             theme=console.theme,
             typed_above=console.confirm_above_fans,
+            actor=options.actor or operator(),
             mouse=console.mouse,
+            read_only=options.read_only,
             terminal=read_terminal(os.environ, ascii_only=_CHOSEN[console.ascii]),
             low_bandwidth=_CHOSEN[console.low_bandwidth],
             clipboard=console.clipboard,
@@ -98,24 +137,31 @@ def _is_served(directory: StateDirectory) -> bool:
     """Whether an engine listens on the directory's socket. A file that a killed one left behind answers nobody."""
     if directory.endpoint() is None:
         return False
-    from huntaze_console.api.sockets import reachable
-
-    with reachable(directory.socket_path) as name, socket.socket(socket.AF_UNIX) as probe:
-        probe.settimeout(_ANSWER_WITHIN)
-        return probe.connect_ex(name) == 0
+    probe = UnixConnection(directory.socket_path, timeout=_ANSWER_WITHIN)
+    try:
+        probe.connect()
+    except BROKEN:
+        return False
+    probe.close()
+    return True
 
 
 @contextmanager
-def _attached(directory: StateDirectory) -> Iterator[Source]:
-    """The engine that serves the directory, seen through its socket."""
-    import random
+def _attached(address: Address, token: Secret, *, read_only: bool) -> Iterator[Source]:
+    """The engine at an address. It is asked while the screens are loaded, so its first word seldom needs waiting for.
 
+    Raises EngineUnavailable where nobody answers, the token is not known, or the two do not understand each other.
+    """
     from screens.sources.remote import RemoteSource
 
-    token = Secret(directory.token_path.read_text().strip())
-    source = RemoteSource("http://localhost", token, chance=random.Random(), socket=directory.socket_path)  # noqa: S311
+    chance = random.Random()  # noqa: S311 - pauses between tries
+    source = RemoteSource(address, token, chance=chance, version=version_of("huntaze-console"), read_only=read_only)
     source.start()
     try:
+        import screens.app  # noqa: F401 - while the engine answers
+
+        if (failure := source.first(_FIRST_WORD_WITHIN)) is not None:
+            raise failure
         yield source
     finally:
         source.close()
@@ -124,6 +170,8 @@ def _attached(directory: StateDirectory) -> Iterator[Source]:
 @contextmanager
 def _embedded(options: ConsoleOptions, directory: StateDirectory) -> Iterator[EmbeddedEngine]:
     """An engine of our own for the block; afterwards it is drained."""
+    from huntaze_console.embedding import EmbeddedEngine
+
     engine = EmbeddedEngine(options, directory)
     engine.start()
     try:
@@ -134,7 +182,17 @@ def _embedded(options: ConsoleOptions, directory: StateDirectory) -> Iterator[Em
 
 
 def _claim(directory: StateDirectory, *, simulated: bool) -> None:
-    from importlib.metadata import version
-
     mode = Mode.SIMULATED if simulated else Mode.REAL
-    directory.acquire(kind="console", mode=mode, version=version("huntaze-console"))
+    directory.acquire(kind="console", mode=mode, version=version_of("huntaze-console"))
+
+
+def operator() -> str:
+    """Who is at the terminal, and where: what others see of an act, and what its row in the audit says."""
+    import getpass
+    import socket
+
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):
+        user = "operator"
+    return f"{user}@{socket.gethostname()}"

@@ -7,9 +7,9 @@ import logging
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Protocol
 
 from engine.kernel.text import clean
-from huntaze_console.configuration.sections import LoggingSection
 
 _LONGEST = 2_000  # characters of one message
 _QUIET = (
@@ -24,6 +24,15 @@ _QUIET = (
     "asyncio",
     "urllib3",
 )
+
+
+class LoggingChoice(Protocol):
+    """`[logging]`, as far as it is needed here."""
+
+    @property
+    def level(self) -> str: ...
+    @property
+    def format(self) -> str: ...
 
 
 class _Line(logging.Formatter):
@@ -42,7 +51,7 @@ class _Line(logging.Formatter):
         return f"{at} {record.levelname:<7} {record.name}: {said}{f' [{broke}]' if broke else ''}"
 
 
-def configure_logging(settings: LoggingSection, *, file: Path | None = None) -> None:
+def configure_logging(settings: LoggingChoice, *, file: Path | None = None) -> None:
     """Log to stderr, or to a file while the terminal is the console's. Libraries speak only when it is serious."""
     handler: logging.Handler = (
         logging.FileHandler(file, encoding="utf-8", delay=True) if file else logging.StreamHandler(sys.stderr)

@@ -39,12 +39,25 @@ class SimulationOptions:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Remote:
+    """An engine elsewhere, as the flags name it. Its token is never a flag: other users can read a command line."""
+
+    url: str
+    token_file: Path | None = None  # None: HUNTAZE_TOKEN, or a prompt
+    ca_file: Path | None = None  # PEM; None: what the system trusts
+    insecure: bool = False  # the token may cross a network in the clear
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ConsoleOptions:
-    """An interactive run: attach to the engine of `state_dir`, or embed one there."""
+    """An interactive run: attach to `remote`, or to the engine of `state_dir`, or embed one there."""
 
     settings: SettingsSource
     state_dir: Path
     simulation: SimulationOptions | None = None
+    remote: Remote | None = None
+    read_only: bool = False
+    actor: str = ""  # who acts, for the audit; empty: the user on this host
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -79,6 +79,29 @@ def drawn(flags: dict[str, Any]) -> dict[str, Any]:
     return {f"console.{name}": words[flags.pop(name, None)] for name in ("ascii", "low_bandwidth")}
 
 
+def looking(command: F) -> F:
+    """Adds the flags of whoever opens a console."""
+    read_only = click.option("--readonly", "--read-only", "read_only", is_flag=True, help="Look, and change nothing.")
+    actor = click.option("--actor", metavar="NAME", help="Who acts, for the audit [USER@HOST].")
+    return read_only(actor(command))
+
+
+def connecting(command: F) -> F:
+    """Adds the flags of a console on an engine elsewhere."""
+    for option in reversed(
+        (
+            click.option(
+                "--connect", metavar="URL", help="Attach to the engine there; its token is no flag, see next."
+            ),
+            click.option("--token-file", type=FILE, help="Holds its token [HUNTAZE_TOKEN, or a prompt]."),
+            click.option("--ca-file", type=FILE, help="Who signed its certificate, in PEM [whom the system trusts]."),
+            click.option("--insecure", is_flag=True, help="Plain http, also across a network: it shows the token."),
+        )
+    ):
+        command = option(command)
+    return command
+
+
 def simulating(command: F) -> F:
     """Adds the flags of a simulation."""
     for option in reversed(

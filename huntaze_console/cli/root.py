@@ -25,7 +25,7 @@ from huntaze_console.cli import (
     settings,
     workflow,
 )
-from huntaze_console.cli.flags import Ordered, alone, drawing, running
+from huntaze_console.cli.flags import Ordered, alone, connecting, drawing, looking, running
 
 _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
@@ -44,6 +44,8 @@ class Commands(Ordered):
 @click.group(cls=Commands, invoke_without_command=True, context_settings=_CONTEXT, epilog=exits.MEANING)
 @click.version_option(package_name="huntaze-console", prog_name="huntaze")
 @running
+@looking
+@connecting
 @drawing
 def huntaze(**flags: Any) -> None:
     """AI message campaigns under strict limits and budgets, from a terminal.

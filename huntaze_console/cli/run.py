@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from engine.kernel.text import clean
 from huntaze_console.cli import exits
 from huntaze_console.cli.flags import (
     DIRECTORY,
@@ -17,34 +18,68 @@ from huntaze_console.cli.flags import (
     about,
     drawing,
     drawn,
+    looking,
     running,
     simulating,
     simulation,
     where,
 )
 from huntaze_console.cli.paper import Tone, say, say_json
-from huntaze_console.options import ConsoleOptions, DaemonOptions
+from huntaze_console.options import ConsoleOptions, DaemonOptions, Remote
 
 _DEMO_SCENARIO = "azure-outage"
+_LONGEST_ACTOR = 100  # characters
 _TONES = {"ok": Tone.GOOD, "warn": Tone.WARN, "fail": Tone.BAD}
 
 
-def open_console(*, state_dir: Path | None, config: Path | None, **flags: Any) -> None:
+def open_console(
+    *,
+    state_dir: Path | None,
+    config: Path | None,
+    connect: str | None,
+    read_only: bool,
+    actor: str | None,
+    **flags: Any,
+) -> None:
     """Run the console until it is left."""
+    look = drawn(flags)
+    if connect is None and (given := next((name for name, value in flags.items() if value), None)):
+        raise click.UsageError(f"--{given.replace('_', '-')} is about an engine elsewhere: add --connect")
     _need_terminal()
     from huntaze_console.console import run
 
     place = where(state_dir, config)
-    settings = place.source(simulated=False, flags=drawn(flags))
-    options = ConsoleOptions(settings=settings, state_dir=place.state_dir)
-    sys.exit(run(options))
+    options = ConsoleOptions(
+        settings=place.source(simulated=False, flags=look),
+        state_dir=place.state_dir,
+        remote=Remote(url=connect, **flags) if connect is not None else None,
+        read_only=read_only,
+        actor=_name(actor),
+    )
+    sys.exit(run(options, ask=_ask))
+
+
+def _ask(words: str) -> str:
+    answer: str = click.prompt(words, hide_input=True, err=True)
+    return answer
+
+
+def _name(actor: str | None) -> str:
+    """Who acts, as others will read it."""
+    if actor is None:
+        return ""
+    found = clean(actor, limit=_LONGEST_ACTOR).strip()
+    if not found:
+        raise click.UsageError("--actor is empty: leave it out to act as the user on this host")
+    return found
 
 
 @click.command(short_help="The console over a live simulated world.")
 @running
+@looking
 @drawing
 @simulating
-def demo(*, state_dir: Path | None, config: Path | None, **flags: Any) -> None:
+def demo(*, state_dir: Path | None, config: Path | None, read_only: bool, actor: str | None, **flags: Any) -> None:
     """Open the console over a live simulated world: nothing real is read, called or spent.
 
     The demo keeps its own state directory, huntaze-demo beside the usual one. Unless --scenario or --trace says
@@ -58,9 +93,13 @@ def demo(*, state_dir: Path | None, config: Path | None, **flags: Any) -> None:
     look = drawn(flags)
     place = where(state_dir, config, demo=True)
     options = ConsoleOptions(
-        settings=place.source(simulated=True, flags=look), state_dir=place.state_dir, simulation=simulation(**flags)
+        settings=place.source(simulated=True, flags=look),
+        state_dir=place.state_dir,
+        simulation=simulation(**flags),
+        read_only=read_only,
+        actor=_name(actor),
     )
-    sys.exit(run(options))
+    sys.exit(run(options, ask=_ask))
 
 
 def _need_terminal() -> None:

@@ -12,7 +12,7 @@ from huntaze_console.configuration.layers import Layer, of_pairs
 from huntaze_console.configuration.shape import Path, is_secret, keys_at, takes_text, takes_words
 
 PREFIX = "HUNTAZE_"
-ELSEWHERE = frozenset({"HUNTAZE_CONFIG", "HUNTAZE_STATE_DIR"})  # they say where to look and are no settings
+ELSEWHERE = frozenset({"HUNTAZE_CONFIG", "HUNTAZE_STATE_DIR", "HUNTAZE_TOKEN"})  # where to look; no settings
 
 FIXED: Mapping[str, Path] = MappingProxyType(
     {

@@ -26,6 +26,7 @@ _LONGEST_WORDS = 2_000  # characters of a refusal that are shown
 _BY_STATUS = {403: Refusal.CONFLICT, 404: Refusal.NOT_FOUND, 409: Refusal.CONFLICT}
 _NOTHING = "Nothing was changed"
 
+Headers = http.client.HTTPMessage
 BROKEN = (OSError, http.client.HTTPException)
 
 
@@ -60,7 +61,7 @@ class Line:
     def __init__(self, address: Address, token: Secret) -> None:
         self._address, self._token = address, token
 
-    def ask(self, method: str, path: str, body: bytes | None = None) -> tuple[Mapping[str, str], bytes]:
+    def ask(self, method: str, path: str, body: bytes | None = None) -> tuple[Headers, bytes]:
         """The answer's headers and body. Raises NotReached, CommandRefused, EngineUnavailable; BROKEN on the way."""
         connection = self._dial()
         try:
@@ -131,7 +132,7 @@ class Stream:
     def __init__(self, connection: http.client.HTTPConnection, answer: http.client.HTTPResponse) -> None:
         self._connection, self._answer = connection, answer
         self._socket = connection.sock
-        self.headers: Mapping[str, str] = answer.headers
+        self.headers: Headers = answer.headers
 
     def __iter__(self) -> Iterator[Message]:
         return messages(self._lines())

@@ -30,7 +30,7 @@ from engine.surface.queries import Page, Query
 from engine.surface.snapshot import Snapshot
 from screens.source import Link
 from screens.sources.crossing import aside
-from screens.sources.line import BROKEN, Address, Line, Message, NotReached, Stream, WrongToken
+from screens.sources.line import BROKEN, Address, Headers, Line, Message, NotReached, Stream, WrongToken
 
 _KEPT = 1_000  # events
 _SILENT = 0.7  # seconds without a word before the link counts as lost; heartbeats come every quarter of one
@@ -268,7 +268,7 @@ class RemoteSource:
 
     # ── how the link stands ─────────────────────────────────────────────────────────────────────────────────────────
 
-    def _check(self, headers: Mapping[str, str]) -> None:
+    def _check(self, headers: Headers) -> None:
         """Raises Incompatible for an engine that this console would misread, or be misread by."""
         self._read(headers)
         spoken = wire.level_of(headers.get(wire.WIRE_HEADER))
@@ -281,10 +281,10 @@ class RemoteSource:
             remedy=f"Install huntaze-console {version} here, or run huntaze on the engine's own host",
         )
 
-    def _read(self, headers: Mapping[str, str]) -> None:
+    def _read(self, headers: Headers) -> None:
         """What any answer tells: the engine's time and version, and what the token may do."""
-        if headers.get(wire.NOW_HEADER, "").isdigit():
-            self._anchor = (time.monotonic_ns(), int(headers[wire.NOW_HEADER]))
+        if (now := headers.get(wire.NOW_HEADER) or "").isdigit():
+            self._anchor = (time.monotonic_ns(), int(now))
         self._engine_version = headers.get(wire.VERSION_HEADER) or self._engine_version
         up, since, note, _ = self._state
         if found := headers.get(wire.READ_ONLY_HEADER):
