@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import ClassVar, Literal, cast
+from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 
 from engine.kernel.errors import HuntazeError
-from engine.surface.commands import ApproveDeliveries, CampaignDraft, RejectDeliveries, SettleDelivery
+from engine.surface.commands import ApproveDeliveries, CampaignDraft, RejectDeliveries
 from engine.surface.queries import GetDraft, GetWorkflow, ListCampaigns, ListDeliveries
 from engine.surface.rows import DeliveryRow, WorkflowRow
 from engine.surface.snapshot import CampaignView
@@ -18,13 +18,14 @@ from screens.drawing import BLANK, Line, Span, cut, gauge, state
 from screens.facts import account_name, budget_word, campaign_progress, campaign_rank, campaign_word
 from screens.formatting import NONE, clean, clean_lines, clock_exact, count, moment, money, percent, plural, price
 from screens.listing import Listing, plain
-from screens.steering import VERBS, Steering
+from screens.review import ReviewScreen, risk_span
+from screens.settling import settle, settle_all
+from screens.steering import VERB_ACTIONS, VERBS, Steering
 from screens.view import View
-from screens.widgets.confirm import Choose, Confirm
+from screens.widgets.asking import Entry
 from screens.widgets.table import Column
 from screens.workflow import WorkflowScreen, trouble_line, workflow_line
 
-Outcome = Literal["sent", "failed", "again"]
 _VIEWS = ("", "drafted", "uncertain", "failed", "sent", "queued", "skipped", "rejected")
 _SHOWN_COUNTS = (
     "drafted",
@@ -110,7 +111,7 @@ class CampaignsScreen(Listing[CampaignView], Steering):
         return self.row
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        if action in ("start", "pause", "resume", "cancel"):
+        if action in VERB_ACTIONS:
             return self.may(action)
         return super().check_action(action, parameters)
 
@@ -120,12 +121,14 @@ class CampaignScreen(Listing[DeliveryRow], Steering):
 
     place = "campaigns"
     title_text = "deliveries"
-    first_keys = ("approve", "approve all", "reject", "settle", "view")
+    first_keys = ("review texts", "approve", "approve all", "reject", "settle", "settle all", "view")
     BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("m", "review", "review texts"),
         Binding("a", "approve", "approve"),
         Binding("A", "approve_all", "approve all"),
         Binding("d", "reject", "reject"),
-        Binding("u", "settle", "settle"),
+        Binding("e", "settle", "settle"),
+        Binding("E", "settle_all", "settle all"),
         Binding("v", "view", "view"),
         Binding("w", "workflow", "workflow"),
         *VERBS,
@@ -221,16 +224,30 @@ class CampaignScreen(Listing[DeliveryRow], Steering):
 
     def columns(self) -> Sequence[Column[DeliveryRow]]:
         return (
-            Column(title="state", width=12, paint=_delivery_state, sort=lambda row: row.state),
+            Column(title="state", width=12, paint=_delivery_state, sort=lambda row: row.state, field="state"),
             Column(
                 title="fan",
                 width=12,
                 weight=1,
                 paint=plain(lambda row: row.fan_name or row.fan_id),
                 sort=lambda row: (row.fan_name or row.fan_id).casefold(),
+                field="fan",
             ),
             Column(
-                title="text", width=10, weight=4, need=90, paint=plain(lambda row: row.text), sort=lambda row: row.text
+                title="text",
+                width=10,
+                weight=4,
+                need=90,
+                paint=plain(lambda row: row.text),
+                sort=lambda row: row.text,
+                field="text",
+            ),
+            Column(
+                title="risk",
+                width=8,
+                need=130,
+                paint=lambda row, _: risk_span(row.risk) if row.text else ("", "plain"),
+                sort=lambda row: row.risk,
             ),
             Column(
                 title="reason",
@@ -238,6 +255,7 @@ class CampaignScreen(Listing[DeliveryRow], Steering):
                 weight=2,
                 paint=plain(lambda row: row.reason, "warn"),
                 sort=lambda row: row.reason,
+                field="reason",
             ),
             Column(
                 title="tries",
@@ -245,6 +263,7 @@ class CampaignScreen(Listing[DeliveryRow], Steering):
                 right=True,
                 paint=lambda row, _: (count(row.attempts), "dim"),
                 sort=lambda row: row.attempts,
+                field="attempts",
             ),
             Column(
                 title="cost",
@@ -253,6 +272,7 @@ class CampaignScreen(Listing[DeliveryRow], Steering):
                 need=70,
                 paint=lambda row, _: (price(row.cost), "dim"),
                 sort=lambda row: row.cost,
+                field="cost",
             ),
             Column(
                 title="changed",
@@ -260,6 +280,7 @@ class CampaignScreen(Listing[DeliveryRow], Steering):
                 right=True,
                 paint=lambda row, view: (clock_exact(row.changed_at, view.zone), "dim"),
                 sort=lambda row: row.changed_at,
+                field="changed_at",
             ),
         )
 
@@ -287,14 +308,17 @@ class CampaignScreen(Listing[DeliveryRow], Steering):
     # ── acting ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        if action in ("start", "pause", "resume", "cancel"):
+        if action in VERB_ACTIONS:
             return self.may(action)
         if action in ("approve", "reject", "settle"):
             row = self.row if self.is_mounted else None
             wanted = "uncertain" if action == "settle" else "drafted"
             return row is not None and row.state == wanted and self.may_act
-        if action == "approve_all":
-            return bool(self.target().counts.get("drafted")) and self.may_act
+        if action == "review":
+            return bool(self.target().counts.get("drafted"))
+        if action in ("approve_all", "settle_all"):
+            wanted = "uncertain" if action == "settle_all" else "drafted"
+            return bool(self.target().counts.get(wanted)) and self.may_act
         return super().check_action(action, parameters)
 
     def action_workflow(self) -> None:
@@ -304,74 +328,47 @@ class CampaignScreen(Listing[DeliveryRow], Steering):
         self._state = _VIEWS[(_VIEWS.index(self._state) + 1) % len(_VIEWS)]
         self.start_over()
 
+    def action_review(self) -> None:
+        self.app.push_screen(ReviewScreen(self.target()))
+
     def action_approve(self) -> None:
         """The text under the cursor stands in full below the table: one key, one text."""
         if self.row is not None:
             texts = {self.row.delivery_id: self.row.text_digest}
-            self.send(
-                ApproveDeliveries(campaign_id=self._campaign.campaign_id, texts=texts, actor=self.console.options.actor)
-            )
+            self.act(ApproveDeliveries(campaign_id=self._campaign.campaign_id, texts=texts, actor=self.actor))
 
     def action_approve_all(self) -> None:
         campaign = self.target()
         number = campaign.counts.get("drafted", 0)
-        command = ApproveDeliveries(campaign_id=campaign.campaign_id, actor=self.console.options.actor)
+        command = ApproveDeliveries(campaign_id=campaign.campaign_id, actor=self.actor)
         typed = clean(campaign.name) if number > self.console.options.typed_above else ""
         question = f"Approve all {plural(number, 'drafted text')} of {clean(campaign.name)}?"
-
-        def answered(yes: bool | None) -> None:
-            if yes:
-                self.send(command)
-
-        self.app.push_screen(
-            Confirm(question, detail="They go out as they are, the unread ones too.", typed=typed), answered
-        )
+        detail = "They go out as they are, the unread ones too. m reads them by their risk first."
+        self.confirm(question, command, detail=detail, typed=typed)
 
     def action_reject(self) -> None:
         row = self.row
         if row is None:
             return
-        command = RejectDeliveries(
-            campaign_id=self._campaign.campaign_id, delivery_ids=(row.delivery_id,), actor=self.console.options.actor
-        )
-
-        def answered(yes: bool | None) -> None:
-            if yes:
-                self.send(command)
-
         name = clean(row.fan_name or row.fan_id, longest=60)
-        self.app.push_screen(
-            Confirm(f"Reject the text for {name}? This fan gets nothing from this campaign."), answered
+        self.ask(
+            f"Reject the text for {name}? This fan gets nothing from this campaign.",
+            (Entry(name="reason", label="reason", hint="off tone, wrong facts, …"),),
+            lambda values: RejectDeliveries(
+                campaign_id=self._campaign.campaign_id,
+                delivery_ids=(row.delivery_id,),
+                reason=values["reason"] or "rejected by the operator",
+                actor=self.actor,
+            ),
+            go="reject it",
         )
 
     def action_settle(self) -> None:
         if self.row is not None:
             settle(self, self.row)
 
-
-def settle(screen: Listing[DeliveryRow] | DeliveryScreen, row: DeliveryRow) -> None:
-    """Ask what became of a send whose answer never came."""
-
-    def answered(outcome: str | None) -> None:
-        if outcome:
-            screen.send(
-                SettleDelivery(
-                    delivery_id=row.delivery_id, outcome=cast("Outcome", outcome), actor=screen.console.options.actor
-                )
-            )
-
-    name = clean(row.fan_name or row.fan_id, longest=60)
-    screen.app.push_screen(
-        Choose(
-            f"Did the message reach {name}? Look on the platform first.",
-            (
-                ("s", "sent", "sent: it arrived"),
-                ("f", "failed", "failed: it did not, and is not to"),
-                ("a", "again", "again: it did not; send it again, which may reach the fan twice"),
-            ),
-        ),
-        answered,
-    )
+    def action_settle_all(self) -> None:
+        settle_all(self, self.target())
 
 
 def _state(row: CampaignView, _view: View) -> Span:

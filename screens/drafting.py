@@ -59,10 +59,10 @@ def check(form: Form, now: int, zone: ZoneInfo) -> Checked:
         errors["tool"] = f"one of {', '.join(TOOLS)}"
     if not form.text.strip():
         errors["text"] = "what the model is to write" if form.kind == "prompt" else "the text, with {name} for the fan"
-    budget = _budget(form.budget)
+    budget = dollars(form.budget)
     if isinstance(budget, str):
         errors["budget"] = budget
-    starts = _starts(form.starts, now, zone)
+    starts = starts_at(form.starts, now, zone)
     if isinstance(starts, str):
         errors["starts"] = starts
     if errors or isinstance(audience, str) or isinstance(budget, str) or isinstance(starts, str):
@@ -93,7 +93,8 @@ def _audience(text: str) -> Audience | str:
     return "all, or tag vip, or fans id1, id2"
 
 
-def _budget(text: str) -> int | str | None:
+def dollars(text: str) -> int | str | None:
+    """Nano-dollars, None of an empty text, or as text what would be right."""
     text = text.strip().removeprefix("$")
     if not text:
         return None
@@ -107,7 +108,8 @@ def _budget(text: str) -> int | str | None:
     return int(nanos)
 
 
-def _starts(text: str, now: int, zone: ZoneInfo) -> int | str | None:
+def starts_at(text: str, now: int, zone: ZoneInfo) -> int | str | None:
+    """The instant typed, None for now, or as text what would be right."""
     text = text.strip()
     if text in ("", "now"):
         return None
