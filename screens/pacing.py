@@ -112,15 +112,16 @@ class SlowLink:
         self._clock, self._meter = clock, meter
         self.slow = False
         self._until = 0.0
-        self._held = _HELD
+        self._held = self._next_held = _HELD
 
     def look(self) -> bool:
         """True when it has just changed."""
         now = self._clock()
         if self._meter.waited(_WATCHED) >= _SLOW_FROM:
-            changed, self._until = not self.slow, now + self._held
-            self._held = min(self._held * 2, _LONGEST_HELD) if changed else self._held
-            self.slow = True
+            changed, self.slow = not self.slow, True
+            if changed:
+                self._held, self._next_held = self._next_held, min(self._next_held * 2, _LONGEST_HELD)
+            self._until = now + self._held
             return changed
         if self.slow and now >= self._until and self._meter.waited(_WATCHED) <= _FAST_BELOW:
             self.slow = False
