@@ -348,16 +348,18 @@ class Recorded:
 
 def to_fields(event: Event) -> dict[str, Any]:
     """The event's fields as a JSON object."""
-    return {name: getattr(event, name) for name in _names(type(event))}
+    kind: Any = type(event)
+    return {name: getattr(event, name) for name in _names(kind)}
 
 
 def from_fields(kind: str, fields: Mapping[str, Any]) -> Event | None:
     """The event of a kind and its fields; None for a kind this version does not know. Unknown fields are ignored."""
-    found = EVENTS.get(kind)
+    found: Any = EVENTS.get(kind)
     if found is None:
         return None
     known = _names(found)
-    return found(**{name: value for name, value in fields.items() if name in known})
+    event: Event = found(**{name: value for name, value in fields.items() if name in known})
+    return event
 
 
 @cache
