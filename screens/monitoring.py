@@ -1,4 +1,4 @@
-"""Rates, errors, fallbacks and latencies of the last hour, by tool, model, provider or endpoint."""
+"""Rates, errors, fallbacks and latencies over any span, by tool, model, provider or endpoint, with their courses."""
 
 from __future__ import annotations
 
@@ -7,37 +7,62 @@ from typing import ClassVar, Literal
 
 from textual.binding import Binding, BindingType
 
-from engine.kernel.values import SECOND
-from engine.surface.queries import Monitor
-from engine.surface.rows import MonitorRow
-from screens.drawing import BLANK, Line, Span
+from engine.surface.queries import Monitor, MonitorHistory
+from engine.surface.rows import MonitorCourseRow, MonitorRow
+from screens.aside import Aside
+from screens.drawing import BLANK, Line, Span, cut
 from screens.formatting import NONE, clean, count, plural
 from screens.listing import Listing, plain
+from screens.place import as_of
+from screens.spans import HOURLY, SLIDING, choice_line, turned
+from screens.times import SPARK, chart_rows, latency, times_and_errors
 from screens.view import View
+from screens.widgets.plot import sparkline
 from screens.widgets.table import Column
 
 _KINDS: tuple[Literal["tool", "model", "provider", "endpoint"], ...] = ("tool", "model", "provider", "endpoint")
+_STRETCHES = SLIDING[1:]  # times are counted by the minute
 _MANY = 0.05  # share of errors from which a row is told by its colour
 
 
 class MonitoringScreen(Listing[MonitorRow]):
-    """One row a name, the most called first."""
+    """One row a name, the most called first, each with its course over the span."""
 
     title_text = place = "providers"
-    empty = "nothing passed in the last hour; v shows the others"
+    empty = "nothing passed in this time; t looks further back, v shows the others"
     first_keys = ("by tool, model, provider, endpoint",)
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("v", "turn", "by tool, model, provider, endpoint")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("v", "turn", "by tool, model, provider, endpoint"),
+        Binding("t", "time(1)", "longer"),
+        Binding("T", "time(-1)", "shorter"),
+    ]
 
     def __init__(self) -> None:
         super().__init__()
         self._kind = _KINDS[0]
+        self._stretch = HOURLY
+        self._courses: Aside[MonitorCourseRow] = Aside(self, self._course_question)
 
     @property
     def heading(self) -> str:
-        return f"providers › the last hour › by {self._kind}"
+        return f"providers › times and errors › by {self._kind}"
 
     def question(self) -> Monitor:
-        return Monitor(kind=self._kind)
+        return Monitor(kind=self._kind, from_=self._stretch.start(self.view))
+
+    def _course_question(self) -> MonitorHistory:
+        return MonitorHistory(kind=self._kind, span=self._stretch.width)
+
+    def paint(self, view: View) -> None:
+        self._courses.keep(view)
+        super().paint(view)
+
+    def head(self, view: View, width: int) -> Sequence[Line]:
+        line = (*choice_line("over", _STRETCHES, self._stretch), (f" {self._stretch.words(view)}  ", "dim"))
+        return (cut((*line, *self._courses.trouble(view), *as_of(view)), width),)
+
+    def _course(self, name: str) -> MonitorCourseRow | None:
+        return next((each for each in self._courses.rows if each.name == name), None)
 
     def columns(self) -> Sequence[Column[MonitorRow]]:
         return (
@@ -49,6 +74,7 @@ class MonitoringScreen(Listing[MonitorRow]):
                 paint=lambda row, _: (count(row.calls), "plain"),
                 sort=lambda row: row.calls,
             ),
+            Column(title="calls, course", width=SPARK, need=104, paint=self._calls_course),
             Column(
                 title="a minute", width=8, right=True, need=100, paint=lambda row, _: (f"{row.per_minute:.1f}", "dim")
             ),
@@ -75,24 +101,28 @@ class MonitoringScreen(Listing[MonitorRow]):
     def words_of(self, row: MonitorRow) -> str:
         return row.name
 
+    def _calls_course(self, row: MonitorRow, _view: View) -> Span:
+        course = self._course(row.name)
+        return ("", "dim") if course is None else sparkline(course.calls, SPARK)
+
     def foot(self, row: MonitorRow, view: View, width: int) -> Sequence[Line]:
         said = f"{plural(row.errors, 'error')}, {plural(row.refused, 'call')} the asker's own doing"
         rated = f", rated {row.rating:.1f} of 5 by {plural(row.ratings, 'rating')}" if row.rating is not None else ""
-        return (BLANK, ((f"  {clean(row.name, longest=100)}  ", "head"), (said + rated, "dim")))
+        title: Line = ((f"  {clean(row.name, longest=100)}  ", "head"), (said + rated, "dim"))
+        rows = self.app.size.height
+        return (BLANK, title, *times_and_errors(self._course(row.name), view, width, chart_rows(rows)))
 
     def action_turn(self) -> None:
         self._kind = _KINDS[(_KINDS.index(self._kind) + 1) % len(_KINDS)]
+        self._anew()
+
+    def action_time(self, by: int) -> None:
+        self._stretch = turned(_STRETCHES, self._stretch, by)
+        self._anew()
+
+    def _anew(self) -> None:
+        self._courses.start_over()
         self.start_over()
-
-
-def latency(span: int | None) -> str:
-    """Nanoseconds as 0.8 ms, 45 ms, 1.25 s."""
-    if span is None:
-        return NONE
-    real = span / SECOND
-    if real >= 1:
-        return f"{real:,.2f} s"
-    return f"{real * 1000:.0f} ms" if real >= 0.01 else f"{real * 1000:.1f} ms"
 
 
 def _errors(row: MonitorRow, view: View) -> Span:

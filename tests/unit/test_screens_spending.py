@@ -35,17 +35,21 @@ def test_a_group_is_held_against_its_own_budget_of_the_spans_window_first() -> N
         {"provider": "openai"}, [BUDGET], VIEW, "day"
     )
     found = budget_of({"provider": "openai"}, [BUDGET, monthly], VIEW, "hour")
-    assert found is not None and found.window == "month"  # of those that do not fit, the one most used up
+    assert found is not None
+    assert found.window == "month"
     assert budget_of({"provider": "azure"}, [BUDGET, monthly], VIEW, "day") is None
 
 
 def test_everything_is_held_against_the_threshold_where_no_budget_is() -> None:
     day, month = budget_of({}, [BUDGET], VIEW, "day"), budget_of({}, [], VIEW, "month")
 
-    assert day is not None and (day.limit, day.spent) == (usd(50), usd("18.42"))
-    assert month is not None and month.limit == usd(1000)
+    assert day is not None
+    assert (day.limit, day.spent) == (usd(50), usd("18.42"))
+    assert month is not None
+    assert month.limit == usd(1000)
     hard = budget_of({}, [replace(BUDGET, scope="global", key="", limit=usd(20))], VIEW, "day")
-    assert hard is not None and hard.limit == usd(20)
+    assert hard is not None
+    assert hard.limit == usd(20)
 
 
 def test_a_running_sum_is_drawn_against_the_limit_and_ends_now() -> None:
