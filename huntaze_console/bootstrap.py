@@ -90,6 +90,7 @@ from engine.runtime import (
     Resilience,
     Sampler,
     Service,
+    Silencing,
     Thresholds,
     Watch,
     WorkflowShelf,
@@ -396,9 +397,11 @@ async def open_engine(
             platform_url=lambda: settings.platform.url,
             idle_tools=lambda: [tool for tool in orchestrator.settings.tools if not orchestrator.targets(tool)],
         )
-        desk = EngineDesk(database, bus, projector, jobs, dispatch, health, clock)
+        desk = EngineDesk(database, bus, projector, jobs, dispatch, health, clock, orchestrator.tool_name)
         desk.extend({}, {ListLimits: Limits(quotas).listing})
         desk.extend(routes.commands, routes.queries)
+        silencing = Silencing(database, clock, chance)
+        desk.extend(silencing.commands, silencing.queries)
         drill = Drill(
             orchestrator,
             router,

@@ -70,6 +70,7 @@ from engine.runtime import (
     Projector,
     Purse,
     Resilience,
+    Silencing,
     Thresholds,
     Watch,
     WorkflowShelf,
@@ -439,7 +440,7 @@ async def rig(folder: Path, *, clock: ManualClock | None = None, messages: int =
         source = SlotSource(jobs, limiter, holds)
         sender = Sender(database, jobs, limiter, source, platform, book, progress, screened, clock, chance, sending)
         health = Health(database, projector, clock, platform_url=lambda: "http://platform", idle_tools=tuple)
-        desk = EngineDesk(database, bus, projector, jobs, dispatch, health, clock)
+        desk = EngineDesk(database, bus, projector, jobs, dispatch, health, clock, orchestrator.tool_name)
         monitor = Monitor(database, clock, random.SystemRandom())
         bus.observe(monitor.observe)
         ratings: list[Rated] = []
@@ -454,6 +455,8 @@ async def rig(folder: Path, *, clock: ManualClock | None = None, messages: int =
         desk.extend({}, Past(database, "e").queries)
         routes = Routes(database, orchestrator, gauges, clock, providers)
         desk.extend(routes.commands, routes.queries)
+        silencing = Silencing(database, clock, chance)
+        desk.extend(silencing.commands, silencing.queries)
         middleware = MiddlewareDesk(database, joined.keeping, joined.flags, joined.shadowed, orchestrator, clock, "UTC")
         desk.extend(middleware.commands, middleware.queries)
         purse = Purse(database, ledger, clock, "UTC")

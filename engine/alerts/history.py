@@ -9,12 +9,14 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from engine.alerts import silences
 from engine.alerts.alert import Alert, Firing, Key, Rule, Severity, Told
 from engine.alerts.channel import Kind, Line
 from engine.events import (
     AlertAcknowledged,
     AlertOpened,
     AlertResolved,
+    AlertUnacknowledged,
     AlertUpdated,
     NotificationFailed,
     NotificationSent,
@@ -23,7 +25,7 @@ from engine.kernel.errors import CommandRefused, Refusal
 from engine.storage import Reader, Tx
 from engine.surface.queries import ListAlerts, Page
 from engine.surface.rows import AlertRow
-from engine.surface.snapshot import AlertView
+from engine.surface.snapshot import AlertView, SilenceView, silenced_until
 
 _PRUNED_AT_ONCE = 1_000  # alerts deleted in one transaction
 _LISTED = """
@@ -40,18 +42,21 @@ class State:
     """What decides about the next notice: the open alerts, and what was recently told or opened.
 
     `told` also holds alerts that have resolved since; `openings` maps a key to its recent openings, ascending.
+    `silences` are those nobody has ended, also where their time is over.
     """
 
     alerts: tuple[Alert, ...] = ()
     told: dict[Key, Told] = field(default_factory=dict)
     openings: dict[Key, tuple[int, ...]] = field(default_factory=dict)
+    silences: tuple[SilenceView, ...] = ()
 
 
 # ── for the faces ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-async def open_alerts(reader: Reader) -> list[AlertView]:
+async def open_alerts(reader: Reader, now: int) -> list[AlertView]:
     """Every open alert, oldest first."""
+    live = await silences.live(reader, now)
     rows = await reader.rows("SELECT * FROM alerts WHERE resolved_at IS NULL ORDER BY opened_at, alert_id")
     return [
         AlertView(
@@ -62,12 +67,13 @@ async def open_alerts(reader: Reader) -> list[AlertView]:
             summary=row["summary"],
             opened_at=row["opened_at"],
             acknowledged_by=row["acknowledged_by"],
+            silenced_until=silenced_until(live, row["rule"], row["subject"], row["severity"]),
         )
         for row in rows
     ]
 
 
-async def list_alerts(reader: Reader, query: ListAlerts) -> Page[AlertRow]:
+async def list_alerts(reader: Reader, query: ListAlerts, now: int) -> Page[AlertRow]:
     """Open alerts, or the whole history, newest first. Raises CommandRefused(INVALID) for a foreign cursor."""
     limit = max(1, min(query.limit, 1000))
     clauses, bound = (["resolved_at IS NULL"] if query.open_only else []), []
@@ -76,7 +82,8 @@ async def list_alerts(reader: Reader, query: ListAlerts) -> Page[AlertRow]:
         bound = list(_read_cursor(query.cursor))
     where = f"WHERE {' AND '.join(clauses)}" if clauses else ""
     rows = await reader.rows(f"{_LISTED} {where} ORDER BY opened_at DESC, alert_id DESC LIMIT ?", (*bound, limit + 1))
-    page = tuple(map(_row, rows[:limit]))
+    live = await silences.live(reader, now)
+    page = tuple(_row(row, live) for row in rows[:limit])
     return Page(page, f"{page[-1].opened_at}.{page[-1].alert_id}" if len(rows) > limit else None)
 
 
@@ -100,7 +107,24 @@ def acknowledge(tx: Tx, alert_id: str, actor: str, now: int) -> None:
     tx.emit(AlertAcknowledged(at=now, alert_id=alert_id, actor=actor))
 
 
-def _row(row: sqlite3.Row) -> AlertRow:
+def unacknowledge(tx: Tx, alert_id: str, actor: str, now: int) -> None:
+    """Nobody is on it after all: it notifies again.
+
+    Raises CommandRefused for an alert that is unknown (NOT_FOUND), or over or not acknowledged (CONFLICT).
+    """
+    row = tx.execute("SELECT * FROM alerts WHERE alert_id = ?", (alert_id,)).fetchone()
+    if row is None:
+        raise CommandRefused(Refusal.NOT_FOUND, f"there is no alert {alert_id!r}", field="alert_id")
+    if row["resolved_at"] is not None:
+        raise CommandRefused(Refusal.CONFLICT, "the alert is over: it resolved by itself")
+    if not row["acknowledged_by"]:
+        raise CommandRefused(Refusal.CONFLICT, "nobody has acknowledged the alert")
+    tx.execute("UPDATE alerts SET acknowledged_by = '', acknowledged_at = NULL WHERE alert_id = ?", (alert_id,))
+    tx.emit(AlertUnacknowledged(at=now, alert_id=alert_id, actor=actor))
+
+
+def _row(row: sqlite3.Row, live: Sequence[SilenceView]) -> AlertRow:
+    open_ = row["resolved_at"] is None
     return AlertRow(
         alert_id=row["alert_id"],
         rule=row["rule"],
@@ -113,6 +137,7 @@ def _row(row: sqlite3.Row) -> AlertRow:
         acknowledged_at=row["acknowledged_at"],
         notices=row["notices"],
         last_notice_error=row["last_notice_error"],
+        silenced_until=silenced_until(live, row["rule"], row["subject"], row["severity"]) if open_ else None,
     )
 
 
@@ -144,7 +169,7 @@ def read_state(tx: Tx, *, told_after: int, opened_after: int) -> State:
             told[key] = last
         if row["opened_at"] >= opened_after:
             openings[key] = (*openings.get(key, ()), row["opened_at"])
-    return State(alerts=tuple(map(_alert, rows)), told=told, openings=openings)
+    return State(alerts=tuple(map(_alert, rows)), told=told, openings=openings, silences=silences.unended(tx))
 
 
 def insert(tx: Tx, alert_id: str, firing: Firing, last: Told | None, now: int) -> Alert:

@@ -15,6 +15,7 @@ from engine.alerts.alert import Alert, Firing, Key, Rule, Severity, Told
 from engine.alerts.channel import Kind, Line, Notice
 from engine.alerts.history import State
 from engine.alerts.settings import AlertSettings
+from engine.surface.snapshot import SilenceView
 
 LINES = 20  # news in one message; what is more waits for the next
 
@@ -36,6 +37,7 @@ class Reason(StrEnum):
     STILL_OPEN = "still_open"
     RESOLVED = "resolved"
     ACKNOWLEDGED = "acknowledged"  # silence
+    SILENCED = "silenced"  # silence: an operator wants to hear nothing of it for a while
     CAUSE_TOLD = "cause_told"  # silence: another open alert explains this one
     ALREADY_TOLD = "already_told"  # dedup
     NEVER_TOLD = "never_told"  # dedup: nobody waits for this resolution
@@ -93,6 +95,7 @@ class Situation:
     channels: tuple[str, ...]
     troubled: frozenset[Key]  # what fires
     now: int
+    silences: tuple[SilenceView, ...] = ()  # those that last
 
 
 _EXPLAINED_BY: Mapping[Rule, Rule] = {Rule.ERROR_RATE: Rule.BREAKER_OPEN}  # same subject: the breaker's notice says it
@@ -103,7 +106,11 @@ def plan(
 ) -> tuple[Step, ...]:
     """What to do: one step for each alert that changes or is told, the most severe first."""
     situation = Situation(
-        settings=settings, channels=tuple(channels), troubled=frozenset(firing.key for firing in firings), now=now
+        settings=settings,
+        channels=tuple(channels),
+        troubled=frozenset(firing.key for firing in firings),
+        now=now,
+        silences=tuple(silence for silence in state.silences if silence.ends_at > now),
     )
     steps = [Step(case=case, change=_change(case), decision=decide(case, situation)) for case in group(firings, state)]
     return tuple(step for step in steps if step.change is not Change.NONE or step.decision.kind is not None)
@@ -150,6 +157,8 @@ def _silence(case: Case, situation: Situation) -> Reason | None:
     if case.alert and case.alert.acknowledged_by:
         return Reason.ACKNOWLEDGED
     rule, subject = case.key
+    if any(silence.covers(rule, subject, case.severity) for silence in situation.silences):
+        return Reason.SILENCED
     cause = _EXPLAINED_BY.get(rule)
     if case.firing and cause and (cause, subject) in situation.troubled:
         return Reason.CAUSE_TOLD

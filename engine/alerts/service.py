@@ -10,7 +10,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 
-from engine.alerts import history
+from engine.alerts import history, silences
 from engine.alerts.alert import Severity
 from engine.alerts.channel import Channel
 from engine.alerts.history import State
@@ -23,10 +23,13 @@ from engine.events import (
     AlertAcknowledged,
     AlertOpened,
     AlertResolved,
+    AlertsSilenced,
+    AlertUnacknowledged,
     AlertUpdated,
     NotificationFailed,
     NotificationSent,
     Recorded,
+    SilenceEnded,
 )
 from engine.kernel.clock import Clock, sleep
 from engine.kernel.values import HOUR, Random, new_id
@@ -37,6 +40,7 @@ _log = logging.getLogger(__name__)
 
 _LEAST_GAP = 1.0  # real seconds between two looks, however many events come
 _PRUNE_EVERY = HOUR  # nanoseconds
+_BY_HAND = (AlertAcknowledged, AlertUnacknowledged, AlertsSilenced, SilenceEnded)  # past the service, by the desk
 _OWN = (AlertOpened, AlertUpdated, AlertResolved, NotificationSent, NotificationFailed)
 
 
@@ -97,7 +101,8 @@ class AlertService:
             self._state = await self._database.write(self._read)
         now = self._clock.now()
         self._memory = observe(self._snapshot(), self._settings, now, self._memory)
-        if not plan(self._memory.firings, self._state, self._settings, self._channels, now):
+        over = any(silence.ends_at <= now for silence in self._state.silences)
+        if not over and not plan(self._memory.firings, self._state, self._settings, self._channels, now):
             return ()
         steps, self._state = await self._database.write(self._carry_out)
         return steps
@@ -122,7 +127,7 @@ class AlertService:
                 self._hear(recorded)
 
     def _hear(self, recorded: Recorded) -> None:
-        if isinstance(recorded.event, AlertAcknowledged):
+        if isinstance(recorded.event, _BY_HAND):
             self._stale = True
         if not isinstance(recorded.event, _OWN):
             self._changed.set()
@@ -143,7 +148,12 @@ class AlertService:
         now = self._clock.now()
         if now - self._pruned_at >= _PRUNE_EVERY:
             self._pruned_at = now
-            await self._database.write(lambda tx: history.prune(tx, now - self._settings.history))
+            await self._database.write(lambda tx: self._forget(tx, now - self._settings.history))
+
+    @staticmethod
+    def _forget(tx: Tx, before: int) -> None:
+        history.prune(tx, before)
+        silences.prune(tx, before)
 
     # ── in the writer's transaction ─────────────────────────────────────────────────────────────────────────────────
 
@@ -154,6 +164,7 @@ class AlertService:
     def _carry_out(self, tx: Tx) -> tuple[tuple[Step, ...], State]:
         """Decide again on what the database has now, and do it: an acknowledgement may have come between."""
         now = self._clock.now()
+        silences.expire(tx, now)
         steps = plan(self._memory.firings, self._read(tx), self._settings, self._channels, now)
         for step in steps:
             self._perform(tx, step, now)

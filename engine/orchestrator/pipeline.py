@@ -33,6 +33,10 @@ class Orchestrator:
         for tell in self._reconfigure:
             tell(settings)
 
+    def tool_name(self, name: str) -> str:
+        """A tool's own name, also where an alias of it is given."""
+        return self.settings.aliases.get(name, name)
+
     def serves(self, target: Target) -> bool:
         """Whether the target's provider is set up."""
         return self._serves(target)

@@ -17,6 +17,7 @@ from engine.runtime.quotas import Limits
 from engine.runtime.resilience import Resilience
 from engine.runtime.sampling import HOUSEKEEP_EVERY, MEND_EVERY, SAMPLE_EVERY, Housekeeper, Sampler
 from engine.runtime.services import Service, every
+from engine.runtime.silencing import Silencing
 from engine.runtime.thresholds import Thresholds
 from engine.runtime.workflows import WorkflowShelf
 
@@ -42,6 +43,7 @@ __all__ = [
     "Resilience",
     "Sampler",
     "Service",
+    "Silencing",
     "Thresholds",
     "Watch",
     "WorkflowShelf",

@@ -287,7 +287,7 @@ class EngineDesk:
 
     async def _list_alerts(self, query: queries.ListAlerts) -> Page[AlertRow]:
         async with self._database.reader() as reader:
-            return await list_alerts(reader, query)
+            return await list_alerts(reader, query, self._clock.now())
 
     async def _list_suppressed(self, query: queries.ListSuppressed) -> Page[SuppressionRow]:
         async with self._database.reader() as reader:

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import orjson
 
-from engine.alerts import open_alerts
+from engine.alerts import live_silences, open_alerts
 from engine.campaigns import store as campaigns
 from engine.costs import EVER, find_budget, list_budgets
 from engine.costs.breakdown import Dimension, Figures, breakdown, minutes
@@ -64,7 +64,8 @@ async def first_snapshot(
             recoveries=await _recoveries(reader),
             accounts=await _accounts(reader, limiter, names, now),
             campaigns=await _campaigns(reader),
-            alerts={view.alert_id: view for view in await open_alerts(reader)},
+            alerts={view.alert_id: view for view in await open_alerts(reader, now)},
+            silences={view.silence_id: view for view in await live_silences(reader, now)},
             budgets=await _budgets(reader, now),
         )
     return replace(snapshot, queues=await _queues(jobs))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from zoneinfo import ZoneInfo
 
+from engine.accounts import audit
 from engine.costs import Ledger
 from engine.events import Event, PeriodTurned, QueueSampled
 from engine.kernel.clock import Clock
@@ -80,6 +81,7 @@ class Housekeeper:
         await self._ledger.sweep(now)
         await self._database.write(lambda tx: self._jobs.expire(tx, now))
         await self._database.write(lambda tx: _forget(tx, now))
+        await self._database.write(lambda tx: audit.prune(tx, now))
 
 
 def _forget(tx: Tx, now: int) -> None:

@@ -185,7 +185,7 @@ class SilenceAlerts(Command):
     subject: str = ""
     severity: str = ""  # info, warning, critical
     ends_at: int
-    reason: str = ""
+    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -132,7 +132,7 @@ class SilenceRow:
     created_at: int
     ends_at: int
     ended_at: int | None  # when somebody ended it early; None: it lasts, or lasted, until `ends_at`
-    matched: int  # open alerts that it covers now; of one that is over, alerts it covered
+    matched: int  # alerts that were open in its time and that it covers or covered
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -107,7 +107,7 @@ class Scene:
 
     async def rows(self, *, open_only: bool = False) -> Sequence[AlertRow]:
         async with self.database.reader() as reader:
-            return (await list_alerts(reader, ListAlerts(open_only=open_only))).rows
+            return (await list_alerts(reader, ListAlerts(open_only=open_only), 0)).rows
 
     async def acknowledge(self, alert_id: str, actor: str = "ada") -> None:
         await self.database.write(lambda tx: acknowledge(tx, alert_id, actor, self.clock.now()))
@@ -250,7 +250,7 @@ async def test_the_first_snapshot_sees_the_open_ones(scene: Scene) -> None:
     await scene.see(HOT)
 
     async with scene.database.reader() as reader:
-        (view,) = await open_alerts(reader)
+        (view,) = await open_alerts(reader, 0)
 
     assert (view.rule, view.severity, view.opened_at) == ("day_cost", "critical", MORNING)
 
@@ -264,7 +264,7 @@ async def test_the_history_pages_newest_first(scene: Scene) -> None:
     cursor: str | None = ""
     async with scene.database.reader() as reader:
         while cursor is not None:
-            page = await list_alerts(reader, ListAlerts(open_only=False, limit=2, cursor=cursor))
+            page = await list_alerts(reader, ListAlerts(open_only=False, limit=2, cursor=cursor), 0)
             seen += [row.opened_at for row in page.rows]
             cursor = page.next
 
@@ -275,7 +275,7 @@ async def test_the_history_pages_newest_first(scene: Scene) -> None:
 async def test_a_foreign_cursor_is_refused(scene: Scene) -> None:
     async with scene.database.reader() as reader:
         with pytest.raises(CommandRefused) as refused:
-            await list_alerts(reader, ListAlerts(cursor="job_1"))
+            await list_alerts(reader, ListAlerts(cursor="job_1"), 0)
 
     assert refused.value.reason is Refusal.INVALID
 

@@ -28,6 +28,7 @@ from engine.surface.queries import (
     ListEvents,
     ListJobs,
 )
+from tests.fakes import MORNING
 from tests.rig import Rig, fans, rig
 
 
@@ -61,8 +62,13 @@ REQUIRED: dict[str, Any] = {
     "flags": [{"name": "use_hybrid_orchestrator", "percentage": 50}],
     "flag": {"name": "use_hybrid_orchestrator", "percentage": 50},
     "test_id": "tst_nobody",
+    "silence_id": "sil_nobody",
+    "audit_id": 1,
+    "ends_at": MORNING + MINUTE,
+    "reason": "a test",
     "draft": {"name": "x", "account_id": "anna", "audience": {"all": True}, "template": "Hello"},
 }
+EITHER = {"SilenceAlerts": {"severity": "info"}}  # what has a default, but not all of it may keep it
 HUGE = [2**63, -(2**63) - 1, 2**64, 10**30]
 
 
@@ -97,7 +103,7 @@ async def tried(asking: Awaitable[Any]) -> Any:
 @pytest.mark.parametrize("name", sorted(COMMANDS))
 async def test_every_command_is_carried_out_or_refused(play: Rig, name: str) -> None:
     play.platform.audience["anna"] = fans(1)
-    command = wire.load_command(body("command", name, COMMANDS[name]))
+    command = wire.load_command(body("command", name, COMMANDS[name], **EITHER.get(name, {})))
 
     found = await tried(play.desk.submit(command))
 
