@@ -7,9 +7,11 @@ from typing import Any, ClassVar
 
 from textual.binding import Binding, BindingType
 
-from engine.surface.queries import ListGauges
-from engine.surface.rows import GaugeRow
+from engine.kernel.values import HOUR
+from engine.surface.queries import ListGauges, MonitorHistory
+from engine.surface.rows import GaugeRow, MonitorCourseRow
 from engine.surface.snapshot import ModelView, quantile
+from screens.aside import Aside
 from screens.calls import CallsScreen
 from screens.drawing import BLANK, Line, Span, even, spark, state
 from screens.facts import failing_share, failing_tone
@@ -30,25 +32,45 @@ from screens.formatting import (
 from screens.listing import Listing, number
 from screens.monitoring import MonitoringScreen
 from screens.routes import RoutesScreen
+from screens.times import SPARK, chart_rows, times_and_errors
 from screens.view import View
+from screens.widgets.plot import sparkline
 from screens.widgets.table import Column
 
 
 class ProvidersScreen(Listing[ModelView]):
-    """One row a model, the dearest first; below, why its breaker stands as it does and what is expected of it."""
+    """One row a model, the dearest first, or one a provider; below, why its breaker stands so, and its times."""
 
     title_text = place = "providers"
     BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("v", "turn", "by provider, by model"),
         Binding("r", "routes", "routes and decisions"),
         Binding("t", "times", "times and errors"),
     ]
     empty = "no provider was called yet: the first call of a campaign or of the gateway shows here"
 
+    def __init__(self, provider: str = "") -> None:
+        super().__init__()
+        self._provider = provider
+        self._whole = False  # a row a provider?
+        self._courses: Aside[MonitorCourseRow] = Aside(self, self._course_question)
+
+    @property
+    def heading(self) -> str:
+        return f"providers › {clean(self._provider, longest=40)}" if self._provider else "providers"
+
     def question(self) -> ListGauges:
         return ListGauges()
 
+    def _course_question(self) -> MonitorHistory:
+        return MonitorHistory(kind="provider" if self._whole else "model")
+
+    def paint(self, view: View) -> None:
+        self._courses.keep(view)
+        super().paint(view)
+
     def gauge(self, row: ModelView) -> GaugeRow | None:
-        """What is measured of a model, as last read."""
+        """What is measured of a model, as last read; nothing of a whole provider."""
         gauges: tuple[Any, ...] = self.read
         return next((each for each in gauges if (each.provider, each.model) == (row.provider, row.model)), None)
 
@@ -58,8 +80,22 @@ class ProvidersScreen(Listing[ModelView]):
     def action_routes(self) -> None:
         self.app.push_screen(RoutesScreen())
 
+    def action_turn(self) -> None:
+        self._whole = not self._whole
+        self._courses.start_over()
+        self.show(self.view)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        return not self._provider if action == "turn" else super().check_action(action, parameters)
+
     def rows_of(self, view: View) -> Sequence[ModelView]:
-        return sorted(view.snapshot.models.values(), key=lambda model: (-model.today, model.provider, model.model))
+        found = [model for model in view.snapshot.models.values() if self._provider in ("", model.provider)]
+        rows = by_provider(found) if self._whole else found
+        return sorted(rows, key=lambda model: (-model.today, model.provider, model.model))
+
+    def head(self, view: View, width: int) -> Sequence[Line]:
+        trouble = self._courses.trouble(view)
+        return ((("  the courses ", "dim"), *trouble),) if trouble else ()
 
     def columns(self) -> Sequence[Column[ModelView]]:
         return (
@@ -78,7 +114,7 @@ class ProvidersScreen(Listing[ModelView]):
                 title="share",
                 width=6,
                 right=True,
-                need=130,
+                need=170,
                 paint=lambda row, view: (percent(row.today, view.snapshot.money.today), "dim"),
                 sort=lambda row: row.today,
             ),
@@ -86,7 +122,7 @@ class ProvidersScreen(Listing[ModelView]):
                 title="month",
                 width=10,
                 right=True,
-                need=90,
+                need=160,
                 paint=lambda row, _: (money(row.month), "plain"),
                 sort=lambda row: row.month,
             ),
@@ -109,14 +145,23 @@ class ProvidersScreen(Listing[ModelView]):
                 paint=_quantile(0.95),
                 sort=lambda row: quantile(row.latencies, 0.95) or 0,
             ),
-            Column(title="expected", width=8, right=True, need=110, paint=self._expected),
+            Column(
+                title="p99",
+                width=6,
+                right=True,
+                need=90,
+                paint=_quantile(0.99),
+                sort=lambda row: quantile(row.latencies, 0.99) or 0,
+            ),
+            Column(title="calls, last hour", width=SPARK, need=134, paint=self._course_of),
+            Column(title="expected", width=8, right=True, need=170, paint=self._expected),
             Column(title="now", width=4, right=True, paint=self._in_flight),
-            Column(title="quality", width=7, right=True, need=120, paint=self._quality),
+            Column(title="quality", width=7, right=True, need=180, paint=self._quality),
             Column(
                 title="tokens in",
                 width=9,
                 right=True,
-                need=160,
+                need=200,
                 paint=lambda row, _: (count_short(row.input_tokens), "plain"),
                 sort=lambda row: row.input_tokens,
             ),
@@ -124,14 +169,15 @@ class ProvidersScreen(Listing[ModelView]):
                 title="out",
                 width=8,
                 right=True,
-                need=160,
+                need=200,
                 paint=lambda row, _: (count_short(row.output_tokens), "plain"),
                 sort=lambda row: row.output_tokens,
             ),
+            Column(title="why", width=14, weight=2, need=106, paint=_why),
             Column(
                 title="cost, last hour",
                 width=30,
-                need=190,
+                need=220,
                 paint=lambda row, view: spark(even(row.minutes, view.now, 30)),
             ),
         )
@@ -143,7 +189,17 @@ class ProvidersScreen(Listing[ModelView]):
         return f"{row.provider} {row.model} {row.breaker} {row.last_error}"
 
     def foot(self, row: ModelView, view: View, width: int) -> Sequence[Line]:
-        return (*model_lines(row, view, width), gauge_line(self.gauge(row)))
+        charts = times_and_errors(self._course(row), view, width, chart_rows(self.app.size.height))
+        known = (gauge_line(self.gauge(row)),) if row.model else ()
+        return (*model_lines(row, view, width), *known, *charts)
+
+    def _course(self, row: ModelView) -> MonitorCourseRow | None:
+        name = f"{row.provider}/{row.model}" if row.model else row.provider
+        return next((each for each in self._courses.rows if each.name == name), None)
+
+    def _course_of(self, row: ModelView, _view: View) -> Span:
+        course = self._course(row)
+        return ("", "dim") if course is None else sparkline(course.calls, SPARK)
 
     def _expected(self, row: ModelView, _view: View) -> Span:
         gauge = self.gauge(row)
@@ -158,11 +214,53 @@ class ProvidersScreen(Listing[ModelView]):
         return (NONE, "dim") if gauge is None else (f"{gauge.quality:.2f}", "plain")
 
     def open(self, row: ModelView) -> None:
+        if not row.model:
+            self.app.push_screen(ProvidersScreen(row.provider))
+            return
         where = {"provider": row.provider, "model": row.model}
         title = f"{clean(row.provider, longest=40)} {clean(row.model, longest=60)}"
         self.app.push_screen(
             CallsScreen(where, "providers", title, model_lines(row, self.view, self.app.size.width)[1:])
         )
+
+
+_WORST = ("closed", "half_open", "open")
+
+
+def by_provider(models: Sequence[ModelView]) -> list[ModelView]:
+    """The models of each provider as one, under no model's name; its breaker is the worst of theirs."""
+    groups: dict[str, list[ModelView]] = {}
+    for model in models:
+        groups.setdefault(model.provider, []).append(model)
+    return [_joined(provider, members) for provider, members in groups.items()]
+
+
+def _joined(provider: str, members: Sequence[ModelView]) -> ModelView:
+    worst = max(members, key=lambda each: _WORST.index(each.breaker) if each.breaker in _WORST else 0)
+    failed = max(members, key=lambda each: each.last_error_at)
+    shut = sum(each.breaker != "closed" for each in members)
+    why = f"{shut} of {plural(len(members), 'model')}: {worst.model}: {worst.breaker_reason}" if shut else ""
+    return ModelView(
+        provider=provider,
+        model="",
+        today=sum(each.today for each in members),
+        month=sum(each.month for each in members),
+        calls=sum(each.calls for each in members),
+        failed=sum(each.failed for each in members),
+        unpriced=sum(each.unpriced for each in members),
+        input_tokens=sum(each.input_tokens for each in members),
+        output_tokens=sum(each.output_tokens for each in members),
+        minutes=tuple(sorted(minute for each in members for minute in each.minutes)),
+        latencies=tuple(latency for each in members for latency in each.latencies),
+        outcomes=tuple(outcome for each in members for outcome in each.outcomes),
+        breaker=worst.breaker,
+        breaker_reason=why,
+        breaker_since=worst.breaker_since,
+        breaker_held_by=worst.breaker_held_by,
+        retry_at=worst.retry_at,
+        last_error=failed.last_error,
+        last_error_at=failed.last_error_at,
+    )
 
 
 def model_lines(row: ModelView, view: View, width: int) -> list[Line]:
@@ -207,7 +305,19 @@ def _state(row: ModelView, _view: View) -> Span:
 
 
 def _name(row: ModelView, _view: View) -> Span:
-    return f"{clean(row.provider, longest=60)} {clean(row.model, longest=100)}", "plain"
+    return f"{clean(row.provider, longest=60)} {clean(row.model, longest=100)}".rstrip(), "plain"
+
+
+def _why(row: ModelView, view: View) -> Span:
+    """What the breaker's state comes from; of a closed one the last error, while it is young."""
+    if row.breaker_held_by:
+        return f"held by {clean(row.breaker_held_by, longest=40)}", "warn"
+    if row.breaker_reason and row.breaker != "closed":
+        return clean(f"{row.breaker_reason}{_probe(row, view)}", longest=160), state(row.breaker)[1]
+    if row.last_error and view.now - row.last_error_at < HOUR:
+        ago = age_rough(view.now - row.last_error_at)
+        return f"last error {clean(row.last_error.replace('_', ' '), longest=60)}, {ago} ago", "dim"
+    return "", "dim"
 
 
 def _errors(row: ModelView, _view: View) -> Span:
