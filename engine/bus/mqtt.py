@@ -75,6 +75,7 @@ class MqttLink:
         self._outbox = Outbox(seq, most=settings.buffer, kinds=PUBLISHED)
         self._under_way: Batch | None = None  # left, and not known to have been taken
         self._stirred = asyncio.Event()  # there is something to look at
+        self._belied = False  # somebody said that this engine does not run
         self._told: tuple[str, str, bool] = ("", "", False)  # state, error, whether events were dropped
 
     def observe(self, recorded: Sequence[Recorded]) -> None:
@@ -123,13 +124,14 @@ class MqttLink:
     async def _publish(self, client: aiomqtt.Client, stop: asyncio.Event, broken: list[str]) -> str:
         loop, every = asyncio.get_running_loop(), self._settings.status_every
         await self._status(client, "online")
+        await client.subscribe(self._settings.status_topic, qos=_AT_LEAST_ONCE)  # a broker may refuse: see `_watch`
         self._moved("connected", "")
         due = loop.time() + every
         while not broken and not stop.is_set():
             self._stirred.clear()
-            if loop.time() >= due:
+            if self._belied or loop.time() >= due:
                 await self._status(client, "online")
-                due = loop.time() + every
+                self._belied, due = False, loop.time() + every
             if not await self._send_next(client):
                 await self._rest(due - loop.time())
             if len(self._outbox) < self._settings.batch:
@@ -161,10 +163,16 @@ class MqttLink:
         return True
 
     async def _watch(self, client: aiomqtt.Client, broken: list[str]) -> None:
-        """Notice that the connection broke, also while nothing is to be sent. Nothing is subscribed to."""
+        """Notice that the connection broke, also while nothing is to be sent.
+
+        The will of an earlier connection may come late, over our own word; then that is said again. A broker that lets
+        nobody read the status costs no more than that: it is renewed anyway.
+        """
         try:
-            async for _ in client.messages:
-                pass
+            async for message in client.messages:
+                if _state_in(message.payload) != "online":
+                    self._belied = True
+                    self._stirred.set()
         except _BROKEN as error:
             broken.append(_reason(error))
         self._stirred.set()
@@ -177,8 +185,8 @@ class MqttLink:
 
     @property
     def _identifier(self) -> str:
-        """Always the same: a connection that the broker has not yet noticed to be dead gives way to the next one,
-        and its will with it, instead of calling a living engine offline later."""
+        """Always the same, so that a connection which the broker has not yet noticed to be dead gives way to the next
+        one, and its will with it, instead of calling a living engine offline later."""
         return f"huntaze-{self._settings.fleet}-{self._settings.node}"
 
     def _will(self) -> aiomqtt.Will:
@@ -242,7 +250,8 @@ async def _connected(
     settings: MqttSettings, identifier: str, will: aiomqtt.Will | None = None
 ) -> AsyncIterator[aiomqtt.Client]:
     """A connection that the broker has accepted. Raises one of _BROKEN."""
-    await _knock(settings)
+    trust = await asyncio.to_thread(_trust, settings) if settings.tls else None
+    await _knock(settings, trust)
     client = aiomqtt.Client(
         settings.host,
         settings.port,
@@ -254,7 +263,7 @@ async def _connected(
         timeout=settings.timeout,
         keepalive=settings.keepalive,
         will=will,
-        tls_context=await asyncio.to_thread(_trust, settings) if settings.tls else None,
+        tls_context=trust,
         logger=_library,
     )
     try:
@@ -269,16 +278,24 @@ async def _connected(
             await client.__aexit__(None, None, None)
 
 
-async def _knock(settings: MqttSettings) -> None:
-    """Whether anybody listens there. The library connects in a thread, which nobody could call back from a host that
-    does not answer: an engine that is to end would wait for it."""
+async def _knock(settings: MqttSettings, trust: ssl.SSLContext | None) -> None:
+    """Whether anybody we trust listens there. The library connects in a thread, which nobody could call back from a
+    host that does not answer, and loses the socket of one that it does not trust."""
     async with asyncio.timeout(settings.timeout):
-        _, writer = await asyncio.open_connection(settings.host, settings.port)
+        _, writer = await asyncio.open_connection(settings.host, settings.port, ssl=trust)
     writer.close()
 
 
 def _trust(settings: MqttSettings) -> ssl.SSLContext:
     return ssl.create_default_context(cafile=settings.ca_file or None)
+
+
+def _state_in(payload: object) -> str:
+    try:
+        found = orjson.loads(payload) if isinstance(payload, bytes) else None
+    except ValueError:
+        return ""
+    return str(found.get("state")) if isinstance(found, dict) else ""
 
 
 def _reason(error: BaseException) -> str:

@@ -128,6 +128,7 @@ WITHHELD: Mapping[type[Event], str] = MappingProxyType(
         events.SlotSettled: "likewise",
         events.KeyCreated: "who may use the gateway is for those who manage it",
         events.KeyRevoked: "likewise",
+        events.ActionTaken: "who did what is for those who may read the audit",
     }
 )
 """The kinds that are not, each with its reason."""

@@ -39,7 +39,7 @@ DOORS: dict[str, set[str]] = {
     "engine.simulation.__main__": {"huntaze_console.cli"},
     # Settings are nested by the configuration, which must not load the machines they are for.
     "engine.alerts.settings": {CONFIGURATION},
-    "engine.bus.settings": {BOOTSTRAP, CONFIGURATION},
+    "engine.bus.settings": {BOOTSTRAP, CONFIGURATION, "huntaze_console.doctor"},
     "engine.content.settings": {CONFIGURATION},
     "engine.costs.settings": {CONFIGURATION},
     "engine.limiter.settings": {CONFIGURATION},
