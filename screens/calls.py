@@ -1,4 +1,4 @@
-"""Ledger entries: a list of calls, and one call in full."""
+"""Ledger entries: the calls of one group, newest first."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 
 from engine.surface.queries import ListCalls
 from engine.surface.rows import CallRow
+from screens.call import CallScreen
 from screens.drawing import Line, Span
 from screens.facts import account_name
-from screens.formatting import clean, clock_exact, count, duration, price, stamp
+from screens.formatting import clean, clock_exact, duration, price
 from screens.listing import Listing, number, plain
-from screens.record import Field, Record, field_lines
 from screens.view import View
 from screens.widgets.table import Column
 
@@ -107,50 +107,3 @@ def _outcome(row: CallRow, _view: View) -> Span:
 
 def _cost(row: CallRow, _view: View) -> Span:
     return price(row.cost), "warn" if row.cost is None else "plain"
-
-
-class CallScreen(Record):
-    """One attempt at a provider, as the ledger has it."""
-
-    def __init__(self, call: CallRow, place: str) -> None:
-        super().__init__()
-        self._call, self.place = call, place
-
-    @property
-    def heading(self) -> str:
-        return f"{self.place} › call {clean(self._call.attempt_id, longest=60)}"
-
-    def lines(self, view: View, width: int) -> Sequence[Line]:
-        call = self._call
-        fields: list[Field | None] = [
-            None,
-            ("outcome", call.outcome.replace("_", " "), "ok" if call.outcome == "ok" else "bad"),
-            ("cost", price(call.cost), "strong" if call.cost is not None else "warn"),
-            ("basis", _basis(call)),
-            ("took", duration(call.duration)),
-            ("settled", f"{stamp(call.at, view.zone)} {view.snapshot.engine.time_zone}"),
-            None,
-            ("provider", call.provider),
-            ("model", call.model),
-            ("tool", call.tool),
-            ("tokens in", f"{count(call.input_tokens)}, {count(call.cached_tokens)} of them cached"),
-            ("tokens out", f"{count(call.output_tokens)}, {count(call.reasoning_tokens)} of them reasoning"),
-            None,
-            ("account", call.account_id),
-            ("campaign", call.campaign_id),
-            ("tenant", call.tenant_id),
-            ("user", call.user_id),
-            ("job", call.job_id),
-            ("trace", call.trace_id),
-            ("attempt", call.attempt_id),
-        ]
-        return field_lines(fields, width)
-
-
-def _basis(call: CallRow) -> str:
-    words = {
-        "measured": "measured: the provider reported its tokens",
-        "estimated": "estimated: no report of tokens came",
-    }
-    source = f"; price of {call.price_date} from {call.price_source}" if call.price_source else "; no price is known"
-    return words.get(call.basis, call.basis) + source

@@ -11,7 +11,7 @@ from engine.kernel.values import MINUTE
 from engine.storage import Reader
 from engine.surface.rows import AttemptRow
 
-AROUND = 30 * MINUTE  # nanoseconds before and after; a task's deadline is far shorter
+AROUND = 15 * MINUTE  # nanoseconds before and after; a task's deadline is far shorter
 _MOST = 200
 
 _ENDED = """
@@ -27,7 +27,7 @@ _OPEN = """
 
 
 async def attempts_of(reader: Reader, trace_id: str, at: int) -> tuple[AttemptRow, ...]:
-    """The attempts of a trace in the order they began, as far as they ended within half an hour of `at`."""
+    """The attempts of a trace in the order they began, as far as they ended within a quarter of an hour of `at`."""
     ended = await reader.rows(_ENDED, (at - AROUND, at + AROUND, trace_id, _MOST))
     under_way = await reader.rows(_OPEN, (trace_id, _MOST))
     names = {str(row["id"]): f"{row['name']} {row['window']}" for row in await _budgets(reader, under_way)}

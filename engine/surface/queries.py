@@ -149,7 +149,8 @@ class ListDeliveries(Query):
     """By their ids, which are in the order of the audience. With an `offset` instead of a cursor, filtered and ordered.
 
     Each of `find` must be true: a word that is in the row, `-word` for one that is not, `field:word` for one field.
-    `order` is a field, with `-` before it downwards: state, fan, text, reason, attempts, cost, changed_at.
+    `order` is a field, with `-` before it downwards: state, fan, text, reason, attempts, cost, changed_at, risk
+    (the gravest first).
     """
 
     row: ClassVar[type] = DeliveryRow
@@ -521,7 +522,7 @@ class GetTrace(Query):
 
     row: ClassVar[type] = AttemptRow
     trace_id: str
-    at: int = 0  # around when it ran; 0: now. Attempts further than half an hour from it are not found
+    at: int = 0  # around when it ran; 0: now. Those that ended more than 15 minutes off are not found
 
 
 QUERIES: Mapping[str, type[Query]] = {kind.__name__: kind for kind in Query.__subclasses__()}
