@@ -68,7 +68,7 @@ class EngineClient:
         return wire.load_done(self._exchange("POST", "/api/v2/command", wire.dump_command(command)))
 
     def _exchange(self, method: str, path: str, body: bytes | None = None) -> bytes:
-        headers = {"Authorization": f"Bearer {self._token}", "Accept": "application/json"}
+        headers = {"Authorization": f"Bearer {self._token}", "Accept": "application/json", "X-Huntaze-Via": "cli"}
         if body is not None:
             headers["Content-Type"] = "application/json"
         try:

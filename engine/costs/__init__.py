@@ -15,7 +15,7 @@ from engine.costs.breakdown import (
     minutes,
     stats,
 )
-from engine.costs.budgets import as_begun, find_budget, list_budgets
+from engine.costs.budgets import as_begun, find_budget, get_budget, list_budgets
 from engine.costs.ledger import (
     INTERRUPTED,
     Attempt,
@@ -66,6 +66,7 @@ __all__ = [
     "campaign_costs",
     "check_rule",
     "find_budget",
+    "get_budget",
     "list_budgets",
     "minutes",
     "stats",

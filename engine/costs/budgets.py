@@ -284,6 +284,12 @@ def _budget(row: sqlite3.Row) -> Budget:
 # ── what is asked ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+def get_budget(tx: Tx, name: str, window: str) -> Budget | None:
+    """A budget as the transaction finds it, or None where there is none."""
+    row = tx.execute(f'SELECT {_COLUMNS} FROM budgets WHERE name = ? AND "window" = ?', (name, window)).fetchone()
+    return _budget(row) if row else None
+
+
 async def find_budget(reader: Reader, scope: str, key: str, window: str = Window.TOTAL) -> Budget | None:
     """The budget of a scope, or None when it has none."""
     row = await reader.row(

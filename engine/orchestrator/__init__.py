@@ -21,7 +21,7 @@ from engine.orchestrator.degradation import TEMPLATE_PROVIDER, Degraded
 from engine.orchestrator.downgrade import Downgrading
 from engine.orchestrator.drill import Drill, Part, Plan, Rehearsed
 from engine.orchestrator.fallback import Fallback
-from engine.orchestrator.flags import FLAGS, Flag, Flagged, Flags
+from engine.orchestrator.flags import FLAGS, Flag, Flagged, Flags, changed_flag
 from engine.orchestrator.gauges import Gauged, Gauges, Lesson
 from engine.orchestrator.guard import Guarded, Standing, standings
 from engine.orchestrator.keeping import Keeping
@@ -128,6 +128,7 @@ __all__ = [
     "Verdict",
     "Wish",
     "chain_of",
+    "changed_flag",
     "favourite",
     "input_bound",
     "reuse_between",

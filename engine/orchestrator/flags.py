@@ -8,6 +8,7 @@ enabled is off for everybody.
 from __future__ import annotations
 
 import hashlib
+import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
@@ -21,6 +22,7 @@ from engine.orchestrator.router import chain_of
 from engine.orchestrator.settings import OrchestratorSettings
 from engine.orchestrator.task import Answer, Hop, Stage, Target, Task
 from engine.storage import Database, Tx
+from engine.surface.commands import FlagSetting
 
 HYBRID = "use_hybrid_orchestrator"
 KEPT = "use_kept_answers"
@@ -81,8 +83,7 @@ class Flags:
             rows = await reader.rows("SELECT * FROM flags")
         for row in rows:
             if row["name"] in FLAGS:  # one of a version that knew it
-                lists = {key: tuple(orjson.loads(row[key])) for key in ("allow", "deny")}
-                self._flags[row["name"]] = Flag(**{**dict(row), "enabled": bool(row["enabled"]), **lists})
+                self._flags[row["name"]] = _of_row(row)
 
     def __iter__(self) -> Iterator[Flag]:
         return iter(self._flags.values())
@@ -99,21 +100,21 @@ class Flags:
             raise CommandRefused(Refusal.NOT_FOUND, message, field="name")
         return found
 
-    async def set(self, *changes: Flag, actor: str) -> None:
-        """Store flags, all or none. Raises CommandRefused for one that makes no sense."""
-        before = [self.get(flag.name) for flag in changes]
+    async def set(self, *settings: FlagSetting, actor: str) -> tuple[Flag, ...]:
+        """Change flags, all or none; gives them as they stand then. Raises CommandRefused for what makes no sense.
+
+        What a setting leaves as it is, is what the transaction finds: of two changes at once neither is lost.
+        """
+        for setting in settings:
+            self.get(setting.name)
         now = self._clock.now()
-        after = [replace(_checked(flag), changed_at=now, changed_by=actor) for flag in changes]
 
-        def write(tx: Tx) -> None:
-            for old, new in zip(before, after, strict=True):
-                if replace(new, changed_at=old.changed_at, changed_by=old.changed_by) == old:
-                    continue
-                _store(tx, new)
-                tx.emit(FlagChanged(at=now, name=new.name, before=old.described(), after=new.described(), actor=actor))
+        def write(tx: Tx) -> tuple[Flag, ...]:
+            after = tuple(_change(tx, setting, actor, now) for setting in settings)
             tx.after_commit(lambda: self._flags.update({flag.name: flag for flag in after}))
+            return after
 
-        await self._database.write(write)
+        return await self._database.write(write)
 
 
 class Flagged:
@@ -167,6 +168,34 @@ class Flagged:
 def user_of(task: Task) -> str:
     """Whom a task counts for: its user, else its account, else its tenant."""
     return task.user_id or task.account_id or task.tenant_id
+
+
+def _change(tx: Tx, setting: FlagSetting, actor: str, now: int) -> Flag:
+    row = tx.execute("SELECT * FROM flags WHERE name = ?", (setting.name,)).fetchone()
+    old = _of_row(row) if row else Flag(name=setting.name)
+    new = _checked(changed_flag(old, setting))
+    if new == old:
+        return old
+    new = replace(new, changed_at=now, changed_by=actor)
+    _store(tx, new)
+    tx.emit(FlagChanged(at=now, name=new.name, before=old.described(), after=new.described(), actor=actor))
+    return new
+
+
+def changed_flag(flag: Flag, setting: FlagSetting) -> Flag:
+    """The flag with what the setting says; its lists in order, each user once."""
+    return replace(
+        flag,
+        enabled=flag.enabled if setting.enabled is None else setting.enabled,
+        percentage=flag.percentage if setting.percentage is None else setting.percentage,
+        allow=flag.allow if setting.allow is None else tuple(sorted(set(setting.allow))),
+        deny=flag.deny if setting.deny is None else tuple(sorted(set(setting.deny))),
+    )
+
+
+def _of_row(row: sqlite3.Row) -> Flag:
+    lists = {key: tuple(orjson.loads(row[key])) for key in ("allow", "deny")}
+    return Flag(**{**dict(row), "enabled": bool(row["enabled"]), **lists})
 
 
 def _checked(flag: Flag) -> Flag:

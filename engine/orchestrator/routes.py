@@ -6,6 +6,7 @@ output's cap and all else still come from the file, and so does everything of th
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -81,14 +82,7 @@ class Routes:
         async with self._database.reader() as reader:
             rows = await reader.rows("SELECT * FROM routes")
         for row in rows:
-            self._overrides[row["tool"]] = Override(
-                strategy=Strategy(row["strategy"]),
-                chain=tuple(orjson.loads(row["chain"])),
-                weights=tuple(orjson.loads(row["weights"])),
-                too_slow=row["too_slow"],
-                set_by=row["set_by"],
-                set_at=row["set_at"],
-            )
+            self._overrides[row["tool"]] = _override(row)
         self.configure(self._file)
 
     def configure(self, settings: OrchestratorSettings) -> None:
@@ -104,9 +98,14 @@ class Routes:
 
     async def change(self, command: SetRoute) -> Done:
         tool = self._tool(command.tool)
-        override = self._wanted(tool, command)
-        await self._database.write(lambda tx: self._store(tx, tool, override))
+        await self._database.write(lambda tx: self._change(tx, tool, command))
         return Done(self._told(tool), {"tool": tool})
+
+    def _change(self, tx: Tx, tool: str, command: SetRoute) -> None:
+        """What the command leaves as it is, is what the transaction finds: of two changes at once neither is lost."""
+        row = tx.execute("SELECT * FROM routes WHERE tool = ?", (tool,)).fetchone()
+        route = route_of(self._file, tool)
+        self._store(tx, tool, self._wanted(_override(row).over(route) if row else route, command))
 
     async def reset(self, command: ResetRoute) -> Done:
         tool = self._tool(command.tool)
@@ -120,13 +119,12 @@ class Routes:
         tool = self._tool(command.tool)
         route = route_of(self._file, tool)
         if not reset:
-            route = self._wanted(tool, command).over(route)
+            route = self._wanted(route_of(self._orchestrator.settings, tool), command).over(route)
         settings = self._orchestrator.settings
         return tool, replace(settings, tools={**settings.tools, tool: route})
 
-    def _wanted(self, tool: str, command: SetRoute) -> Override:
+    def _wanted(self, present: ToolRoute, command: SetRoute) -> Override:
         """The route as it is to be. Raises CommandRefused(INVALID) naming the field at fault."""
-        present = route_of(self._orchestrator.settings, tool)
         chain = present.chain if command.chain is None else self._chain(command.chain)
         weights = command.weights
         if weights is None:
@@ -265,6 +263,17 @@ class Routes:
             quality=self._gauges.overall(target),
             tools=tuple(tools),
         )
+
+
+def _override(row: sqlite3.Row) -> Override:
+    return Override(
+        strategy=Strategy(row["strategy"]),
+        chain=tuple(orjson.loads(row["chain"])),
+        weights=tuple(orjson.loads(row["weights"])),
+        too_slow=row["too_slow"],
+        set_by=row["set_by"],
+        set_at=row["set_at"],
+    )
 
 
 def _weights(weights: Sequence[int], chain: Sequence[str]) -> tuple[int, ...]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from engine.costs import EVER, Budget, BudgetRule, Ledger, Window, list_budgets
+from engine.costs import EVER, Budget, BudgetRule, Ledger, Window, get_budget, list_budgets
 from engine.kernel.clock import Clock
 from engine.kernel.values import NanoUSD, decimal_usd
-from engine.storage import Database
+from engine.storage import Database, Tx
 from engine.surface import commands, queries
 from engine.surface.commands import Command, Done
 from engine.surface.queries import Page, Query
@@ -34,10 +34,12 @@ class Purse:
         }
 
     async def _set(self, command: commands.SetBudget) -> Done:
-        async with self._database.reader() as reader:
-            known = await list_budgets(reader, self._zone, self._clock.now(), campaigns=True)
-        name, window = f"{command.scope}:{command.key}", command.window
-        old = next((one for one in known if (one.name, one.window) == (name, window)), None)
+        budget = await self._database.write(lambda tx: self._change(tx, command))
+        what = f"{_whose(command.scope, command.key)} may spend {decimal_usd(budget.limit)} USD"
+        return Done(f"{what} {_SPANS[Window(budget.window)]}")
+
+    def _change(self, tx: Tx, command: commands.SetBudget) -> Budget:
+        old = get_budget(tx, f"{command.scope}:{command.key}", command.window)
         actions, zone = (old.actions, old.zone) if old else (("stop",), "")
         rule = BudgetRule(
             kind=command.scope,
@@ -47,9 +49,7 @@ class Purse:
             actions=actions if command.actions is None else command.actions,
             zone=zone if command.time_zone is None else command.time_zone,
         )
-        budget = await self._database.write(lambda tx: self._ledger.set_budget(tx, rule))
-        what = f"{_whose(command.scope, command.key)} may spend {decimal_usd(budget.limit)} USD"
-        return Done(f"{what} {_SPANS[Window(budget.window)]}")
+        return self._ledger.set_budget(tx, rule)
 
     async def _remove(self, command: commands.RemoveBudget) -> Done:
         name = f"{command.scope}:{command.key}"

@@ -13,7 +13,7 @@ from engine.kernel.values import DAY, NanoUSD, decimal_usd
 from engine.orchestrator import FLAGS, Flag, Flags, Keeping, Orchestrator, Shadowed, Trial, reuse_between, target_of
 from engine.storage import Database, Reader
 from engine.surface import commands, queries
-from engine.surface.commands import Command, Done, FlagSetting
+from engine.surface.commands import Command, Done
 from engine.surface.queries import Page, Query
 from engine.surface.rows import CacheRow, FlagRow, ShadowRow
 
@@ -69,9 +69,8 @@ class MiddlewareDesk:
         if not names or len(names) > _MOST_FLAGS or len(set(names)) < len(names):
             message = f"name 1 to {_MOST_FLAGS} flags, each once; the flags are {', '.join(FLAGS)}"
             raise CommandRefused(Refusal.INVALID, message, field="flags")
-        changed = [changed_flag(self._flags.get(setting.name), setting) for setting in command.flags]
-        await self._flags.set(*changed, actor=command.actor)
-        return Done("; ".join(f"{flag.name}: {flag.described()}" for flag in changed))
+        flags = await self._flags.set(*command.flags, actor=command.actor)
+        return Done("; ".join(f"{flag.name}: {flag.described()}" for flag in flags))
 
     async def _set_shadow(self, command: commands.SetShadow) -> Done:
         trial = Trial(
@@ -138,17 +137,6 @@ class MiddlewareDesk:
             shadow_length=sums.get("shadow_length", 0),
             likeness=sums.get("likeness", 0),
         )
-
-
-def changed_flag(flag: Flag, setting: FlagSetting) -> Flag:
-    """The flag with what the setting says; its lists in order, each user once."""
-    return Flag(
-        name=flag.name,
-        enabled=flag.enabled if setting.enabled is None else setting.enabled,
-        percentage=flag.percentage if setting.percentage is None else setting.percentage,
-        allow=flag.allow if setting.allow is None else tuple(sorted(set(setting.allow))),
-        deny=flag.deny if setting.deny is None else tuple(sorted(set(setting.deny))),
-    )
 
 
 def _flag_row(flag: Flag) -> FlagRow:

@@ -17,12 +17,12 @@ from engine.orchestrator import (
     Routes,
     Target,
     Task,
+    changed_flag,
     favourite,
     route_of,
     target_of,
 )
 from engine.providers import Message, Role, Usage
-from engine.runtime.middleware import changed_flag
 from engine.storage import Database, Reader
 from engine.surface import commands, queries
 from engine.surface.effects import BudgetEffectRow, FlagEffectRow, RouteEffectRow, ShadowEffectRow

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+import sqlite3
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -33,6 +34,14 @@ class _Set:
     at: int
 
 
+def _all(tx: Tx) -> Sequence[sqlite3.Row]:
+    return tx.execute("SELECT * FROM thresholds").fetchall()
+
+
+def _kept(rows: Sequence[sqlite3.Row]) -> dict[str, _Set]:
+    return {row["period"]: _Set(limit=row["limit"], by=row["set_by"], at=row["set_at"]) for row in rows}
+
+
 class Thresholds:
     """Commands and queries for `EngineDesk.extend`. `tell` gets the alerts' settings whenever they are others."""
 
@@ -56,7 +65,7 @@ class Thresholds:
         """At start: what was set before."""
         async with self._database.reader() as reader:
             rows = await reader.rows("SELECT * FROM thresholds")
-        self._set = {row["period"]: _Set(limit=row["limit"], by=row["set_by"], at=row["set_at"]) for row in rows}
+        self._set = _kept(rows)
 
     def join(self, snapshot: Callable[[], Snapshot], tell: Callable[[AlertSettings], None]) -> None:
         """Where spending is read, and who obeys."""
@@ -85,7 +94,7 @@ class Thresholds:
 
     async def _change(self, command: commands.SetThreshold) -> Done:
         chosen = self._wanted(command.day, command.month, command.actor)
-        await self._database.write(lambda tx: self._store(tx, {**self._set, **chosen}, command.actor))
+        await self._database.write(lambda tx: self._store(tx, {**_kept(_all(tx)), **chosen}, command.actor))
         return Done(self._told())
 
     async def _reset(self, command: commands.ResetThreshold) -> Done:

@@ -229,6 +229,7 @@ def _creation(campaign: DemandCampaign, turn: int) -> CreateCampaign:
     audience = campaign.audience
     return CreateCampaign(
         actor="world",
+        via="engine",
         draft=CampaignDraft(
             name=campaign.name if turn == 0 else f"{campaign.name} {turn + 1}",
             account_id=campaign.account_id,

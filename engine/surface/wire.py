@@ -29,6 +29,7 @@ LEVEL = (1, 1)  # 1.0: a snapshot and its events; 1.1: a stream of what changed 
 NOW_HEADER = "X-Huntaze-Now"  # the engine's clock in nanoseconds, so that a face in another process can show ages
 VERSION_HEADER = "X-Huntaze-Version"
 WIRE_HEADER = "X-Huntaze-Wire"  # LEVEL with a dot
+VIA_HEADER = "X-Huntaze-Via"  # of a request: console or cli, where one of this product's own faces sends it
 READ_ONLY_HEADER = "X-Huntaze-Read-Only"  # true where the token may only look
 
 

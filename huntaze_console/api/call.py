@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from aiohttp import hdrs, web
 from pydantic import BaseModel, ValidationError
 
 from engine.kernel.clock import Clock
-from engine.surface.desk import Desk
+from engine.surface import wire
+from engine.surface.commands import Via
+from engine.surface.desk import Desk, ViaDesk
 from huntaze_console.api.auth import Gate
 from huntaze_console.api.feed import Seats
 from huntaze_console.api.problems import Problem, invalid, of_validation
@@ -19,6 +22,8 @@ from huntaze_console.api.settings import ApiSettings
 from huntaze_console.api.shapes import NoQuery, Nothing
 
 ACTOR = "api"  # who asked, in the audit, when a request came through a named endpoint
+
+_FACES: Mapping[str, Via] = MappingProxyType({"console": "console", "cli": "cli"})  # who may say who it is
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -71,7 +76,9 @@ class Call:
 
     @property
     def desk(self) -> Desk:
-        return self.office.desk
+        """The engine's desk, told by which door a command came."""
+        said = self.request.headers.get(wire.VIA_HEADER)
+        return ViaDesk(self.office.desk, _FACES.get(said or "", "api"))
 
     def part(self, name: str) -> str:
         """A part of the path, as `campaign_id`."""

@@ -6,6 +6,7 @@ must work at once and always.
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import threading
 import time
@@ -57,7 +58,7 @@ class FilesLine:
         return self._runner.run(self._desk.query(query))
 
     def submit(self, command: Command) -> Done:
-        return self._runner.run(self._desk.submit(command))
+        return self._runner.run(self._desk.submit(dataclasses.replace(command, via="cli")))
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from engine.events import Recorded
@@ -58,4 +59,4 @@ class EmbeddedSource:
         return await self._desk.query(query)
 
     async def _submit(self, command: Command) -> Done:
-        return await self._desk.submit(command)
+        return await self._desk.submit(replace(command, via="console"))

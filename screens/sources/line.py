@@ -119,7 +119,7 @@ class Line:
         body: bytes | None,
         headers: Mapping[str, str],
     ) -> http.client.HTTPResponse:
-        sent = {"Authorization": f"Bearer {self._token.reveal()}", **headers}
+        sent = {"Authorization": f"Bearer {self._token.reveal()}", "X-Huntaze-Via": "console", **headers}
         if body is not None:
             sent["Content-Type"] = "application/json"
         connection.request(method, self._address.path + path, body, sent)
