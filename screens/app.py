@@ -88,7 +88,7 @@ class ConsoleApp(TerminalConsole):
         self.set_timer(self.feed.tick(), self._look)
 
     def _show(self, view: View) -> None:
-        if isinstance(self.screen, Place) and self.screen.is_mounted:
+        if self.screen_stack and isinstance(self.screen, Place) and self.screen.is_mounted:
             self.screen.show(view)
 
     # ── words ───────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -248,6 +248,7 @@ class CampaignScreen(Listing[DeliveryRow], Steering):
                 need=130,
                 paint=lambda row, _: risk_span(row.risk) if row.text else ("", "plain"),
                 sort=lambda row: row.risk,
+                field="risk",
             ),
             Column(
                 title="reason",

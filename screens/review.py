@@ -25,7 +25,7 @@ _SHOWN: Mapping[str, Span] = {
     "high": ("▲ high", "bad"),
     "medium": ("● medium", "warn"),
     "low": ("· low", "plain"),
-    "none": ("✔ none", "dim"),
+    "none": ("✔ none found", "dim"),
     "": ("? not looked at", "warn"),
 }
 
@@ -72,6 +72,11 @@ class ReviewScreen(Listing[DeliveryRow], Acting):
     def rows_of(self, view: View) -> Sequence[DeliveryRow]:
         return sorted(self.read, key=lambda row: _RANK.get(row.risk, 3))
 
+    def asked_for(self) -> tuple[tuple[str, ...], str]:
+        """Where the operator names no order, the riskiest first."""
+        find, order = super().asked_for()
+        return find, order or "risk"
+
     def marked(self, row: DeliveryRow) -> bool:
         """A mark is of the text that was read: another text under the same fan has none."""
         found = self._marked.get(row.delivery_id)
@@ -88,15 +93,29 @@ class ReviewScreen(Listing[DeliveryRow], Acting):
     def columns(self) -> Sequence[Column[DeliveryRow]]:
         return (
             Column(title="", width=1, paint=lambda row, _: ("■", "accent") if self.marked(row) else ("·", "dim")),
-            Column(title="risk", width=15, paint=lambda row, _: risk_span(row.risk), sort=lambda row: _RANK[row.risk]),
+            Column(
+                title="risk",
+                width=15,
+                paint=lambda row, _: risk_span(row.risk),
+                sort=lambda row: _RANK[row.risk],
+                field="risk",
+            ),
             Column(
                 title="fan",
                 width=12,
                 weight=1,
                 paint=plain(lambda row: row.fan_name or row.fan_id),
                 sort=lambda row: (row.fan_name or row.fan_id).casefold(),
+                field="fan",
             ),
-            Column(title="text", width=20, weight=4, paint=plain(lambda row: row.text), sort=lambda row: row.text),
+            Column(
+                title="text",
+                width=20,
+                weight=4,
+                paint=plain(lambda row: row.text),
+                sort=lambda row: row.text,
+                field="text",
+            ),
             Column(title="the text …", width=18, weight=2, need=110, paint=plain(lambda row: row.risk_reason, "warn")),
         )
 
@@ -144,7 +163,7 @@ class ReviewScreen(Listing[DeliveryRow], Acting):
     def action_mark_seen(self) -> None:
         """Mark what is in sight; where all of it is marked already, take the marks away."""
         table = self.table
-        seen = [table.rows[number] for number in table.in_sight]
+        seen = list(filter(None, (table.rows[number] for number in table.in_sight)))  # None: not come yet
         self._turn(seen, on=not all(map(self.marked, seen)))
 
     def _turn(self, rows: Sequence[DeliveryRow], *, on: bool) -> None:
@@ -200,6 +219,7 @@ class ReviewScreen(Listing[DeliveryRow], Acting):
 
 def _risks(rows: Sequence[DeliveryRow]) -> str:
     """How many of each risk are among them, the gravest first."""
+    words = {"none": "without a finding", "": "not looked at"}
     found = [(risk, sum(row.risk == risk for row in rows)) for risk in _RANK]
-    told = [f"{count(number)} of {risk or 'unknown'} risk" for risk, number in found if number]
+    told = [f"{count(number)} {words.get(risk, f'of {risk} risk')}" for risk, number in found if number]
     return f"Among them {', '.join(told)}." if told else ""

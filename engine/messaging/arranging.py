@@ -25,6 +25,7 @@ FIELDS: Mapping[str, str] = MappingProxyType(
         "risk": "risk",
     }
 )
+_GRAVITY = "CASE risk WHEN 'high' THEN 0 WHEN 'medium' THEN 1 WHEN 'low' THEN 2 WHEN 'none' THEN 4 ELSE 3 END"
 _LOOKED_AT = ("fan_name", "text", "fan_id", "state", "reason", "delivery_id")  # by a word that names no field
 _FEW = 2_000  # rows of a state that are read through its index
 _MOST_WORDS = 20
@@ -92,4 +93,5 @@ def _order(order: str) -> str:
         raise CommandRefused(
             Refusal.INVALID, f"deliveries have no order {field!r}", field="order", remedy=f"Use {', '.join(FIELDS)}"
         )
-    return f"{FIELDS[field]} {'DESC' if order.startswith('-') else 'ASC'}, delivery_id"
+    column = _GRAVITY if field == "risk" else FIELDS[field]
+    return f"{column} {'DESC' if order.startswith('-') else 'ASC'}, delivery_id"

@@ -82,6 +82,7 @@ class Ask(ModalScreen["Values | None"]):
         self._question, self._entries, self._go = clean(question), tuple(entries), go
         self._check, self._preview = check, preview
         self._shown_for: dict[str, str] | None = None  # the values that the effect on screen belongs to
+        self._effect = ""  # as it was last told
         self._touched: set[str] = set()
         self._timer: Timer | None = None
 
@@ -129,8 +130,8 @@ class Ask(ModalScreen["Values | None"]):
     def _tell(self, text: str) -> None:
         self.query_one("#effect", Static).update(Content(clean(text, longest=1_000)))
 
-    def _look(self) -> None:
-        """Ask what it would do, unless a field is wrong."""
+    def _look(self, *, going: bool = False) -> None:
+        """Ask what it would do, unless a field is wrong. `going`: confirm it too, where that is what was told last."""
         self._shown_for = None
         if self._errors():
             self._tell("")
@@ -138,9 +139,10 @@ class Ask(ModalScreen["Values | None"]):
             self._shown_for = self.values
         else:
             self._tell("reckoning …")
-            self.run_worker(self._reckon(self._preview, self.values), exclusive=True, exit_on_error=False)
+            reckoning = self._reckon(self._preview, self.values, going=going)
+            self.run_worker(reckoning, exclusive=True, exit_on_error=False)
 
-    async def _reckon(self, preview: Preview, values: dict[str, str]) -> None:
+    async def _reckon(self, preview: Preview, values: dict[str, str], *, going: bool) -> None:
         try:
             text = await preview(values)
         except CommandRefused as error:
@@ -149,8 +151,11 @@ class Ask(ModalScreen["Values | None"]):
             self._tell(f"Its effect cannot be told: {error}")
             self._shown_for = values
         else:
+            told, self._effect = self._effect, text
             self._tell(text)
             self._shown_for = values
+            if going and told == text:
+                self.dismiss(values)
 
     def action_go(self) -> None:
         self._touched = {entry.name for entry in self._entries}
@@ -162,7 +167,7 @@ class Ask(ModalScreen["Values | None"]):
             self.dismiss(self.values)
         elif self._timer is not None:  # typed since: show first what this would do, the next enter confirms it
             self._timer.stop()
-            self._look()
+            self._look(going=True)
 
     def action_leave(self) -> None:
         self.dismiss(None)

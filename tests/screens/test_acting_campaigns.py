@@ -1,0 +1,237 @@
+"""What an operator does to campaigns and their messages, by keys, over the real engine."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from engine.messaging.platform import Uncertain
+from engine.surface import commands
+from engine.surface.commands import Audience
+from tests.rig import Rig, answer, fans
+from tests.screens.rig_source import RigSource, acting, looking, until
+
+
+@pytest.fixture
+async def stage(tmp_path: Path) -> AsyncIterator[tuple[Rig, RigSource]]:
+    async with acting(tmp_path) as made:
+        yield made
+
+
+async def drafted(play: Rig, *texts: str) -> str:
+    """A campaign whose texts, one a fan, wait for a yes."""
+    campaign_id = await play.create(count=len(texts), prompt="Say hello", approval="required")
+    play.providers["one"].script += [answer(text) for text in texts]
+    await play.write()
+    await play.metered.drain()
+    return campaign_id
+
+
+async def test_a_draft_is_scheduled_with_its_cost_shown_first(stage: tuple[Rig, RigSource]) -> None:
+    play, source = stage
+    campaign_id = await play.create(start=False, prompt="Say hello")
+    async with looking(source) as running:
+        await running.press("6", "t")
+        await running.type("tomorrow 09:00")
+        shown = await until(running, "Send to 3 fans of anna for")
+        assert "Starts" in shown
+
+        await running.press("enter")
+        await until(running, "spring is scheduled")
+
+    assert await play.state(campaign_id) == "scheduled"
+    (row,) = await play.rows("SELECT starts_at FROM campaigns")
+    assert row["starts_at"] > play.clock.now()
+
+
+async def test_a_start_in_the_past_is_refused_under_its_field_and_nothing_is_done(
+    stage: tuple[Rig, RigSource],
+) -> None:
+    play, source = stage
+    campaign_id = await play.create(start=False)
+    async with looking(source) as running:
+        await running.press("6", "t")
+        await running.type("2020-01-01 10:00")
+        await running.press("enter")
+
+        assert "this time is past" in running.text()
+        await running.press("escape")
+
+    assert source.commands == []
+    assert await play.state(campaign_id) == "draft"
+
+
+async def test_a_large_campaign_is_scheduled_only_by_its_name(stage: tuple[Rig, RigSource]) -> None:
+    play, source = stage
+    campaign_id = await play.create(start=False)
+    async with looking(source, typed_above=2) as running:
+        await running.press("6", "t")
+        await running.type("now")
+        await running.press("enter")
+        assert "type spring" in running.text()
+        assert source.commands == []
+
+        await running.type("spring")
+        await until(running, "Send to 3 fans")
+        await running.press("enter")
+        await until(running, "spring is")
+
+    assert await play.state(campaign_id) == "running"
+
+
+async def test_texts_are_marked_by_their_risk_and_only_the_marked_are_approved(
+    stage: tuple[Rig, RigSource],
+) -> None:
+    play, source = stage
+    campaign_id = await drafted(play, "Good morning you", "Come find me at www.example.com", "Miss you already")
+    async with looking(source) as running:
+        await running.press("6", "enter", "m")
+        shown = await until(running, "holds a link or an address")
+        assert shown.index("● medium") < shown.index("✔ none found")
+
+        await running.press("down", "x", "home", "space")
+        assert "2 texts marked" in running.text()
+        await running.press("a")
+        assert "Approve 2 marked texts of spring?" in running.text()
+        assert "Among them 2 without a finding." in running.text()
+        await running.press("y")
+        await until(running, "2 texts of spring are approved")
+
+    assert await play.states(campaign_id) == {"queued": 2, "drafted": 1}
+    (left,) = await play.rows("SELECT text, risk FROM deliveries WHERE state = 'drafted'")
+    assert "www.example.com" in left["text"]
+    assert left["risk"] == "medium"
+
+
+async def test_a_text_that_became_another_is_not_approved(stage: tuple[Rig, RigSource]) -> None:
+    play, source = stage
+    campaign_id = await drafted(play, "Good morning you", "Good evening you")
+    async with looking(source) as running:
+        await running.press("6", "enter", "m", "x", "a")
+        await play.database.write(lambda tx: tx.execute("UPDATE deliveries SET text = 'other', digest = 'other'"))
+        await running.press("y")
+        await until(running, "is not the one you read")
+
+    assert await play.states(campaign_id) == {"drafted": 2}
+
+
+async def test_marked_texts_are_rejected_with_the_reason_given(stage: tuple[Rig, RigSource]) -> None:
+    play, source = stage
+    campaign_id = await drafted(play, "Good morning you", "Good evening you")
+    async with looking(source) as running:
+        await running.press("6", "enter", "m", "x", "d")
+        await running.type("off tone")
+        await until(running, "These fans get nothing")
+        await running.press("enter")
+        await until(running, "2 texts of spring are rejected")
+
+    rows = await play.rows("SELECT state, reason FROM deliveries WHERE campaign_id = ?", campaign_id)
+    assert [(row["state"], row["reason"]) for row in rows] == [("rejected", "off tone")] * 2
+
+
+async def test_the_risk_turns_the_list(stage: tuple[Rig, RigSource]) -> None:
+    play, source = stage
+    await drafted(play, "Good morning you", "Let us meet me in person", "I promise $20 off")
+    async with looking(source) as running:
+        await running.press("6", "enter", "m")
+        await running.press("v")
+        await until(running, "no drafted text of high risk")
+        await running.press("v")
+        await until(running, "speaks of meeting in person")
+        assert "Good morning" not in running.text()
+
+
+async def test_uncertain_sends_are_settled_together(stage: tuple[Rig, RigSource]) -> None:
+    play, source = stage
+    campaign_id = await play.create()
+    await play.write()
+    play.platform.script += [Uncertain("no answer came")] * 3
+    await play.send()
+    assert await play.states(campaign_id) == {"uncertain": 3}
+    async with looking(source) as running:
+        await running.press("6", "enter", "E", "s")
+        assert "Say that all 3 uncertain sends of spring are sent?" in running.text()
+        await running.press("y")
+        await until(running, "3 messages of spring are sent")
+
+    assert await play.states(campaign_id) == {"sent": 3}
+
+
+WHYS = {
+    "suppressed": "It will not be sent: suppressed here: by law.",
+    "halted": "all sending was stopped by mia",
+    "paused": "paused: the token is wrong",
+    "window": "full until",
+    "campaign": "paused by operator",
+    "opted out": "It was left out: opted out.",
+}
+
+
+@pytest.mark.parametrize("why", sorted(WHYS))
+async def test_the_delivery_says_why_nothing_was_sent(stage: tuple[Rig, RigSource], why: str) -> None:
+    play, source = stage
+    play.platform.audience["anna"] = fans(12, opted_out=why == "opted out")
+    campaign_id = await play.create(audience=Audience(all=True))
+    await play.write()
+    match why:
+        case "suppressed":
+            await play.desk.submit(commands.SuppressFan(account_id="anna", fan_id="f0", reason="by law"))
+        case "halted":
+            await play.desk.submit(commands.HaltSending(actor="mia"))
+        case "paused":
+            from engine.messaging import switch
+
+            await play.database.write(
+                lambda tx: switch.pause_account(tx, "anna", "the token is wrong", play.clock.now())
+            )
+        case "campaign":
+            await play.desk.submit(commands.PauseCampaign(campaign_id=campaign_id))
+        case "window":
+            await play.send(limit=10)
+    async with looking(source) as running:
+        await running.press("6", "enter", "end" if why == "window" else "home", "enter")
+        await until(running, "WAS IT SENT")
+
+        shown = " ".join((await until(running, "consent")).split())
+
+    assert WHYS[why] in shown
+
+
+async def test_a_dead_writing_job_is_told_with_its_cause(stage: tuple[Rig, RigSource]) -> None:
+    play, source = stage
+    await play.create(count=1, prompt="Say hello")
+    (lease,) = await play.lease_writing()
+    await play.database.write(lambda tx: play.jobs.bury(tx, lease, "the model never answered"))
+    async with looking(source) as running:
+        await running.press("6", "enter", "enter")
+        shown = await until(running, "its job failed for good after 1 tries: the model never answered")
+
+        assert "Redrive or discard its job in the queue." in shown
+
+
+async def test_nothing_is_offered_over_a_link_that_may_only_look(stage: tuple[Rig, RigSource]) -> None:
+    play, source = stage
+    await drafted(play, "Good morning you")
+    source.read_only = True
+    async with looking(source) as running:
+        await running.press("6", "enter", "m", "x")
+        for key in ("a", "d"):
+            assert key not in running.keys
+        await running.press("a", "d", "escape", "t", "A")
+        assert "Approve" not in running.text()
+
+    assert source.commands == []
+
+
+async def test_a_cut_link_takes_the_acts_away(stage: tuple[Rig, RigSource]) -> None:
+    play, source = stage
+    await drafted(play, "Good morning you")
+    async with looking(source) as running:
+        await running.press("6", "enter")
+        assert "A" in running.keys
+        source.up = False
+        await running.settle()
+
+        assert "A" not in running.keys
