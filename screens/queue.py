@@ -1,4 +1,4 @@
-"""The queues: how deep and how old, the jobs in them, one job in full; another chance for dead jobs, or their end."""
+"""The queues: how deep, how old and since when, the jobs in them, one job in full; another chance for dead jobs."""
 
 from __future__ import annotations
 
@@ -8,19 +8,25 @@ from typing import ClassVar
 from textual.binding import Binding, BindingType
 
 from engine.surface.commands import PurgeJobs, RedriveJobs
-from engine.surface.queries import GetJob, ListJobs
-from engine.surface.rows import JobRow
+from engine.surface.queries import GetJob, ListJobs, ListPriorities, QueueHistory
+from engine.surface.rows import JobRow, PriorityRow, QueueCourseRow
 from engine.surface.snapshot import QueueView
+from screens.aside import Aside
+from screens.depths import depth_charts, priority_lines
 from screens.drawing import BLANK, Line, Span, cut, state
 from screens.facts import account_name
 from screens.formatting import NONE, age, age_rough, clean, clock, count, plural, stamp
 from screens.listing import Listing, number, plain
-from screens.place import Place
+from screens.place import Place, as_of
 from screens.record import Field, Record, field_lines
+from screens.spans import HOURLY, SLIDING, choice_line, turned
+from screens.times import SPARK, chart_rows
 from screens.view import View
 from screens.widgets.confirm import Confirm
+from screens.widgets.plot import sparkline
 from screens.widgets.table import Column
 
+_STRETCHES = SLIDING[1:]  # depths are written down by the minute
 _VIEWS = ("", "ready", "leased", "delayed", "parked", "dead")
 
 
@@ -58,17 +64,35 @@ def redrive(screen: Place, queue: str, job_ids: tuple[str, ...], how_many: int) 
 
 
 class QueueScreen(Listing[QueueView]):
-    """One row a queue."""
+    """One row a queue; below, its priorities and how its depth went."""
 
     title_text = place = "queue"
     empty = "nothing was ever put in a queue: starting a campaign does; c makes one"
     BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("t", "time(1)", "longer"),
+        Binding("T", "time(-1)", "shorter"),
         Binding("R", "redrive_all", "redrive all dead"),
         Binding("X", "purge_all", "purge all dead"),
     ]
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._stretch = HOURLY
+        self._courses: Aside[QueueCourseRow] = Aside(self, lambda: QueueHistory(span=self._stretch.width))
+        self._priorities: Aside[PriorityRow] = Aside(self, ListPriorities)
+
     def rows_of(self, view: View) -> Sequence[QueueView]:
         return sorted(view.snapshot.queues.values(), key=lambda each: each.queue)
+
+    def paint(self, view: View) -> None:
+        self._courses.keep(view)
+        self._priorities.keep(view)
+        super().paint(view)
+
+    def head(self, view: View, width: int) -> Sequence[Line]:
+        trouble = self._courses.trouble(view) or self._priorities.trouble(view)
+        line = (*choice_line("depth over", _STRETCHES, self._stretch), ("  ", "plain"), *trouble, *as_of(view))
+        return (cut(line, width),)
 
     def columns(self) -> Sequence[Column[QueueView]]:
         return (
@@ -79,6 +103,7 @@ class QueueScreen(Listing[QueueView]):
             Column(title="parked", width=7, right=True, paint=_many("parked", "warn"), sort=lambda row: row.parked),
             Column(title="dead", width=6, right=True, paint=_many("dead", "badly"), sort=lambda row: row.dead),
             Column(title="oldest", width=7, right=True, paint=_oldest, sort=lambda row: row.oldest_at or self.view.now),
+            Column(title="ready, course", width=SPARK, need=96, paint=self._ready_course),
         )
 
     def key_of(self, row: QueueView) -> str:
@@ -87,6 +112,34 @@ class QueueScreen(Listing[QueueView]):
     def words_of(self, row: QueueView) -> str:
         return row.queue
 
+    def _ready_course(self, row: QueueView, _view: View) -> Span:
+        course = self._course(row)
+        return ("", "dim") if course is None else sparkline(course.ready, SPARK)
+
+    def _course(self, row: QueueView) -> QueueCourseRow | None:
+        return next((each for each in self._courses.rows if each.queue == row.queue), None)
+
+    def _ready_course(self, row: QueueView, _view: View) -> Span:
+        course = self._course(row)
+        return ("", "dim") if course is None else sparkline(course.ready, SPARK)
+
+    def _course(self, row: QueueView) -> QueueCourseRow | None:
+        return next((each for each in self._courses.rows if each.queue == row.queue), None)
+
+    def _ready_course(self, row: QueueView, _view: View) -> Span:
+        course = self._course(row)
+        return ("", "dim") if course is None else sparkline(course.ready, SPARK)
+
+    def _course(self, row: QueueView) -> QueueCourseRow | None:
+        return next((each for each in self._courses.rows if each.queue == row.queue), None)
+
+    def _ready_course(self, row: QueueView, _view: View) -> Span:
+        course = self._course(row)
+        return ("", "dim") if course is None else sparkline(course.ready, SPARK)
+
+    def _course(self, row: QueueView) -> QueueCourseRow | None:
+        return next((each for each in self._courses.rows if each.queue == row.queue), None)
+
     def foot(self, row: QueueView, view: View, width: int) -> Sequence[Line]:
         if row.oldest_at is None:
             waits = "nothing waits"
@@ -94,7 +147,11 @@ class QueueScreen(Listing[QueueView]):
             waits = (
                 f"the oldest ready job waits since {clock(row.oldest_at, view.zone)}, {age(view.now - row.oldest_at)}"
             )
-        return (BLANK, ((f"  {clean(row.queue)}", "head"), (f"  {waits} · enter lists its jobs", "dim")))
+        title: Line = ((f"  {clean(row.queue)}", "head"), (f"  {waits} · enter lists its jobs", "dim"))
+        levels = [each for each in self._priorities.rows if each.queue == row.queue]
+        rows = self.app.size.height
+        charts = depth_charts(self._course(row), view, width, chart_rows(rows))
+        return (BLANK, title, *priority_lines(levels, view, width), *charts)
 
     def open(self, row: QueueView) -> None:
         self.app.push_screen(JobsScreen(row.queue))
@@ -104,6 +161,26 @@ class QueueScreen(Listing[QueueView]):
             row = self.row if self.is_mounted else None
             return bool(row and row.dead) and self.may_act
         return super().check_action(action, parameters)
+
+    def action_time(self, by: int) -> None:
+        self._stretch = turned(_STRETCHES, self._stretch, by)
+        self._courses.start_over()
+        self.show(self.view)
+
+    def action_time(self, by: int) -> None:
+        self._stretch = turned(_STRETCHES, self._stretch, by)
+        self._courses.start_over()
+        self.show(self.view)
+
+    def action_time(self, by: int) -> None:
+        self._stretch = turned(_STRETCHES, self._stretch, by)
+        self._courses.start_over()
+        self.show(self.view)
+
+    def action_time(self, by: int) -> None:
+        self._stretch = turned(_STRETCHES, self._stretch, by)
+        self._courses.start_over()
+        self.show(self.view)
 
     def action_redrive_all(self) -> None:
         if self.row is not None:
