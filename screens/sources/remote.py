@@ -34,7 +34,6 @@ from screens.sources.line import BROKEN, Address, Headers, Line, Message, NotRea
 
 _KEPT = 1_000  # events
 _SILENT = 0.7  # seconds without a word before the link counts as lost; heartbeats come every quarter of one
-_GIVEN_UP = 5.0  # seconds without a word before another connection is tried
 _OLD_SILENT = 20.0  # seconds; an engine without the stream of changes sends its heartbeats every 15 s
 _FETCH_AGAIN = 2.0  # seconds at least between two whole snapshots of such an engine
 _FRESH_START = 0.1  # seconds before what could not be caught up is fetched again
@@ -49,10 +48,20 @@ class RemoteSource:
     """`start` connects and goes on trying, `close` ends it."""
 
     def __init__(
-        self, address: Address, token: Secret, *, chance: Random, version: str = "", read_only: bool = False
+        self,
+        address: Address,
+        token: Secret,
+        *,
+        chance: Random,
+        version: str = "",
+        read_only: bool = False,
+        patience: float = 5.0,
     ) -> None:
-        """`version` is this console's own, for the words about engines it does not get on with."""
+        """`version` is this console's own, for the words about engines it does not get on with. After `patience`
+        seconds without a word another connection is tried.
+        """
         self._line, self._chance, self._version = Line(address, token), chance, version
+        self._patience = patience
         self._backoff = Backoff(base=SECOND // 4, ceiling=3 * SECOND)
         self._snapshot = Snapshot()
         self._recent: tuple[Recorded, ...] = ()  # this and what follows is replaced as a whole: any thread may read it
@@ -157,7 +166,7 @@ class RemoteSource:
         """Return when a fresh start is needed; raise when the link breaks. What was seen last is told."""
         seen = {"Last-Event-ID": self._snapshot.event_id} if self._snapshot.epoch else {}
         try:
-            stream = self._line.open("/api/v2/watch", seen, silence=_GIVEN_UP)
+            stream = self._line.open("/api/v2/watch", seen, silence=self._patience)
         except CommandRefused as refused:
             if refused.reason is not Refusal.NOT_FOUND:
                 raise
