@@ -9,10 +9,12 @@ from textual.binding import Binding, BindingType
 
 from engine.surface.commands import ResumeAccount
 from engine.surface.snapshot import AccountView
-from screens.drawing import BLANK, Line, Span, slots
+from screens.drawing import BLANK, Line, Span, cut, slots
 from screens.facts import busiest
 from screens.formatting import age, clean, clock_exact, count, plural, wrap
 from screens.listing import Listing
+from screens.place import as_of
+from screens.slots import campaign_lines, slot_lines
 from screens.view import View
 from screens.widgets.confirm import Confirm
 from screens.widgets.table import Column
@@ -77,8 +79,22 @@ class LimitsScreen(Listing[AccountView]):
     def words_of(self, row: AccountView) -> str:
         return f"{row.account_id} {row.name} {row.paused}"
 
+    def head(self, view: View, width: int) -> Sequence[Line]:
+        accounts = [account for account in view.snapshot.accounts.values() if not account.paused]
+        free = sum(account.free(view.now) for account in accounts)
+        allowed = sum(account.allowed(view.now) for account in accounts)
+        paused = len(view.snapshot.accounts) - len(accounts)
+        slowed = sum(account.allowed(view.now) < account.limit for account in accounts)
+        line: list[Span] = [
+            (f"  {count(free)} of {count(allowed)}", "strong"), (" slots free", "plain"),
+            (f" · {count(paused)} paused" if paused else "", "warn"),
+            (f" · {count(slowed)} slowed by the platform" if slowed else "", "warn"),
+        ]  # fmt: skip
+        if view.snapshot.engine.halted_by:
+            line.append((" · all sending is stopped", "bad"))
+        return (cut((*line, ("  ", "plain"), *as_of(view)), width),) if view.snapshot.accounts else ()
+
     def foot(self, row: AccountView, view: View, width: int) -> Sequence[Line]:
-        taken = sorted(until for until in row.slots.values() if until > view.now)
         name = clean(row.name or row.account_id, longest=100)
         waiting = sum(each.open for each in view.snapshot.campaigns.values() if each.account_id == row.account_id)
         title: Line = (
@@ -88,18 +104,14 @@ class LimitsScreen(Listing[AccountView]):
                 "dim",
             ),
         )
+        lines: list[Line] = [BLANK, title]
         if row.paused:
-            why = wrap(f"paused: {clean(row.paused)}", width - 4)[:3]
-            return (BLANK, title, *(((f"  {text}", "warn"),) for text in why))
+            lines += [((f"  {text}", "warn"),) for text in wrap(f"‖ paused: {clean(row.paused)}", width - 4)[:3]]
         if (allowed := row.allowed(view.now)) < row.limit:
             back = f"all {count(row.limit)} again at {clock_exact(row.whole_at, view.zone)}"
-            text = f"  its platform throttled it: {count(allowed)} a window at present, {back}"
-            title = (*title, (text, "warn"))
-        if not taken:
-            return (BLANK, title, (("  every slot is free", "dim"),))
-        words = " · ".join(f"{clock_exact(until, view.zone)} (in {age(until - view.now + _UP)})" for until in taken)
-        times = wrap(f"slots come back at {words}", width - 4)[:4]
-        return (BLANK, title, *(((f"  {text}", "plain"),) for text in times))
+            text = f"  its platform throttled it: {count(allowed)} of {count(row.limit)} a window at present, {back}"
+            lines.append(((text, "warn"),))
+        return (*lines, *slot_lines(row, view, width), *campaign_lines(row, view, width))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action == "resume":
