@@ -72,6 +72,13 @@ def _here(options: ConsoleOptions, directory: StateDirectory) -> int:
         return _show(source, options, _logged(directory, look(options.settings)), drains=False)
 
 
+def visit(options: ConsoleOptions, address: Address, token: Secret) -> int:
+    """As `run`, for somebody at a browser: attached, with the token they brought."""
+    directory = StateDirectory(options.state_dir)
+    with _attached(address, token, read_only=options.read_only) as source:
+        return _show(source, options, _logged(directory, look(options.settings)), drains=False)
+
+
 def _embed(options: ConsoleOptions, directory: StateDirectory) -> int:
     chosen = _logged(directory, look_of(options.settings.load()))
     with _embedded(options, directory) as engine:

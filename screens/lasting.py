@@ -11,6 +11,7 @@ import os
 import select
 from typing import IO, Any, Protocol, cast
 
+from textual import messages
 from textual.driver import Driver
 from textual.drivers.linux_driver import LinuxDriver
 from textual.drivers.web_driver import WebDriver
@@ -55,6 +56,11 @@ class CountingWebDriver(WebDriver):
     def __init__(self, app: Any, *arguments: Any, **named: Any) -> None:
         super().__init__(app, *arguments, **named)
         self._meter: Meter = app.meter
+
+    def run_input_thread(self) -> None:
+        """Whoever passed on the keys has gone: nobody is left to draw for."""
+        super().run_input_thread()
+        self._app.post_message(messages.ExitApp())
 
     def write(self, data: str) -> None:
         size = _size(data)

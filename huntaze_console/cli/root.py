@@ -12,6 +12,7 @@ from engine.kernel.text import clean
 from huntaze_console.cli import (
     budget,
     campaign,
+    completing,
     drill,
     exits,
     key,
@@ -23,6 +24,7 @@ from huntaze_console.cli import (
     run,
     sending,
     settings,
+    web,
     workflow,
 )
 from huntaze_console.cli.flags import Ordered, alone, connecting, drawing, looking, running
@@ -59,6 +61,7 @@ def huntaze(**flags: Any) -> None:
 for command in (
     run.demo,
     run.daemon,
+    web.web,
     run.world,
     run.doctor,
     reading.costs,
@@ -77,6 +80,7 @@ for command in (
     reading.limits,
     reading.alerts,
     key.key,
+    token.token,
     monitor.monitor,
     monitor.rate,
     loadtest.loadtest,
@@ -85,8 +89,11 @@ for command in (
     sending.suppress,
     sending.unsuppress,
     settings.config,
+    completing.completion,
 ):
     huntaze.add_command(command)
+
+completing.teach(huntaze)
 
 
 def main() -> None:
