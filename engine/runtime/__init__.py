@@ -7,6 +7,7 @@ from engine.runtime.desk import EngineDesk
 from engine.runtime.engine import Engine
 from engine.runtime.explaining import Explaining
 from engine.runtime.health import Health
+from engine.runtime.logs import Logs
 from engine.runtime.middleware import MiddlewareDesk
 from engine.runtime.monitoring import Watch
 from engine.runtime.opening import first_snapshot
@@ -35,6 +36,7 @@ __all__ = [
     "Housekeeper",
     "Keyframes",
     "Limits",
+    "Logs",
     "MiddlewareDesk",
     "Past",
     "Previews",

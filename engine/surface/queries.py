@@ -43,6 +43,7 @@ from engine.surface.rows import (
     LimitRow,
     LoadTestBound,
     LoadTestRow,
+    LogRow,
     MonitorCourseRow,
     MonitorRow,
     PriorityRow,
@@ -234,6 +235,21 @@ class SnapshotAt(Query):
     row: ClassVar[type] = Snapshot
     at: int | None = None  # None: now
     seq: int | None = None  # instead of `at`
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListLogs(Query):
+    """The engine's log, oldest first: the newest records, those before a cursor, or the next ones after a number.
+
+    `level` is the least that is shown; `text` stands somewhere in the record. `total` counts what matches and is kept.
+    """
+
+    row: ClassVar[type] = LogRow
+    level: Literal["", "debug", "info", "warning", "error", "critical"] = ""
+    text: str = ""
+    after: int | None = None
+    limit: int = 100
+    cursor: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -184,6 +184,20 @@ class EstimateRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LogRow:
+    """One record of the engine's log, its secrets hidden. `seq` counts from 1 at each start of the engine."""
+
+    seq: int
+    at: int
+    level: str  # debug, info, warning, error, critical
+    area: str  # the module that spoke
+    message: str
+    fields: Mapping[str, str]
+    error: str  # an exception's type and place; empty without one
+    trace: tuple[str, ...]  # the places it and its causes passed, outermost first; never their text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EventRow:
     event_id: str
     at: int
