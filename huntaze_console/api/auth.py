@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hmac
 import ipaddress
-import secrets
 import socket
 from enum import StrEnum
 from functools import lru_cache
@@ -23,8 +22,8 @@ from engine.kernel.errors import StorageError
 from engine.kernel.secret import Secret
 from engine.storage.directory import StateDirectory
 from huntaze_console.api.problems import Problem
+from huntaze_console.tokens import make_token
 
-_TOKEN_BYTES = 32  # 256 bits
 _SHORTEST = 32  # characters; a shorter token was not made here and may be guessed
 _LOOKING = frozenset({"GET", "HEAD"})
 
@@ -53,11 +52,6 @@ def open_token(directory: StateDirectory) -> Secret:
         raise _unusable(directory.token_path, f"holds no token of at least {_SHORTEST} characters")
     directory.token_path.chmod(0o600)
     return Secret(found)
-
-
-def make_token() -> str:
-    """A new token, from the system's own chance: a seed must not repeat it."""
-    return secrets.token_urlsafe(_TOKEN_BYTES)
 
 
 class ReadOnlyToken:

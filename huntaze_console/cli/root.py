@@ -24,6 +24,7 @@ from huntaze_console.cli import (
     run,
     sending,
     settings,
+    token,
     web,
     workflow,
 )

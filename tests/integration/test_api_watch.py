@@ -17,7 +17,7 @@ from engine.surface.delta import patched
 from engine.surface.queries import ListCampaigns
 from engine.surface.snapshot import MoneyView, Snapshot
 from huntaze_console.api import ApiSettings
-from huntaze_console.api.auth import make_token
+from huntaze_console.tokens import make_token
 from tests.integration.test_api_desk import Served, serving
 
 WATCH = "/api/v2/watch"
