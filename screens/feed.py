@@ -74,6 +74,15 @@ class Feed:
         self._key = ()
         return self.frozen
 
+    def turn_to(self, source: Source) -> None:
+        """Show another source from now on."""
+        self._source, self._frozen, self.view, self._key = source, None, View(), ()
+
+    def touch(self) -> None:
+        """Paint once more: something shown changed that no source tells of."""
+        self._key = ()
+        self.tick()
+
     def _look(self) -> View:
         link, snapshot = self._source.link(), self._source.snapshot()
         if self._frozen is not None:
@@ -109,6 +118,7 @@ def _key(view: View) -> tuple[object, ...]:
         _lost(view, link),
         behind,
         view.slow,
+        link.replay,
     )
 
 

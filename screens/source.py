@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
 
 from engine.events import Recorded
 from engine.kernel.values import Instant
@@ -12,6 +12,9 @@ from engine.surface.commands import Command, Done
 from engine.surface.queries import Page, Query
 from engine.surface.snapshot import Snapshot
 from screens.terminal import Terminal
+
+if TYPE_CHECKING:
+    from screens.recording import Standing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +27,7 @@ class Link:
     now: Instant  # the engine's clock at this moment
     note: str = ""  # why it is not up; empty while it is
     read_only: bool = False
+    replay: Standing | None = None  # where a recording stands, when one is shown
 
 
 class Source(Protocol):
@@ -62,6 +66,7 @@ class ConsoleOptions:
     theme: str = "dark"  # dark, light, contrast or colour-blind
     typed_above: int = 2_000  # fans or jobs; a larger act wants its name typed
     actor: str = "operator"  # who asks, for the audit
+    keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # an action's own keys; see `screens.keys`
     mouse: bool = True  # False leaves selecting and copying to the terminal
     read_only: bool = False  # nothing is asked of the engine that changes anything; a read-only link is so as well
     terminal: Terminal = Terminal()  # noqa: RUF009 - frozen; what the terminal can show

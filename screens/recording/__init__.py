@@ -2,9 +2,26 @@
 
 from screens.recording.frames import RecordingError
 from screens.recording.marks import WORDS
+from screens.recording.past import copy_past, instant_of
 from screens.recording.player import SPEEDS, Player, Standing
 from screens.recording.reading import Header, Mark, Recording
 from screens.recording.recorder import Recorder
 from screens.recording.tape import Tape
+from screens.recording.taping import MOST_BYTES, Taping
 
-__all__ = ["SPEEDS", "WORDS", "Header", "Mark", "Player", "Recorder", "Recording", "RecordingError", "Standing", "Tape"]
+__all__ = [
+    "MOST_BYTES",
+    "SPEEDS",
+    "WORDS",
+    "Header",
+    "Mark",
+    "Player",
+    "Recorder",
+    "Recording",
+    "RecordingError",
+    "Standing",
+    "Tape",
+    "Taping",
+    "copy_past",
+    "instant_of",
+]

@@ -241,13 +241,18 @@ class Recording:
 
     def between(self, start: int, end: int) -> list[Recorded]:
         """The events after the first `start` and up to the `end`th; those of an unknown kind are left out."""
-        found: list[Recorded] = []
+        return [one for _, one in self.numbered(start, end)]
+
+    def numbered(self, start: int, end: int) -> list[tuple[int, Recorded]]:
+        """As `between`, each with the position right after it."""
+        found: list[tuple[int, Recorded]] = []
         with self._lock:
             index = max(0, bisect_right(self._starts, start) - 1)
             while index < len(self._chunks) and self._chunks[index].start < end:
-                chunk = self._chunks[index]
-                events, _ = self._load(index)
-                found += [one for one in events[max(0, start - chunk.start) : end - chunk.start] if one is not None]
+                first = max(0, start - self._chunks[index].start)
+                events = self._load(index)[0][first : end - self._chunks[index].start]
+                base = self._chunks[index].start + first
+                found += [(base + number, one) for number, one in enumerate(events, 1) if one is not None]
                 index += 1
         return found
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from textual import events
 
 from screens.drawing import Line, Span, spread, state, width_of
-from screens.formatting import age, clean, clock, count, zone_name
+from screens.formatting import age, clean, clock, count, stamp, zone_name
 from screens.registry import NUMBERED
 from screens.view import View
 from screens.widgets.board import Board
@@ -16,9 +16,9 @@ from screens.widgets.board import Board
 _GAP: Span = ("  ", "plain")
 
 
-def status_line(trail: Sequence[str], tally: str, view: View, width: int) -> Line:
+def status_line(trail: Sequence[str], tally: str, view: View, width: int, noted: tuple[Span, ...] = ()) -> Line:
     """Product, way and rows; at the right what is true of the whole: halted, frozen, the link, the engine, the time."""
-    banner = _banner(view)
+    banner = (*_banner(view), *noted)
     whole = _whole(view)
     for left in (_way(trail, tally), _way(_short(trail), tally), _way(_short(trail), "")):
         for parts in (whole, whole[-2:], whole[-1:], ()):
@@ -60,7 +60,9 @@ def _banner(view: View) -> tuple[Span, ...]:
         parts.append((f" FROZEN {age(view.frozen_for)} behind{held} ", "notice"))
     if view.stale_for is not None:
         parts.append((f" LINK LOST {age(view.stale_for)} ago ", "banner"))
-    if view.link.read_only:
+    if view.link.replay is not None:
+        parts.append((" RECORDING ", "notice"))
+    elif view.link.read_only:
         parts.append(("read-only", "warn"))
     if view.slow:
         parts.append(("low bandwidth", "dim"))
@@ -75,6 +77,8 @@ def _whole(view: View) -> tuple[Span, ...]:
         parts.append((f"sim ×{engine.speed:g}{seed}", "accent"))
     if engine.settings_error:
         parts.append(("settings rejected", "warn"))
+    if view.link.replay is not None:
+        return (*parts, *_then(view))
     parts.append(
         (
             f"{'attached' if view.link.attached else engine.kind or 'engine'} {clean(engine.node, longest=24)}".strip(),
@@ -85,6 +89,13 @@ def _whole(view: View) -> tuple[Span, ...]:
     if view.now:
         parts.append((f"{clock(view.now, view.zone)} {zone_name(view.now, view.zone)}", "plain"))
     return tuple(parts)
+
+
+def _then(view: View) -> tuple[Span, ...]:
+    """Whose past it is, and from when; the replay's own line tells the rest."""
+    node = clean(view.snapshot.engine.node, longest=24)
+    then: Span = (f"{stamp(view.now, view.zone)} {zone_name(view.now, view.zone)}", "plain")
+    return ((f"of {node}", "dim"), then) if node else (then,)
 
 
 def _engine_state(view: View) -> Span:
@@ -101,7 +112,8 @@ class StatusBar(Board):
     DEFAULT_CSS = "StatusBar { dock: top; height: 1; background: $panel; overflow-y: hidden; }"
 
     def show(self, trail: Sequence[str], tally: str, view: View) -> None:
-        self.paint(lambda width, _height: (status_line(trail, tally, view, width),))
+        noted: tuple[Span, ...] = getattr(self.app, "recording_note", ())
+        self.paint(lambda width, _height: (status_line(trail, tally, view, width, noted),))
 
 
 @dataclass(frozen=True, slots=True)
