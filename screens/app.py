@@ -20,9 +20,9 @@ from textual.screen import Screen
 from engine.surface.commands import HaltSending, ResumeSending
 from screens.feed import Feed
 from screens.formatting import clean
-from screens.onterminal import TerminalConsole
 from screens.place import Place
 from screens.registry import NAMES, NUMBERED, REGISTRY
+from screens.replaying import ReplayingConsole
 from screens.source import ConsoleOptions, Source
 from screens.view import View
 
@@ -36,7 +36,7 @@ def _actions() -> type[Provider]:
     return found
 
 
-class ConsoleApp(TerminalConsole):
+class ConsoleApp(ReplayingConsole):
     """Modes, bindings and the command palette over a source."""
 
     MODES: ClassVar[dict[str, str | Callable[[], Screen[None]]]] = {entry.name: entry.build for entry in REGISTRY}
@@ -48,10 +48,12 @@ class ConsoleApp(TerminalConsole):
         *(Binding(entry.number, f"place('{entry.name}')", entry.name) for entry in NUMBERED),
         Binding("c", "compose_campaign", "new campaign"),
         Binding("space", "freeze", "freeze"),
+        Binding("space", "replay('play')", "play or pause", priority=True),
         Binding("S", "halt", "stop sending"),
         Binding("S", "resume_sending", "resume sending"),
         Binding("colon,ctrl+p", "command_palette", "go"),
         Binding("q", "leave", "leave"),
+        Binding("q", "replay_leave", "back to the engine", priority=True),
         Binding("question_mark", "help", "help"),
         Binding("ctrl+c", "leave", "leave", show=False),
     ]
@@ -124,7 +126,7 @@ class ConsoleApp(TerminalConsole):
             if action == "compose_campaign":
                 return not getattr(self.screen, "composes", False)
             return (action == "halt") is not bool(view.snapshot.engine.halted_by)
-        return True
+        return super().check_action(action, parameters)
 
     async def action_place(self, place: str) -> None:
         """Go to a numbered place; there already, go back to its first screen."""

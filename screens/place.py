@@ -18,6 +18,7 @@ from screens.formatting import age, clean, clock
 from screens.source import ConsoleOptions, Source
 from screens.view import View
 from screens.widgets.bars import Key, KeyBar, StatusBar
+from screens.widgets.replaybar import ReplayBar
 
 _NAMES = {
     "question_mark": "?",
@@ -94,11 +95,13 @@ class Place(Screen[None]):
     def compose(self) -> ComposeResult:
         yield StatusBar()
         yield from self.body()
+        yield ReplayBar()
         yield KeyBar()
 
     def show(self, view: View) -> None:
         """Paint everything for a moment."""
         self.query_one(StatusBar).show(self.trail(), self.tally, view)
+        self.query_one(ReplayBar).show(view)
         self.paint(view)
         self.show_keys()
 
