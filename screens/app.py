@@ -20,7 +20,10 @@ from textual.screen import Screen
 from engine.surface.commands import HaltSending, ResumeSending
 from screens.feed import Feed
 from screens.formatting import clean
+from screens.keys import keymap
+from screens.moving import MovingConsole
 from screens.place import Place
+from screens.readonly import LookingOnly
 from screens.registry import NAMES, NUMBERED, REGISTRY
 from screens.replaying import ReplayingConsole
 from screens.source import ConsoleOptions, Source
@@ -36,7 +39,7 @@ def _actions() -> type[Provider]:
     return found
 
 
-class ConsoleApp(ReplayingConsole):
+class ConsoleApp(MovingConsole, ReplayingConsole):
     """Modes, bindings and the command palette over a source."""
 
     MODES: ClassVar[dict[str, str | Callable[[], Screen[None]]]] = {entry.name: entry.build for entry in REGISTRY}
@@ -51,7 +54,8 @@ class ConsoleApp(ReplayingConsole):
         Binding("space", "replay('play')", "play or pause", priority=True),
         Binding("S", "halt", "stop sending"),
         Binding("S", "resume_sending", "resume sending"),
-        Binding("colon,ctrl+p", "command_palette", "go"),
+        Binding("colon", "command", "go"),
+        Binding("ctrl+p", "command_palette", "every action", show=False),
         Binding("q", "leave", "leave"),
         Binding("q", "replay_leave", "back to the engine", priority=True),
         Binding("question_mark", "help", "help"),
@@ -66,8 +70,9 @@ class ConsoleApp(ReplayingConsole):
         self, source: Source, *, options: ConsoleOptions | None = None, notice: str = "", start: str = "overview"
     ) -> None:
         super().__init__(options or ConsoleOptions())
-        self.source = source
-        self.feed = Feed(source, self._show, self.pacer)
+        self.source = LookingOnly(source) if self.options.read_only else source
+        self.feed = Feed(self.source, self._show, self.pacer)
+        self.set_keymap(keymap(self.options.keys))
         self.failure = ""
         self._notice, self._start = notice, start
         self._had_terminal = _has_terminal()
@@ -127,14 +132,6 @@ class ConsoleApp(ReplayingConsole):
                 return not getattr(self.screen, "composes", False)
             return (action == "halt") is not bool(view.snapshot.engine.halted_by)
         return super().check_action(action, parameters)
-
-    async def action_place(self, place: str) -> None:
-        """Go to a numbered place; there already, go back to its first screen."""
-        if self.current_mode != place:
-            await self.switch_mode(place)
-            return
-        while len(self.screen_stack) > 1:
-            await self.pop_screen()
 
     def action_help(self) -> None:
         from screens.help import HelpScreen

@@ -9,20 +9,13 @@ from textual.binding import ActiveBinding, Binding, BindingType
 from textual.screen import ModalScreen, Screen
 
 from screens.drawing import BLANK, Line, cell
+from screens.keys import spelled
 from screens.widgets.board import Board
 
 _LEGEND = (
     ("✔ ok   ◐ degraded, half open   ✖ failing, open, dead   ▶ running   ‖ paused, parked   ✎ waits for approval"),
     ("▲ critical   ● warning   ○ info   ● slot free   ○ slot taken   ? uncertain: sent or not, nobody knows yet"),
 )
-_NAMES = {
-    "question_mark": "?",
-    "slash": "/",
-    "colon": ":",
-    "escape": "esc",
-    "pageup": "page up",
-    "pagedown": "page down",
-}
 
 
 class HelpScreen(ModalScreen[None]):
@@ -62,7 +55,7 @@ def help_lines(bindings: dict[str, ActiveBinding], below: Screen[Any]) -> list[L
         if not active.enabled or not active.binding.description[:1].islower():
             continue  # Textual's own are written with a capital
         group = everywhere if active.node is below.app else here
-        group.setdefault(active.binding.description, []).append(_NAMES.get(key, key.replace("ctrl+", "^")))
+        group.setdefault(active.binding.description, []).append(spelled(key))
     lines: list[Line] = [
         ((" HERE", "head"),),
         *_group(here),

@@ -51,6 +51,7 @@ class Listing(Reading[R]):
     Listing #head, Listing #foot { height: 0; overflow-y: hidden; }
     """
     empty = "nothing here"
+    _sought = ""  # the row the cursor goes to once it is here
 
     # ── to be filled in ─────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -100,6 +101,8 @@ class Listing(Reading[R]):
         self.keep_fresh(view)
         rows: Sequence[Any] = self.pages if self.arranged else self.rows_of(view)
         self.table.show(rows if view.loaded else (), view, message=self._message(view), arranged=self.arranged)
+        if self._sought and self.table.seek(self._sought):
+            self._sought = ""
         self._paint_around(view)
 
     @property
@@ -202,12 +205,23 @@ class Listing(Reading[R]):
         if event.input.id == "filter":
             self.table.focus()
 
-    def action_back(self) -> None:
+    async def action_back(self) -> None:
         field = self.query_one(FilterInput)
         if field.has_class("shown"):
             field.action_close()
         else:
-            super().action_back()
+            await super().action_back()
+
+    def look_for(self, text: str = "", key: str = "") -> None:
+        """Filter by a text, or put the cursor on the row with a key as soon as it is here."""
+        field = self.query_one(FilterInput)
+        if text:
+            field.add_class("shown")
+            field.value = text
+        elif key and field.has_class("shown"):
+            field.action_close()
+        self._sought = key
+        self.show(self.view)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action == "back" and self.is_mounted and self.query_one(FilterInput).has_class("shown"):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import ClassVar, cast
+from typing import Any, ClassVar, cast
 
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
@@ -15,29 +15,30 @@ from engine.surface.commands import Command
 from screens.drawing import Line
 from screens.feed import Feed
 from screens.formatting import age, clean, clock
+from screens.keys import named, spelled
 from screens.source import ConsoleOptions, Source
 from screens.view import View
 from screens.widgets.bars import Key, KeyBar, StatusBar
 from screens.widgets.replaybar import ReplayBar
 
-_NAMES = {
-    "question_mark": "?",
-    "slash": "/",
-    "colon": ":",
-    "escape": "esc",
-    "ctrl+p": "^p",
-    "ctrl+g": "^g",
-    "ctrl+o": "^o",
-}
-
 
 class Console(App[int]):
     """The app as its screens know it."""
+
+    def __init_subclass__(cls, **how: Any) -> None:
+        cls.BINDINGS = named(cls.__dict__.get("BINDINGS", []))
+        super().__init_subclass__(**how)
 
     source: Source
     options: ConsoleOptions
     feed: Feed
     undoable: tuple[int, str] | None = None  # the audit's number of what this console did last, and what that was
+
+    came_from: tuple[str, ...] = ()  # places that `:` led away from
+
+    async def action_return(self) -> None:
+        """Go back to where `:` was typed."""
+        raise NotImplementedError
 
     def tell(self, text: str, *, severity: str = "information") -> None:
         """A notice that goes away by itself. The text may be from outside."""
@@ -54,11 +55,14 @@ class Place(Screen[None]):
     title_text = ""
     place = ""
     first_keys: tuple[str, ...] = ()
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "back", "back"),
-        Binding("ctrl+r", "reload", "read again", show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = named(
+        [Binding("escape", "back", "back"), Binding("ctrl+r", "reload", "read again", show=False)]
+    )
     DEFAULT_CSS = "Place { background: $background; color: $foreground; }"
+
+    def __init_subclass__(cls, **how: Any) -> None:
+        cls.BINDINGS = named(cls.__dict__.get("BINDINGS", []))
+        super().__init_subclass__(**how)
 
     # ── to be filled in ─────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -130,8 +134,9 @@ class Place(Screen[None]):
             if not binding.show or not active.enabled or binding.action in seen:
                 continue
             seen.add(binding.action)
-            group = "here" if active.node is not self.app else "place" if key.isdigit() else "everywhere"
-            found.append(Key(_NAMES.get(key, key), binding.description, key, group))
+            own = active.node is not self.app
+            group = "here" if own else "place" if binding.action.startswith("place(") else "everywhere"
+            found.append(Key(spelled(key), binding.description, key, group))
         return tuple(sorted(found, key=self._rank))
 
     def _rank(self, key: Key) -> int:
@@ -148,12 +153,15 @@ class Place(Screen[None]):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action == "back":
-            return len(self.app.screen_stack) > 1
+            return len(self.app.screen_stack) > 1 or bool(self.console.came_from)
         return True
 
-    def action_back(self) -> None:
+    async def action_back(self) -> None:
+        """To the screen below as it was left; from a place that `:` led to, to the one it led away from."""
         if len(self.app.screen_stack) > 1:
             self.app.pop_screen()
+        else:
+            await self.console.action_return()
 
     @property
     def may_act(self) -> bool:
@@ -161,7 +169,11 @@ class Place(Screen[None]):
         return self.view.link.up and not self.view.link.read_only
 
     def send(self, command: Command, then: Callable[[], None] | None = None) -> None:
-        """Tell the engine; its answer becomes a notice, and the screen reads again."""
+        """Tell the engine; its answer becomes a notice, and the screen reads again. The one gate of all that acts."""
+        if not self.may_act:
+            why = "This console only looks on" if self.view.link.read_only else "There is no link to the engine"
+            self.console.tell(f"{why}: nothing was changed.", severity="warning")
+            return
         self.run_worker(self._send(command, then), group="commands", exit_on_error=False)
 
     async def _send(self, command: Command, then: Callable[[], None] | None) -> None:

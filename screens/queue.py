@@ -204,10 +204,10 @@ class JobsScreen(Listing[JobRow]):
         Binding("X", "purge_all", "purge all dead"),
     ]
 
-    def __init__(self, queue: str) -> None:
+    def __init__(self, queue: str, state: str = "") -> None:
         super().__init__()
         self._queue = queue
-        self._state = ""
+        self._state = state
 
     @property
     def heading(self) -> str:

@@ -16,6 +16,7 @@ from textual.strip import Strip
 from screens import filtering
 from screens.drawing import BLANK, Line, Span, cell, cut, padded
 from screens.filtering import Term
+from screens.keys import named
 from screens.paging import Pages
 from screens.view import View
 from screens.widgets.board import strip_of, style_of
@@ -50,17 +51,19 @@ class Table(ScrollView, Generic[R]):
     DEFAULT_CSS = """
     Table { background: $background; color: $foreground; overflow-x: hidden; overflow-y: auto; scrollbar-size: 1 1; }
     """
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up,k", "step(-1)", "up", show=False),
-        Binding("down,j", "step(1)", "down", show=False),
-        Binding("pageup", "page(-1)", "a page up", show=False),
-        Binding("pagedown", "page(1)", "a page down", show=False),
-        Binding("home,g", "edge(0)", "first row", show=False),
-        Binding("end,G", "edge(1)", "last row", show=False),
-        Binding("enter", "choose", "open", show=False),
-        Binding("o", "order", "order by the next column", show=False),
-        Binding("O", "reverse", "reverse the order", show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = named(
+        [
+            Binding("up,k", "step(-1)", "up", show=False),
+            Binding("down,j", "step(1)", "down", show=False),
+            Binding("pageup", "page(-1)", "a page up", show=False),
+            Binding("pagedown", "page(1)", "a page down", show=False),
+            Binding("home,g", "edge(0)", "first row", show=False),
+            Binding("end,G", "edge(1)", "last row", show=False),
+            Binding("enter", "choose", "open", show=False),
+            Binding("o", "order", "order by the next column", show=False),
+            Binding("O", "reverse", "reverse the order", show=False),
+        ]
+    )
 
     class Chosen(Message):
         """Enter on a row, or a second click."""

@@ -1,0 +1,148 @@
+"""Moving about: from place to place and back, and what the `:` line leads to."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+from textual.screen import Screen
+
+from screens import theme as themes
+from screens.commandbar import CommandBar
+from screens.formatting import clean
+from screens.keys import spelled
+from screens.listing import Listing
+from screens.onterminal import TerminalConsole
+from screens.place import Place
+from screens.vocabulary import Act, Do, Offer, Show, Step, Unknown, Visit, meaning, offers
+
+_REMEMBERED = 50  # lines of the command bar, and places to go back to
+
+
+class MovingConsole(TerminalConsole):
+    """A console one moves about in. `came_from` are the places that `:` led away from, the last at the end."""
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self.came_from: tuple[str, ...] = ()
+        self._said: tuple[str, ...] = ()
+
+    # ── places ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def action_place(self, place: str) -> None:
+        """Go to a numbered place; there already, go back to its first screen."""
+        self.came_from = ()
+        if self.current_mode != place:
+            await self.switch_mode(place)
+            return
+        while len(self.screen_stack) > 1:
+            await self.pop_screen()
+
+    async def action_return(self) -> None:
+        """Go back to where `:` was typed."""
+        if self.came_from:
+            *before, last = self.came_from
+            self.came_from = tuple(before)
+            await self.switch_mode(last)
+
+    async def visit(self, step: Visit) -> None:
+        """Go to a place's first screen, so that esc leads back here."""
+        if self.current_mode != step.place:
+            before = (*self.came_from, self.current_mode)[-_REMEMBERED:]
+            await self.switch_mode(step.place)
+            self.came_from = before
+        while len(self.screen_stack) > 1:
+            await self.pop_screen()
+        screen = self.screen
+        if isinstance(screen, Listing):
+            screen.look_for(step.filter, step.row)
+        if isinstance(screen, Place):
+            screen.show_keys()
+        if step.action:
+            await self._do(step.action)
+
+    # ── the command bar ─────────────────────────────────────────────────────────────────────────────────────────────
+
+    def action_command(self, line: str = "") -> None:
+        acts = self.acts()
+
+        def offered(typed: str) -> list[Offer]:
+            return offers(typed, self.feed.view, acts)
+
+        def entered(said: str | None) -> None:
+            if said:
+                self._said = (*(each for each in self._said if each != said), said)[-_REMEMBERED:]
+                self.run_worker(self.carry_out(meaning(said, self.feed.view, acts)), exit_on_error=False)
+
+        self.push_screen(CommandBar(offered, self._said, line), entered)
+
+    def acts(self) -> tuple[Act, ...]:
+        """What can be done here and now, moving about left out."""
+        found: dict[str, Act] = {}
+        for key, active in self.screen.active_bindings.items():
+            binding = active.binding
+            name = binding.id or ""
+            own = name and active.enabled and "(" not in binding.action and name not in ("command", "back")
+            if own and binding.description[:1].islower():
+                found.setdefault(binding.action.rpartition(".")[2], Act(name, binding.description, spelled(key)))
+        return tuple(found.values())
+
+    async def carry_out(self, step: Step) -> None:
+        """Do what a line means."""
+        match step:
+            case Visit():
+                await self.visit(step)
+            case Show():
+                self._open(step)
+            case Do(action):
+                await self._do(action)
+            case Unknown(why):
+                self.tell(why, severity="warning")
+
+    async def _do(self, action: str) -> None:
+        """An action of the screen in sight, of its focused part, or of the console; only where its key would work."""
+        name = action.partition("(")[0]
+        for node in (self.screen.focused, self.screen, self):
+            if node is not None and hasattr(node, f"action_{name}"):
+                if not node.check_action(name, ()):
+                    self.tell(f"{clean(name).replace('_', ' ')} cannot be done here, now", severity="warning")
+                    return
+                await self.run_action(action, node)
+                return
+        self.tell(f"{clean(name).replace('_', ' ')} is nothing that can be done here", severity="warning")
+
+    def action_theme(self, name: str) -> None:
+        if name in themes.NAMES:
+            self.theme = f"huntaze-{name}"
+        else:
+            self.tell(f"There is no theme {clean(name, longest=40)}: {', '.join(themes.NAMES)}", severity="warning")
+
+    def _open(self, step: Show) -> None:
+        """Open one thing over what is shown: esc leads back to the very row."""
+        screen = _screen(step, self)
+        if screen is None:
+            self.tell(f"{clean(step.key, longest=60)} is not there any more", severity="warning")
+        else:
+            self.push_screen(screen)
+
+
+def _screen(step: Show, app: MovingConsole) -> Screen[None] | None:
+    snapshot = app.feed.view.snapshot
+    made: Any
+    match step.what:
+        case "campaign":
+            campaign = snapshot.campaigns.get(step.key)
+            made = campaign and import_module("screens.campaigns").CampaignScreen(campaign)
+        case "provider":
+            made = import_module("screens.providers").ProvidersScreen(step.key)
+        case "model":
+            provider, _, model = step.key.partition("/")
+            where = {"provider": provider, "model": model}
+            title = f"{clean(provider, longest=40)} {clean(model, longest=60)}"
+            made = import_module("screens.calls").CallsScreen(where, "providers", title)
+        case "jobs":
+            made = import_module("screens.queue").JobsScreen(step.key, step.more)
+        case _:
+            made = import_module("screens.fan").FanScreen(step.key)
+    screen: Screen[None] | None = made
+    return screen
