@@ -33,6 +33,7 @@ from engine.costs import Ledger, Pricer, TokenCounter
 from engine.events import Event
 from engine.kernel.clock import Clock, ClockPage, StoppedClock, SystemClock, VirtualClock
 from engine.kernel.errors import EngineUnavailable
+from engine.kernel.redaction import Redactor
 from engine.kernel.values import Instant, Random, from_datetime, new_id
 from engine.limiter import Quotas, QuotaStore
 from engine.limiter.local import LocalLimiter
@@ -82,6 +83,7 @@ from engine.runtime import (
     Housekeeper,
     Keyframes,
     Limits,
+    Logs,
     MiddlewareDesk,
     Past,
     Previews,
@@ -102,9 +104,9 @@ from engine.surface.commands import CreateKey, RevokeKey
 from engine.surface.desk import Desk
 from engine.surface.queries import ListKeys, ListLimits
 from engine.surface.snapshot import EngineView, Snapshot
-from engine.telemetry import Monitor
+from engine.telemetry import LogBook, Monitor
 from huntaze_console.api.gateway import Catalogue, Gateway
-from huntaze_console.config import Settings
+from huntaze_console.config import Settings, secrets_in
 from huntaze_console.joints import (
     LedgerMeter,
     QuotaBook,
@@ -122,6 +124,7 @@ from huntaze_console.joints import (
     trial_cost,
     worst_cost,
 )
+from huntaze_console.logs import hide
 from huntaze_console.options import SimulationOptions
 from huntaze_console.serving import gateway_settings
 
@@ -142,6 +145,7 @@ TAKEN_WHILE_RUNNING = frozenset(
 
 _SENDS_AT_ONCE = 64  # over all accounts; each has its own limit far below
 _LOCAL = aiohttp.ClientTimeout(total=5)  # real seconds for a question on loopback
+_LOG_FILE = "engine.log"  # in the state directory, JSON lines
 _WORLD_DIRECTORY = "world"  # in a simulated state directory: the world's clock page and record
 
 
@@ -209,6 +213,9 @@ async def open_engine(
         if world is not None:
             settings = settings.for_world(world.url)
         names = {account_id: account.name or account_id for account_id, account in settings.accounts.items()}
+        log_book = None if idle else _log_book(settings, directory, clock)
+        if log_book is not None:
+            stack.enter_context(log_book.listening())
 
         # what lasts
         database = await stack.enter_async_context(
@@ -399,6 +406,7 @@ async def open_engine(
         )
         desk = EngineDesk(database, bus, projector, jobs, dispatch, health, clock, orchestrator.tool_name)
         desk.extend({}, {ListLimits: Limits(quotas).listing})
+        desk.extend({}, Logs(log_book).queries)
         desk.extend(routes.commands, routes.queries)
         silencing = Silencing(database, clock, chance)
         desk.extend(silencing.commands, silencing.queries)
@@ -652,6 +660,13 @@ def _ledger_sync(settings: Settings, database: Database, clock: Clock, chance: R
 
     aws = AwsSettings(region=settings.dynamodb.region, endpoint_url=settings.dynamodb.endpoint)
     return Service("ledger sync", LedgerSync(database, settings.sync, aws, clock, chance).run)
+
+
+def _log_book(settings: Settings, directory: StateDirectory, clock: Clock) -> LogBook:
+    """The engine's log, in memory and in a file; from now on no line of this process shows a secret of the settings."""
+    known = tuple(secrets_in(settings))
+    hide(known)
+    return LogBook(clock, Redactor(known), kept=settings.logging.kept, file=directory.path / _LOG_FILE)
 
 
 def _mqtt_link(mqtt: MqttSettings, snapshot: Snapshot, clock: Clock, tell: Callable[[Event], None]) -> MqttLink:

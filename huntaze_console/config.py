@@ -19,7 +19,7 @@ from huntaze_console.configuration.build import build
 from huntaze_console.configuration.layers import Layer, merged, of_pairs, of_toml
 from huntaze_console.configuration.problems import InvalidSettings, explain, nearest, problem, unknown_key, without
 from huntaze_console.configuration.sections import Sections
-from huntaze_console.configuration.settings import LOOPBACK, ProviderRow, Settings, Shown
+from huntaze_console.configuration.settings import LOOPBACK, ProviderRow, Settings, Shown, secrets_in
 from huntaze_console.configuration.tools import Preferences
 from huntaze_console.places import config_file, state_directory
 
@@ -30,6 +30,7 @@ __all__ = [
     "Shown",
     "config_file",
     "load_settings",
+    "secrets_in",
     "state_directory",
 ]
 

@@ -1,16 +1,20 @@
-"""Logging: one line a record, plain text or JSON, cleaned of whatever could move a terminal."""
+"""Logging: one line a record, plain text or JSON, without secrets and cleaned of whatever could move a terminal."""
 
 from __future__ import annotations
 
 import json
 import logging
 import sys
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
+from engine.kernel.redaction import Redactor
+from engine.kernel.secret import Secret
 from engine.kernel.text import clean
 
+_READ = 50_000  # characters of a message that are looked at
 _LONGEST = 2_000  # characters of one message
 _QUIET = (
     "aiohttp",
@@ -39,11 +43,12 @@ class _Line(logging.Formatter):
     def __init__(self, form: str) -> None:
         super().__init__()
         self._json = form == "json"
+        self.redactor = Redactor()
 
     def format(self, record: logging.LogRecord) -> str:
         """An exception shows as its type and place only: its text and locals may hold prompts or keys."""
         at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
-        said = clean(record.getMessage(), limit=_LONGEST)
+        said = clean(self.redactor.redact(clean(record.getMessage()[:_READ])), limit=_LONGEST)
         broke = _where(record)
         if self._json:
             fields = {"at": at, "level": record.levelname.lower(), "logger": record.name, "message": said}
@@ -65,6 +70,14 @@ def configure_logging(settings: LoggingChoice, *, file: Path | None = None) -> N
     root.setLevel(settings.level.upper())
     for name in _QUIET:
         logging.getLogger(name).setLevel(logging.ERROR)
+
+
+def hide(secrets: Iterable[Secret]) -> None:
+    """Let no line of this process show these, from now on. What merely looks like a secret is hidden anyway."""
+    known = tuple(secrets)
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler.formatter, _Line):
+            handler.formatter.redactor.learn(known)
 
 
 def _where(record: logging.LogRecord) -> str:

@@ -124,7 +124,7 @@ class _File(logging.handlers.RotatingFileHandler):
         super().__init__(file, maxBytes=_FILE_BYTES, backupCount=1, encoding="utf-8", delay=True)
 
     def _open(self) -> TextIOWrapper:
-        return open(self.baseFilename, self.mode, encoding=self.encoding, opener=_private)
+        return open(self.baseFilename, "a", encoding="utf-8", opener=_private)
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the base's name
         """Silence: the usual complaint would be written over a console."""

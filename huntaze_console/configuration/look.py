@@ -40,6 +40,7 @@ class LoggingLook:
 
     level: Literal["debug", "info", "warning", "error"] = "info"
     format: Literal["text", "json"] = "text"
+    kept: int = 2_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -487,6 +487,7 @@ class SimulationSection(Section):
 class LoggingSection(Section):
     level: Literal["debug", "info", "warning", "error"] = "info"
     format: Literal["text", "json"] = "text"
+    kept: Annotated[int, Field(ge=100, le=100_000)] = 2_000
 
 
 class GatewaySection(Section):

@@ -6,10 +6,12 @@ name. Nothing here reads a file or the environment.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from types import MappingProxyType
 from urllib.parse import urlsplit
+
+from pydantic import BaseModel
 
 from engine.alerts.settings import AlertSettings, SmtpSettings
 from engine.bus.settings import MqttSettings
@@ -181,6 +183,25 @@ class Settings:
             mqtt=self.mqtt if self.mqtt and self.mqtt.host in LOOPBACK else None,
             alerts=self.alerts.model_copy(update={"slack_webhook_url": Secret()}),
         )
+
+
+def secrets_in(value: object) -> Iterator[Secret]:
+    """Every real secret that settings hold, wherever it stands."""
+    if isinstance(value, Secret):
+        if value and value.reveal() != SIMULATED_KEY:
+            yield value
+    elif isinstance(value, BaseModel):
+        for name in type(value).model_fields:
+            yield from secrets_in(getattr(value, name))
+    elif is_dataclass(value):
+        for part in fields(value):
+            yield from secrets_in(getattr(value, part.name))
+    elif isinstance(value, Mapping):
+        for part in value.values():
+            yield from secrets_in(part)
+    elif isinstance(value, list | tuple):
+        for part in value:
+            yield from secrets_in(part)
 
 
 def is_loopback(url: str) -> bool:
