@@ -21,6 +21,7 @@ from huntaze_console.api import (
     workflows,
 )
 from huntaze_console.api.call import Answer, Route
+from huntaze_console.api.engine_routes import ENGINE
 
 _BUDGETS = "/api/v2/budgets"
 _CAMPAIGNS = "/api/v2/campaigns"
@@ -232,53 +233,7 @@ ROUTES: tuple[Route, ...] = (
         body=resilience.DrillRequest,
         answers=_ok("How each tool came through.", resilience.DrillReport),
     ),
-    # ── the engine ──
-    Route(
-        method="GET",
-        path="/api/v2/limits",
-        handler=operations.limits,
-        summary="Each account's messages left, and what is used of the limits on calls",
-        answers=_ok("The limits.", shapes.Limits),
-    ),
-    Route(
-        method="GET",
-        path="/api/v2/queue",
-        handler=operations.queue,
-        summary="Each queue's depth and age",
-        answers=_ok("The queues.", shapes.Queues),
-    ),
-    Route(
-        method="GET",
-        path="/api/v2/alerts",
-        handler=operations.alerts,
-        summary="Open alerts, or their history",
-        query=shapes.AlertListing,
-        answers=_ok("A page of alerts, newest first.", shapes.AlertPage),
-    ),
-    Route(
-        method="POST",
-        path="/api/v2/alerts/{alert_id}/acknowledge",
-        handler=operations.acknowledge,
-        summary="Say that somebody is looking at it",
-        body=shapes.Nothing,
-        answers=_OUTCOME,
-    ),
-    Route(
-        method="POST",
-        path="/api/v2/stop",
-        handler=operations.stop,
-        summary="Stop all sending at once and across restarts",
-        body=shapes.Nothing,
-        answers=_OUTCOME,
-    ),
-    Route(
-        method="POST",
-        path="/api/v2/resume",
-        handler=operations.resume,
-        summary="Let messages go out again",
-        body=shapes.Nothing,
-        answers=_OUTCOME,
-    ),
+    *ENGINE,
     # ── workflows ──
     Route(
         method="GET",

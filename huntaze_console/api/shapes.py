@@ -405,6 +405,8 @@ class Alert(AnswerShape):
     acknowledged_at: TimeOrNull
     notices: int
     last_notice_error: str
+    silenced_until: TimeOrNull
+    """While a silence covers it, nobody is notified; null without one."""
 
 
 class AlertPage(AnswerShape):
