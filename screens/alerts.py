@@ -10,20 +10,25 @@ from textual.binding import Binding, BindingType
 from engine.surface.commands import AcknowledgeAlert
 from engine.surface.queries import ListAlerts
 from engine.surface.rows import AlertRow
+from screens.acting import Acting
 from screens.drawing import BLANK, Line, Span, state
 from screens.facts import severity_rank
 from screens.formatting import NONE, age, clean, clean_lines, count, moment, plural
 from screens.listing import Listing, plain
+from screens.silences import SilencesScreen, make_silence
 from screens.view import View
 from screens.widgets.table import Column
 
 
-class AlertsScreen(Listing[AlertRow]):
+class AlertsScreen(Listing[AlertRow], Acting):
     """Open alerts, the worst first; `v` turns to the history."""
 
     title_text = place = "alerts"
+    first_keys = ("acknowledge", "silence", "silences", "history", "open ones")
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("a", "acknowledge", "acknowledge"),
+        Binding("s", "silence", "silence"),
+        Binding("i", "silences", "silences"),
         Binding("v", "view", "history"),
         Binding("v", "view_open", "open ones"),
     ]
@@ -98,12 +103,13 @@ class AlertsScreen(Listing[AlertRow]):
         return f"{row.severity} {row.summary} {row.rule} {row.subject} {row.acknowledged_by}"
 
     def foot(self, row: AlertRow, view: View, width: int) -> Sequence[Line]:
+        quiet = f" · silenced until {moment(row.silenced_until, view.now, view.zone)}" if _quiet(row, view) else ""
         closed = f" · resolved {moment(row.resolved_at, view.now, view.zone)}" if row.resolved_at is not None else ""
         about = f"{clean(row.rule, longest=60)} about {clean(row.subject, longest=80) or 'the whole'}"
         seen = f" · seen by {clean(row.acknowledged_by, longest=40)}" if row.acknowledged_by else ""
         lines: list[Line] = [
             BLANK,
-            ((f"  {about}", "head"), (f"{closed}{seen} · {plural(row.notices, 'notice')} sent", "dim")),
+            ((f"  {about}", "head"), (f"{closed}{seen}{quiet} · {plural(row.notices, 'notice')} sent", "dim")),
         ]
         lines += [((f"  {text}", "plain"),) for text in clean_lines(row.summary, width - 4)[:3]]
         if row.last_notice_error:
@@ -114,13 +120,23 @@ class AlertsScreen(Listing[AlertRow]):
         if action == "acknowledge":
             row = self.row if self.is_mounted else None
             return row is not None and row.resolved_at is None and not row.acknowledged_by and self.may_act
+        if action == "silence":
+            return self.may_act
         if action in ("view", "view_open"):
             return (action == "view_open") is self._history
         return super().check_action(action, parameters)
 
     def action_acknowledge(self) -> None:
         if self.row is not None:
-            self.send(AcknowledgeAlert(alert_id=self.row.alert_id, actor=self.console.options.actor))
+            self.act(AcknowledgeAlert(alert_id=self.row.alert_id, actor=self.actor))
+
+    def action_silence(self) -> None:
+        """The alert under the cursor and its like; without one the form is empty."""
+        row = self.row
+        make_silence(self, *((row.rule, row.subject) if row is not None else ()))
+
+    def action_silences(self) -> None:
+        self.app.push_screen(SilencesScreen())
 
     def action_view(self) -> None:
         self._history = not self._history
@@ -129,9 +145,16 @@ class AlertsScreen(Listing[AlertRow]):
     action_view_open = action_view
 
 
-def _severity(row: AlertRow, _view: View) -> Span:
+def _quiet(row: AlertRow, view: View) -> bool:
+    """Whether a silence covers it now."""
+    return row.silenced_until is not None and row.silenced_until > view.now
+
+
+def _severity(row: AlertRow, view: View) -> Span:
     glyph, tone, word = state(row.severity)
-    return (f"{glyph} {word}", tone if row.resolved_at is None else "dim")
+    if row.resolved_at is None and _quiet(row, view):
+        return f"◌ {word}", "dim"
+    return f"{glyph} {word}", tone if row.resolved_at is None else "dim"
 
 
 def _summary(row: AlertRow, _view: View) -> Span:

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
 
 from engine.surface.queries import ListBudgets
 from engine.surface.rows import BudgetRow
+from screens.acting import Acting
 from screens.drawing import BLANK, Line, Span, gauge, level
 from screens.formatting import age, clean, clock_exact, money, percent, zone_name
 from screens.listing import Listing, plain
+from screens.money import change_budget, new_budget, take_budget, whose
+from screens.thresholds import ThresholdsScreen
 from screens.view import View
 from screens.widgets.table import Column
 
@@ -17,12 +23,19 @@ _BAR, _BAR_WIDE = 10, 36  # cells
 _UP = 999_999_999  # nanoseconds; room is never promised earlier than it comes
 
 
-class BudgetsScreen(Listing[BudgetRow]):
+class BudgetsScreen(Listing[BudgetRow], Acting):
     """One row a budget and window. A bar is what is spent, then what is held."""
 
     title_text = place = "costs"
     heading = "costs › budgets"
-    empty = "no budget is set; set one with: huntaze budget set global --window day --limit 50"
+    empty = "no budget is set: n gives one"
+    first_keys = ("change limit", "new limit", "take away", "thresholds")
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("e", "change", "change limit"),
+        Binding("n", "give", "new limit"),
+        Binding("x", "take", "take away"),
+        Binding("t", "thresholds", "thresholds"),
+    ]
 
     def question(self) -> ListBudgets:
         return ListBudgets(campaigns=True)
@@ -63,7 +76,7 @@ class BudgetsScreen(Listing[BudgetRow]):
     def _owner(self, row: BudgetRow) -> str:
         """Whose budget it is, a campaign's by the campaign's name; its id stands at the foot."""
         known = self.view.snapshot.campaigns.get(row.key) if row.scope == "campaign" else None
-        return f"campaign {clean(known.name, longest=100)}" if known else _whose(row)
+        return f"campaign {clean(known.name, longest=100)}" if known else whose(row)
 
     def _bar(self, row: BudgetRow, _view: View) -> Line:
         width = _BAR_WIDE if self.app.size.width > 180 else _BAR
@@ -72,10 +85,35 @@ class BudgetsScreen(Listing[BudgetRow]):
         more = max(0, len(both[0]) - len(spent[0]))
         return (spent, ("▒" * more, "dim"), (track[0][more:], track[1]))
 
+    def open(self, row: BudgetRow) -> None:
+        if self.may_act:
+            change_budget(self, row)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action in ("change", "take"):
+            return self.is_mounted and self.row is not None and self.may_act
+        if action == "give":
+            return self.may_act
+        return super().check_action(action, parameters)
+
+    def action_change(self) -> None:
+        if self.row is not None:
+            change_budget(self, self.row)
+
+    def action_give(self) -> None:
+        new_budget(self, self.view.snapshot)
+
+    def action_take(self) -> None:
+        if self.row is not None:
+            take_budget(self, self.row)
+
+    def action_thresholds(self) -> None:
+        self.app.push_screen(ThresholdsScreen())
+
     def foot(self, row: BudgetRow, view: View, width: int) -> Sequence[Line]:
         left = money(max(0, row.limit - row.spent))
         title: Line = (
-            (f"  {_whose(row)}", "head"),
+            (f"  {whose(row)}", "head"),
             (f"  {money(row.spent)} spent, {money(row.held)} held, {left} left of {money(row.limit)}", "plain"),
         )
         when = "never begins anew"
@@ -83,10 +121,6 @@ class BudgetsScreen(Listing[BudgetRow]):
             when = f"begins anew at {clock_exact(row.resets_at, view.zone)} {zone_name(row.resets_at, view.zone)}"
         actions = ", then ".join(row.actions)
         return BLANK, title, ((f"  {when} · where a call does not fit: {actions} · set by a {row.origin}", "dim"),)
-
-
-def _whose(row: BudgetRow) -> str:
-    return f"{row.scope} {clean(row.key, longest=100)}" if row.key else "everything"
 
 
 def _used(row: BudgetRow, _view: View) -> Span:
