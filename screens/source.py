@@ -6,14 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from engine.events import Recorded
-from engine.kernel.values import Instant
-from engine.surface.commands import Command, Done
-from engine.surface.queries import Page, Query
-from engine.surface.snapshot import Snapshot
 from screens.terminal import Terminal
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # the command line reaches an engine through here, without all that an engine can be asked
+    from engine.events import Recorded
+    from engine.kernel.values import Instant
+    from engine.surface.commands import Command, Done
+    from engine.surface.queries import Page, Query
+    from engine.surface.snapshot import Snapshot
     from screens.recording import Standing
 
 

@@ -18,11 +18,12 @@ from engine.events import Recorded, from_fields, to_fields
 from engine.kernel.errors import CommandRefused, Refusal
 from engine.surface.commands import COMMANDS, CampaignDraft, Command, Done
 from engine.surface.decoding import decode
-from engine.surface.queries import QUERIES, Page, Query
 from engine.surface.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
+
+    from engine.surface.queries import Page, Query
 
 LEVEL = (1, 1)  # 1.0: a snapshot and its events; 1.1: a stream of what changed in the snapshot
 
@@ -86,6 +87,8 @@ def dump_query(query: Query) -> bytes:
 
 def load_query(data: bytes) -> Query:
     """The query in a request body. Raises CommandRefused(INVALID) naming the field at fault."""
+    from engine.surface.queries import QUERIES
+
     loaded: Query = _load(data, "query", QUERIES)
     return loaded
 
@@ -103,6 +106,8 @@ def load_done(data: bytes) -> Done:
 
 def load_page(query: Query, data: bytes) -> Page[Any]:
     """The answer to a query. Raises ValueError for what is none."""
+    from engine.surface.queries import Page
+
     found = orjson.loads(data)
     if not isinstance(found, dict):
         raise ValueError("the answer is no page")

@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
@@ -26,11 +26,13 @@ from engine.surface.commands import Command, Done
 from engine.surface.decoding import decode
 from engine.surface.delta import patched
 from engine.surface.projection import apply
-from engine.surface.queries import Page, Query
 from engine.surface.snapshot import Snapshot
 from screens.source import Link
 from screens.sources.crossing import aside
 from screens.sources.line import BROKEN, Address, Headers, Line, Message, NotReached, Stream, WrongToken
+
+if TYPE_CHECKING:
+    from engine.surface.queries import Page, Query
 
 _KEPT = 1_000  # events
 _SILENT = 0.7  # seconds without a word before the link counts as lost; heartbeats come every quarter of one
