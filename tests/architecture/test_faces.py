@@ -48,7 +48,8 @@ DOORS: dict[str, set[str]] = {
     "engine.providers.settings": {CONFIGURATION},
     # The command line and the console look at the lock and the endpoint without loading SQLite.
     "engine.storage.directory": {"huntaze_console"},
-    "huntaze_console.api.sockets": {"huntaze_console.console"},
+    # HTTP with the standard library alone, for whoever must be there at once.
+    "screens.sources.line": {"huntaze_console"},
     # Functions over one table, called with the module in front (`deliveries.find`), inside the writer's transaction.
     "engine.campaigns.store": {"engine.runtime"},
     "engine.campaigns.workflow_store": {"engine.runtime"},
