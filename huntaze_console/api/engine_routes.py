@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from huntaze_console.api import audit, operations, shapes, silences
+from huntaze_console.api import audit, logs, operations, shapes, silences
 from huntaze_console.api.call import Answer, Route
 
 _AUDIT = "/api/v2/audit"
@@ -70,6 +70,14 @@ ENGINE: tuple[Route, ...] = (
         handler=silences.end,
         summary="End a silence now: what it covered and is still open notifies",
         answers=_OUTCOME,
+    ),
+    Route(
+        method="GET",
+        path="/api/v2/logs",
+        handler=logs.listing,
+        summary="The engine's own log, oldest first: its newest records, without secrets",
+        query=logs.LogListing,
+        answers=_ok("A page of records.", logs.LogPage),
     ),
     Route(
         method="GET",

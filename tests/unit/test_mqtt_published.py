@@ -22,7 +22,7 @@ OWN_WORDS = {
     "ServiceLevelChanged": "figures",
     "ConcurrencyChanged": "a fixed word",
 }
-MARK = "sk-planted-0123456789"
+MARK = "sk-do-not-show-0123456789"
 
 
 def test_every_kind_of_event_is_published_or_withheld_on_purpose() -> None:
