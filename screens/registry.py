@@ -79,6 +79,13 @@ REGISTRY: tuple[Entry, ...] = (
         about="what is open, since when, and what was",
     ),
     Entry(
+        name="events",
+        number="8",
+        at="screens.stream:StreamScreen",
+        aliases=("stream", "live"),
+        about="what happens as it happens, one line each; pause, filter, one event in full",
+    ),
+    Entry(
         name="budgets",
         at="screens.budgets:BudgetsScreen",
         aliases=("budget",),
@@ -89,6 +96,36 @@ REGISTRY: tuple[Entry, ...] = (
         at="screens.routes:RoutesScreen",
         aliases=("route",),
         about="which models each tool is routed over, and why",
+    ),
+    Entry(
+        name="thresholds",
+        at="screens.thresholds:ThresholdsScreen",
+        aliases=("threshold",),
+        about="from which sum of a day or a month on an alert is critical",
+    ),
+    Entry(
+        name="silences",
+        at="screens.silences:SilencesScreen",
+        aliases=("silence",),
+        about="what keeps alerts from notifying anybody, and until when",
+    ),
+    Entry(
+        name="flags",
+        at="screens.flags:FlagsScreen",
+        aliases=("flag",),
+        about="switches and the users they are on for",
+    ),
+    Entry(
+        name="trials",
+        at="screens.flags:TrialsScreen",
+        aliases=("trial", "shadows"),
+        about="models tried beside those that answer, and how they compare",
+    ),
+    Entry(
+        name="audit",
+        at="screens.audit:AuditScreen",
+        aliases=("history", "who"),
+        about="who did what, before and after; undo",
     ),
     Entry(
         name="monitoring",

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from engine import events
-from engine.events import Recorded
+from engine.events import Recorded, to_fields
 from engine.kernel.errors import CommandRefused, EngineUnavailable, Refusal
 from engine.kernel.values import DAY, HOUR, MILLISECOND, MINUTE, SECOND, Instant, from_datetime, usd
 from engine.surface.commands import Audience, CampaignDraft, Command, Done
@@ -29,6 +29,7 @@ from engine.surface.queries import (
     ListCalls,
     ListCampaigns,
     ListDeliveries,
+    ListEvents,
     ListGauges,
     ListJobs,
     ListLimits,
@@ -50,6 +51,7 @@ from engine.surface.rows import (
     CostCourseRow,
     DeliveryRow,
     EstimateRow,
+    EventRow,
     GaugeRow,
     JobRow,
     LimitRow,
@@ -812,6 +814,15 @@ def passed(query: Monitor) -> Sequence[MonitorRow]:
     ]
 
 
+def earlier(query: ListEvents) -> Sequence[EventRow]:
+    """What the log holds from before the live events, and the first of those."""
+    event = _settled(0)
+    return [
+        EventRow(event_id=f"e1:{4_100 + at}", at=_ago((30 - at) * MINUTE), kind="CallSettled", fields=to_fields(event))
+        for at in range(3)
+    ]
+
+
 def cost_courses(query: CostHistory) -> Sequence[CostCourseRow]:
     """Each group's spend in 60 steps, in waves; the whole first."""
     span = query.span if query.from_ is None else NOW - query.from_
@@ -935,6 +946,7 @@ _ROWS: dict[type[Query], Callable[[Any], Sequence[Any]]] = {
     Monitor: passed,
     ExplainRoute: candidates,
     CheckHealth: lambda query: [],
+    ListEvents: earlier,
     CostHistory: cost_courses,
     QueueHistory: queue_courses,
     MonitorHistory: monitor_courses,
