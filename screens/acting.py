@@ -9,7 +9,7 @@ from textual.binding import Binding, BindingType
 
 from engine.kernel.errors import CommandRefused, HuntazeError
 from engine.surface.commands import Command, UndoAction
-from engine.surface.queries import Query
+from engine.surface.queries import ListAudit, Query
 from screens.formatting import clean
 from screens.place import Place
 from screens.widgets.asking import Ask, Check, Entry, Preview, Values
@@ -47,13 +47,20 @@ class Acting(Place):
         except HuntazeError as error:
             self.console.tell(str(error), severity="error")
             return
-        number = done.data.get("audit_id") if done.data.get("undoable") else None
-        self.console.undoable = (number, done.summary) if isinstance(number, int) else None
+        self.console.undoable = await self._way_back()
         self.console.tell(f"{done.summary} · u undoes" if self.console.undoable else done.summary)
         if then is not None:
             then()
         self.action_reload()
         self.show_keys()
+
+    async def _way_back(self) -> tuple[int, str] | None:
+        """The audit's number and words of what was just done, where it can be undone."""
+        try:
+            rows = await self.rows(ListAudit(actor=self.actor, limit=1))
+        except HuntazeError:  # an older engine, or a link that went: the act stands, only its undoing is not offered
+            return None
+        return (rows[0].audit_id, rows[0].summary) if rows and rows[0].undoable else None
 
     def action_undo_last(self) -> None:
         """Put back what this console did last."""

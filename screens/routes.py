@@ -2,32 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 
 from engine.surface.commands import ResetRoute, SetRoute
-from engine.surface.queries import ExplainRoute, ListRoutes
+from engine.surface.queries import ExplainRoute, ListRoutes, PreviewRoute
 from engine.surface.rows import CandidateRow, RouteRow
 from engine.surface.snapshot import RecoveryView, quantile
+from screens.acting import Acting
+from screens.breakers import turn_breaker
 from screens.drawing import BLANK, Line, Span
+from screens.effects import route_effect
 from screens.formatting import NONE, clean, count, duration, price, stamp, wrap
 from screens.listing import Listing, plain
 from screens.view import View
-from screens.widgets.confirm import Confirm
+from screens.widgets.asking import Entry, Values
 from screens.widgets.table import Column
 
 _STRATEGIES = ("fixed", "cheapest", "fastest", "best", "weighted", "least_busy")
 
 
-class RoutesScreen(Listing[RouteRow]):
+class RoutesScreen(Listing[RouteRow], Acting):
     """One row a tool; those that an operator set over the file first."""
 
     title_text = place = "providers"
     heading = "providers › routes"
     empty = "no tool has a route: see [tools] in config.toml"
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("x", "reset", "let the file decide")]
+    first_keys = ("change", "let the file decide")
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("e", "change", "change"),
+        Binding("x", "reset", "let the file decide"),
+    ]
 
     def question(self) -> ListRoutes:
         return ListRoutes()
@@ -65,9 +72,11 @@ class RoutesScreen(Listing[RouteRow]):
         self.app.push_screen(DecisionScreen(row.tool))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        row = self.row if self.is_mounted else None
         if action == "reset":
-            row = self.row if self.is_mounted else None
             return bool(row and row.set_by) and self.may_act
+        if action == "change":
+            return row is not None and self.may_act
         return super().check_action(action, parameters)
 
     def action_reset(self) -> None:
@@ -75,15 +84,45 @@ class RoutesScreen(Listing[RouteRow]):
         if row is None:
             return
 
-        def answered(yes: bool | None) -> None:
-            if yes:
-                self.send(ResetRoute(tool=row.tool, actor=self.console.options.actor))
+        async def effect() -> str:
+            says = f"It says {_words(row.file_strategy)} over {', '.join(row.file_chain)}"
+            found = await self.rows(PreviewRoute(tool=row.tool, reset=True))
+            return f"{says}; {route_effect(found[0])}"
 
-        detail = f"It says {_words(row.file_strategy)} over {', '.join(row.file_chain)}"
-        self.app.push_screen(Confirm(f"Let the file decide over {row.tool} again?", detail=detail), answered)
+        command = ResetRoute(tool=row.tool, actor=self.actor)
+        self.confirm_effect(f"Let the file decide over {clean(row.tool)} again?", command, effect)
+
+    def action_change(self) -> None:
+        """Strategy, chain and weights in a small form, with whom a task would go to below."""
+        row = self.row
+        if row is None:
+            return
+
+        async def preview(values: Values) -> str:
+            strategy, chain, weights = _typed(values)
+            query = PreviewRoute(tool=row.tool, strategy=strategy, chain=chain, weights=weights)
+            return route_effect((await self.rows(query))[0])
+
+        def make(values: Values) -> SetRoute:
+            strategy, chain, weights = _typed(values)
+            return SetRoute(tool=row.tool, strategy=strategy, chain=chain, weights=weights, actor=self.actor)
+
+        known = tuple(sorted({name for each in self.read for name in each.chain}))
+        self.ask(
+            f"How is {clean(row.tool)} to be routed? From the next task on, over the file, across restarts.",
+            (
+                Entry(name="strategy", label="strategy", value=row.strategy, known=_STRATEGIES),
+                Entry(name="chain", label="models", value=", ".join(row.chain), known=known),
+                Entry(name="weights", label="weights", value=", ".join(map(str, row.weights)), hint="none"),
+            ),
+            make,
+            check=_check_route,
+            preview=preview,
+            go="route it so",
+        )
 
 
-class DecisionScreen(Listing[CandidateRow]):
+class DecisionScreen(Listing[CandidateRow], Acting):
     """The models of one tool in the order they would be asked now; below, a sentence on each."""
 
     title_text = place = "providers"
@@ -92,6 +131,7 @@ class DecisionScreen(Listing[CandidateRow]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("s", "turn", "another strategy"),
         Binding("w", "keep", "use this one"),
+        Binding("b", "breaker", "breaker"),
     ]
 
     def __init__(self, tool: str) -> None:
@@ -136,6 +176,8 @@ class DecisionScreen(Listing[CandidateRow]):
         return tuple(lines)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action == "breaker":
+            return self.is_mounted and self.row is not None and self.may_act
         if action == "keep":
             return bool(self._strategy) and self.may_act
         return super().check_action(action, parameters)
@@ -149,16 +191,43 @@ class DecisionScreen(Listing[CandidateRow]):
     def action_keep(self) -> None:
         strategy = self._strategy
 
-        def answered(yes: bool | None) -> None:
-            if yes:
-                command = SetRoute(tool=self._tool, strategy=strategy, actor=self.console.options.actor)
-                self.send(command, self._kept)
+        async def effect() -> str:
+            return route_effect((await self.rows(PreviewRoute(tool=self._tool, strategy=strategy)))[0])
 
-        detail = "From the next task on, over the file and across restarts."
-        self.app.push_screen(Confirm(f"Route {self._tool} {_words(strategy)}?", detail=detail), answered)
+        command = SetRoute(tool=self._tool, strategy=strategy, actor=self.actor)
+        self.confirm_effect(f"Route {self._tool} {_words(strategy)}?", command, effect, then=self._kept)
+
+    def action_breaker(self) -> None:
+        row = self.row
+        if row is not None:
+            turn_breaker(self, row.provider, row.model, self._held(row))
+
+    def _held(self, row: CandidateRow) -> str:
+        model = self.view.snapshot.models.get(f"{row.provider}/{row.model}")
+        return model.breaker_held_by if model else ""
 
     def _kept(self) -> None:
         self._strategy = ""
+
+
+def _typed(values: Values) -> tuple[str, tuple[str, ...], tuple[int, ...]]:
+    """Strategy, chain and weights of fields that were checked."""
+    chain = tuple(part.strip() for part in values["chain"].split(",") if part.strip())
+    return values["strategy"], chain, tuple(int(part) for part in values["weights"].split(",") if part.strip())
+
+
+def _check_route(values: Values) -> Mapping[str, str]:
+    """What can be told without the engine; the rest it refuses itself, by name."""
+    wrong = {}
+    if values["strategy"] not in _STRATEGIES:
+        wrong["strategy"] = f"one of {', '.join(_STRATEGIES)}"
+    chain = [part.strip() for part in values["chain"].split(",") if part.strip()]
+    if not chain or not all("/" in name for name in chain):
+        wrong["chain"] = "models as provider/model, first choice first, with commas"
+    weights = [part.strip() for part in values["weights"].split(",") if part.strip()]
+    if not all(part.isdecimal() for part in weights) or (weights and len(weights) != len(chain)):
+        wrong["weights"] = "a whole number for each model, or empty"
+    return wrong
 
 
 def _words(strategy: str) -> str:

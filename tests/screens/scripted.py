@@ -76,6 +76,7 @@ from engine.surface.snapshot import (
     SyncView,
 )
 from screens.source import Link
+from tests.screens import scripted_acts
 
 NOW = from_datetime(datetime(2026, 11, 20, 14, 32, 5, tzinfo=UTC))
 STATES = ("normal", "empty", "failing", "huge", "stale")
@@ -952,4 +953,5 @@ _ROWS: dict[type[Query], Callable[[Any], Sequence[Any]]] = {
     MonitorHistory: monitor_courses,
     ListPriorities: priorities,
     GetTrace: attempts,
+    **scripted_acts.rows(NOW),
 }

@@ -1,0 +1,187 @@
+"""Who did what: every act of every operator with what was before and after, and putting one back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+import orjson
+from textual.binding import Binding, BindingType
+
+from engine.surface.commands import UndoAction
+from engine.surface.queries import ListAudit
+from engine.surface.rows import AuditRow
+from screens.acting import Acting
+from screens.drawing import BLANK, Line, Span, cut
+from screens.formatting import age_rough, clean, moment, stamp
+from screens.listing import Listing, plain
+from screens.record import Field, Record, field_lines
+from screens.view import View
+from screens.widgets.table import Column
+
+_NO_CHANGE = "nothing in short"
+
+
+class AuditScreen(Listing[AuditRow], Acting):
+    """One row an act, the newest first. `u` says what it would put back, and asks."""
+
+    title_text = "audit"
+    place = ""
+    empty = "nobody has told the engine anything yet: what you do stands here"
+    first_keys = ("undo this",)
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("u", "undo", "undo this")]
+
+    def question(self) -> ListAudit:
+        return ListAudit()
+
+    def columns(self) -> Sequence[Column[AuditRow]]:
+        return (
+            Column(title="when", width=17, paint=_when, sort=lambda row: row.at),
+            Column(title="who", width=10, weight=1, paint=plain(lambda row: row.actor), sort=lambda row: row.actor),
+            Column(title="via", width=7, need=110, paint=plain(lambda row: row.via, "dim"), sort=lambda row: row.via),
+            Column(title="act", width=18, paint=_act, sort=lambda row: row.action),
+            Column(title="on", width=14, weight=1, paint=plain(lambda row: row.subject), sort=lambda row: row.subject),
+            Column(title="before → after", width=16, weight=3, need=100, paint=_change),
+            Column(title="", width=9, paint=_undone),
+        )
+
+    def key_of(self, row: AuditRow) -> str:
+        return str(row.audit_id)
+
+    def words_of(self, row: AuditRow) -> str:
+        return f"{row.actor} {row.via} {row.action} {row.subject} {row.summary} {row.before} {row.after} {row.outcome}"
+
+    def foot(self, row: AuditRow, view: View, width: int) -> Sequence[Line]:
+        title: Line = ((f"  {clean(row.actor, longest=40)}: ", "head"), (clean(row.summary, longest=400), "plain"))
+        return BLANK, cut(title, width), cut(((f"  {undo_words(row)}", "dim"),), width)
+
+    def open(self, row: AuditRow) -> None:
+        self.app.push_screen(AuditRowScreen(row))
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action == "undo":
+            row = self.row if self.is_mounted else None
+            return row is not None and may_undo(row) and self.may_act
+        if action == "undo_last":
+            return False
+        return super().check_action(action, parameters)
+
+    def action_undo(self) -> None:
+        if self.row is not None:
+            undo(self, self.row)
+
+
+class AuditRowScreen(Record, Acting):
+    """One act in full."""
+
+    first_keys = ("undo this",)
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("u", "undo", "undo this")]
+
+    def __init__(self, row: AuditRow) -> None:
+        super().__init__()
+        self._row = row
+
+    @property
+    def heading(self) -> str:
+        return f"audit › {self._row.audit_id}"
+
+    def lines(self, view: View, width: int) -> Sequence[Line]:
+        row = self._row
+        tone = "bad" if row.outcome == "refused" else "plain"
+        ago = age_rough(view.now - row.at)
+        fields: list[Field | None] = [
+            None,
+            ("act", row.action, "head"),
+            ("on", row.subject),
+            ("outcome", row.outcome, tone),
+            ("summary", row.summary),
+            None,
+            ("who", row.actor),
+            ("via", row.via),
+            ("when", f"{stamp(row.at, view.zone)}, {ago} ago"),
+            None,
+            *(("before → after" if at == 0 else "", line) for at, line in enumerate(changes(row) or [_NO_CHANGE])),
+            None,
+            ("undo", undo_words(row)),
+            ("number", str(row.audit_id)),
+        ]
+        return field_lines(fields, width)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action == "undo":
+            return may_undo(self._row) and self.may_act
+        if action == "undo_last":
+            return False
+        return super().check_action(action, parameters)
+
+    def action_undo(self) -> None:
+        undo(self, self._row, then=self.action_back)
+
+
+def undo(screen: Acting, row: AuditRow, then: Any = None) -> None:
+    """Say what it would put back, and ask."""
+    back = "; ".join(changes(row, back=True)) or "what it changed is put back as it was"
+    question = (
+        f"Undo {clean(row.action, longest=60)} of {clean(row.actor, longest=40)}: {clean(row.summary, longest=200)}"
+    )
+    command = UndoAction(audit_id=row.audit_id, actor=screen.actor)
+    screen.confirm(question, command, detail=f"{back}. It is refused if that changed again since.", then=then)
+
+
+def may_undo(row: AuditRow) -> bool:
+    return row.undoable and row.undone_by is None
+
+
+def undo_words(row: AuditRow) -> str:
+    """Whether it can be put back, or why not."""
+    if row.undone_by is not None:
+        return f"undone by {row.undone_by}"
+    if row.undoable:
+        return "u undoes it"
+    return f"cannot be undone: {clean(row.why_not, longest=200)}" if row.why_not else "cannot be undone"
+
+
+def changes(row: AuditRow, *, back: bool = False) -> list[str]:
+    """`limit_usd: 50 → 30` for each thing that is another now; `back`: the other way round."""
+    before, after = _object(row.before), _object(row.after)
+    if back:
+        before, after = after, before
+    names = [name for name in {**before, **after} if before.get(name) != after.get(name)]
+    words = (clean(name.replace("_", " "), longest=40) for name in names)
+    return [
+        f"{word}: {_word(before.get(name))} → {_word(after.get(name))}" for name, word in zip(names, words, strict=True)
+    ]
+
+
+def _object(text: str) -> Mapping[str, Any]:
+    """A small JSON object; empty for anything else."""
+    try:
+        found = orjson.loads(text) if text else {}
+    except orjson.JSONDecodeError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _word(value: Any) -> str:
+    if value is None or value == "":
+        return "none"
+    return clean(value if isinstance(value, str) else orjson.dumps(value).decode(), longest=120)
+
+
+def _when(row: AuditRow, view: View) -> Span:
+    return moment(row.at, view.now, view.zone), "dim"
+
+
+def _act(row: AuditRow, _view: View) -> Span:
+    name = clean(row.action, longest=60)
+    return (f"✖ {name}", "bad") if row.outcome == "refused" else (name, "strong")
+
+
+def _change(row: AuditRow, _view: View) -> Span:
+    return ("; ".join(changes(row)), "plain") if row.outcome == "done" else (clean(row.summary, longest=200), "dim")
+
+
+def _undone(row: AuditRow, _view: View) -> Span:
+    if row.undone_by is not None:
+        return "undone", "warn"
+    return ("u undoes", "dim") if row.undoable else ("", "plain")
