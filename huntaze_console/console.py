@@ -27,6 +27,7 @@ from screens.sources.line import BROKEN, Address, UnixConnection
 
 if TYPE_CHECKING:
     from huntaze_console.embedding import EmbeddedEngine
+    from screens.recording import Recording
     from screens.source import Source
 
 _ANSWER_WITHIN = 2.0  # real seconds to be let in by a socket on this host
@@ -59,28 +60,63 @@ def _elsewhere(options: ConsoleOptions, directory: StateDirectory, remote: Remot
     address = address_of(remote)
     token = token_of(remote, os.environ, ask)
     with _attached(address, token, read_only=options.read_only) as source:
-        return _show(source, options, _logged(directory, look(options.settings)), drains=False)
+        return _show(source, options, _chosen(options, directory, look(options.settings)), drains=False)
 
 
 def _here(options: ConsoleOptions, directory: StateDirectory) -> int:
+    address = Address(socket=directory.socket_path)
+    with _attached(address, _own_token(directory), read_only=options.read_only) as source:
+        return _show(source, options, _chosen(options, directory, look(options.settings)), drains=False)
+
+
+def _own_token(directory: StateDirectory) -> Secret:
     try:
-        token = Secret(directory.token_path.read_text("utf-8").strip())
+        return Secret(directory.token_path.read_text("utf-8").strip())
     except OSError as error:
         words = f"cannot read {directory.token_path}: {error.strerror}"
         raise EngineUnavailable(words, remedy="Run this as the user who runs the engine") from error
-    with _attached(Address(socket=directory.socket_path), token, read_only=options.read_only) as source:
-        return _show(source, options, _logged(directory, look(options.settings)), drains=False)
+
+
+@contextmanager
+def attached(options: ConsoleOptions, *, ask: Callable[[str], str]) -> Iterator[Source | None]:
+    """The engine that a console would be attached to, without one; None where none runs on this host.
+
+    Raises HuntazeError where it cannot be reached.
+    """
+    directory = StateDirectory(options.state_dir)
+    if options.remote is not None:
+        from huntaze_console.attaching import address_of, token_of
+
+        address, token = address_of(options.remote), token_of(options.remote, os.environ, ask)
+    elif _is_served(directory):
+        address, token = Address(socket=directory.socket_path), _own_token(directory)
+    else:
+        yield None
+        return
+    with _attached(address, token, read_only=True, seen=False) as source:
+        yield source
+
+
+def replay(recording: Recording, options: ConsoleOptions) -> int:
+    """Show a recording until the operator leaves; closes it."""
+    from screens.sources.replay import ReplaySource
+
+    source = ReplaySource(recording)
+    try:
+        return _show(source, options, look(options.settings), drains=False)
+    finally:
+        source.close()
 
 
 def visit(options: ConsoleOptions, address: Address, token: Secret) -> int:
     """As `run`, for somebody at a browser: attached, with the token they brought."""
     directory = StateDirectory(options.state_dir)
     with _attached(address, token, read_only=options.read_only) as source:
-        return _show(source, options, _logged(directory, look(options.settings)), drains=False)
+        return _show(source, options, _chosen(options, directory, look(options.settings)), drains=False)
 
 
 def _embed(options: ConsoleOptions, directory: StateDirectory) -> int:
-    chosen = _logged(directory, look_of(options.settings.load()))
+    chosen = _chosen(options, directory, look_of(options.settings.load()))
     with _embedded(options, directory) as engine:
         code = _show(engine.source, options, chosen, drains=True)
     if engine.failure is not None:
@@ -88,7 +124,12 @@ def _embed(options: ConsoleOptions, directory: StateDirectory) -> int:
     return code
 
 
-def _logged(directory: StateDirectory, chosen: Look) -> Look:
+def _chosen(options: ConsoleOptions, directory: StateDirectory, chosen: Look) -> Look:
+    """What was chosen, its log begun. Raises InvalidSettings for keys of `[console.keys]` that cannot work."""
+    if chosen.console.keys:
+        from huntaze_console.remapping import check
+
+        check(chosen.console.keys, options.settings)
     configure_logging(chosen.logging, file=directory.path / _LOG_NAME)
     return chosen
 
@@ -130,6 +171,7 @@ def _show(source: Source, options: ConsoleOptions, chosen: Look, *, drains: bool
             theme=console.theme,
             typed_above=console.confirm_above_fans,
             actor=options.actor or operator(),
+            keys=console.keys,
             mouse=console.mouse,
             read_only=options.read_only,
             terminal=read_terminal(os.environ, ascii_only=_CHOSEN[console.ascii]),
@@ -154,7 +196,7 @@ def _is_served(directory: StateDirectory) -> bool:
 
 
 @contextmanager
-def _attached(address: Address, token: Secret, *, read_only: bool) -> Iterator[Source]:
+def _attached(address: Address, token: Secret, *, read_only: bool, seen: bool = True) -> Iterator[Source]:
     """The engine at an address. It is asked while the screens are loaded, so its first word seldom needs waiting for.
 
     Raises EngineUnavailable where nobody answers, the token is not known, or the two do not understand each other.
@@ -165,7 +207,8 @@ def _attached(address: Address, token: Secret, *, read_only: bool) -> Iterator[S
     source = RemoteSource(address, token, chance=chance, version=version_of("huntaze-console"), read_only=read_only)
     source.start()
     try:
-        import screens.app  # noqa: F401 - while the engine answers
+        if seen:
+            import screens.app  # noqa: F401 - while the engine answers
 
         if (failure := source.first(_FIRST_WORD_WITHIN)) is not None:
             raise failure

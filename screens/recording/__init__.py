@@ -1,5 +1,6 @@
 """Recordings of what a console sees: made, read and played. The format is in docs/replay.md."""
 
+from screens.recording.answers import Answers
 from screens.recording.frames import RecordingError
 from screens.recording.marks import WORDS
 from screens.recording.past import copy_past, instant_of
@@ -13,6 +14,7 @@ __all__ = [
     "MOST_BYTES",
     "SPEEDS",
     "WORDS",
+    "Answers",
     "Header",
     "Mark",
     "Player",

@@ -14,8 +14,7 @@ from engine.kernel.values import Instant
 from engine.surface.commands import Command, Done
 from engine.surface.queries import Page, Query
 from engine.surface.snapshot import Snapshot
-from screens.recording import Player, Recording, RecordingError
-from screens.recording.answers import Answers
+from screens.recording import Answers, Player, Recording, RecordingError
 from screens.source import Link
 
 _RECENT = 1_000  # events; a screen shows a few dozen
