@@ -105,7 +105,7 @@ class StreamScreen(Listing[Entry]):
         follows = table.cursor >= len(table.rows) - 1
         super().paint(view)
         if follows and table.rows:
-            table.action_edge(1)
+            self._to_the_end()
 
     def _take_in(self, view: View) -> None:
         """The events since the last look, unless something holds them back."""
@@ -199,7 +199,11 @@ class StreamScreen(Listing[Entry]):
     def action_go_on(self) -> None:
         self._paused_at = None
         self.show(self.view)
+        self._to_the_end()
+
+    def _to_the_end(self) -> None:
         self.table.action_edge(1)
+        self.table.scroll_end(animate=False)  # once the table knows how long it has become
 
     def action_level(self) -> None:
         self._level = _LEVELS[(_LEVELS.index(self._level) + 1) % len(_LEVELS)]
@@ -242,7 +246,7 @@ class EventScreen(Record):
         ago = age(max(0, view.now - event.at))
         facts = field_lines(
             [
-                ("said", entry.text, entry.tone),
+                ("said", clean(entry.text, longest=300), entry.tone),
                 ("at", f"{stamp(event.at, view.zone)} {view.snapshot.engine.time_zone}, {ago} ago"),
                 ("about", entry.topic),
                 ("id", f"{self._epoch}:{entry.recorded.seq}"),
