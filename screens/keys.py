@@ -117,7 +117,8 @@ def _clashes(keys: Mapping[str, tuple[str, ...]]) -> Iterator[Wrong]:
             if not any(binding.id == action for binding in together):
                 continue
             for other in together:
-                shared = set(keys[action]) & set(keys.get(other.id or "", normal((other.key,))))
+                own = {binding.key for binding in together if binding.id == action}
+                shared = (set(keys[action]) - own) & set(keys.get(other.id or "", normal((other.key,))))
                 pair = frozenset((action, other.id or ""))
                 if shared and other.id != action and pair not in told:
                     told.add(pair)
@@ -169,16 +170,18 @@ def scopes() -> tuple[Scope, ...]:
 
 def actions() -> dict[str, tuple[str, str, str]]:
     """Every action by its name: what it does, its keys as they come, and where it is."""
-    found: dict[str, tuple[str, str, str]] = {}
+    found: dict[str, tuple[str, dict[str, None], dict[str, None]]] = {}
     for scope in scopes():
         for binding in scope.bindings:
-            if (name := binding.id or "") == "":
-                continue
-            words, keys, where = found.get(name, (binding.description, "", scope.name))
-            if binding.key not in keys.split(", "):
-                keys = f"{keys}, {binding.key}" if keys else binding.key
-            found[name] = words, keys, where
-    return found
+            if binding.id:
+                _, keys, where = found.setdefault(binding.id, (binding.description, {}, {}))
+                keys[binding.key] = None
+                where[scope.name] = None
+    most = len(scopes()) // 3
+    return {
+        name: (does, ", ".join(keys), ", ".join(where) if len(where) <= most else "most screens")
+        for name, (does, keys, where) in found.items()
+    }
 
 
 def _kinds(kind: type[Any]) -> Iterator[type[Any]]:

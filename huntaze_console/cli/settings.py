@@ -28,6 +28,10 @@ def check(place: Where) -> None:
 
     try:
         settings = _load(place)
+        if settings.console.keys:
+            from huntaze_console.remapping import check as check_keys
+
+            check_keys(settings.console.keys, settings)
     except InvalidSettings as error:
         _say_problems(place, error.problems)
         click.get_current_context().exit(exits.INVALID)
@@ -51,6 +55,19 @@ def show(place: Where, *, changed: bool) -> None:
         say_json({"source": settings.source, "settings": rows})
     else:
         table(("setting", "value", "from"), ((row.key, row.value, row.place) for row in rows))
+
+
+@config.command(short_help="List what keys can be given to, in [console.keys].")
+@about
+def keys(place: Where) -> None:
+    """List every action of the console: its name in [console.keys], its keys, what it does and where."""
+    from huntaze_console.remapping import listed
+
+    rows = listed(_load(place).console.keys)
+    if place.json:
+        say_json({"actions": rows})
+    else:
+        table(("action", "keys", "does", "where"), ((row.action, row.keys, row.does, row.where) for row in rows))
 
 
 def _load(place: Where) -> Settings:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from engine.surface.decoding import decode
@@ -32,6 +32,7 @@ class ConsoleLook:
     ascii: Literal["auto", "on", "off"] = "auto"
     low_bandwidth: Literal["auto", "on", "off"] = "auto"
     clipboard: bool = True
+    keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +80,11 @@ def _read(source: SettingsSource) -> Look | None:
         return None
 
 
+def as_list(given: object) -> object:
+    """One text stands for a list of it."""
+    return [given] if isinstance(given, str) else given
+
+
 def _flags(source: SettingsSource, section: str) -> dict[str, Any]:
     given = ((key.partition("."), value) for key, value in source.flags.items() if value is not None)
     return {name: value for (table, _, name), value in given if table == section}
@@ -89,6 +95,8 @@ def _section(kind: type[S], table: Any, flags: Mapping[str, Any]) -> S:
     if not isinstance(table, dict) or not known.issuperset(table):
         raise ValueError("a key that is not known here")
     table = {**table, **flags}
+    if isinstance(table.get("keys"), dict):
+        table["keys"] = {name: as_list(given) for name, given in table["keys"].items()}
     found: S = decode(kind, table)
     if any(isinstance(value, int) and value < 0 for value in asdict(found).values()):  # type: ignore[call-overload]
         raise ValueError("a number below zero")

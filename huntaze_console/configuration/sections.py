@@ -44,6 +44,7 @@ from huntaze_console.configuration.kinds import (
     Count,
     Day,
     Key,
+    KeyNames,
     Money,
     Name,
     Port,
@@ -90,6 +91,7 @@ class ConsoleSection(Section):
     ascii: Literal["auto", "on", "off"] = "auto"
     low_bandwidth: Literal["auto", "on", "off"] = "auto"
     clipboard: bool = True
+    keys: Mapping[Name, KeyNames] = Field(default_factory=dict)
 
 
 class DaemonSection(Section):
