@@ -260,11 +260,10 @@ async def _pass_on(message: WSMessage, service: VisitorService, line: web.WebSoc
     """One word of the page's script to the console; False for what it would never say."""
     if message.type is not WSMsgType.TEXT:
         return False
-    try:
-        kind, *rest = json.loads(message.data)
-    except (ValueError, TypeError):
+    words = said(message.data)
+    if words is None:
         return False
-    given = rest[0] if rest else None
+    kind, given = words
     if kind == "stdin" and isinstance(given, str):
         await service.send_bytes(given.encode(errors="replace"))
     elif kind == "resize" and (size := resized(given)) is not None:
@@ -276,6 +275,17 @@ async def _pass_on(message: WSMessage, service: VisitorService, line: web.WebSoc
     elif kind == "blur":
         await service.blur()
     return True
+
+
+def said(text: str) -> tuple[str, object] | None:
+    """A word of the page's script and what it is about; None for what is no word."""
+    try:
+        words = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(words, list) or not words or not isinstance(words[0], str):
+        return None
+    return words[0], words[1] if len(words) > 1 else None
 
 
 def _asked_size(request: web.Request) -> tuple[int, int] | None:

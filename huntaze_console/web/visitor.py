@@ -18,11 +18,7 @@ from pathlib import Path
 from textual_serve.app_service import AppService
 from textual_serve.download_manager import DownloadManager
 
-from engine.kernel.errors import HuntazeError
 from engine.kernel.secret import Secret
-from engine.kernel.text import clean
-from engine.storage.directory import StateDirectory
-from huntaze_console.options import ConsoleOptions, SettingsSource
 from screens.sources.line import Address
 
 _GOODBYE = 5.0  # seconds for a console to leave by itself
@@ -82,7 +78,7 @@ class VisitorService(AppService):
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable,
                 "-m",
-                "huntaze_console.web.visitor",
+                "huntaze_console.visiting",
                 str(ours),
                 stdin=PIPE,
                 stdout=PIPE,
@@ -156,38 +152,3 @@ async def _ignore(_: str) -> None:
 
 def _text(path: Path | None) -> str | None:
     return None if path is None else str(path)
-
-
-def _path(text: str | None) -> Path | None:
-    return None if text is None else Path(text)
-
-
-def main(descriptor: int) -> int:
-    """The process: read what it is told, then be a console until the browser leaves."""
-    with os.fdopen(descriptor, "rb") as pipe:
-        told = json.load(pipe)
-    from huntaze_console.console import visit
-
-    address = Address(
-        host=told["host"],
-        port=told["port"],
-        socket=_path(told["socket"]),
-        tls=told["tls"],
-        ca_file=_path(told["ca_file"]),
-        path=told["path"],
-    )
-    options = ConsoleOptions(
-        settings=SettingsSource(file=_path(told["config"])),
-        state_dir=StateDirectory(Path(told["state_dir"])).path,
-        read_only=told["read_only"],
-        actor=told["actor"],
-    )
-    try:
-        return visit(options, address, Secret(told["token"]))
-    except HuntazeError as error:
-        sys.stderr.write(f"huntaze: {clean(str(error))}\n")
-        return 1
-
-
-if __name__ == "__main__":
-    sys.exit(main(int(sys.argv[1])))
