@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 
 from engine.kernel.errors import CommandRefused, Refusal
-from engine.storage.sqlite import Reader
+from engine.storage import Reader
 from engine.surface.queries import ListDeliveries
 
 FIELDS: Mapping[str, str] = MappingProxyType(
