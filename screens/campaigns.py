@@ -271,8 +271,8 @@ class CampaignScreen(Listing[DeliveryRow], Steering):
                 width=13,
                 right=True,
                 need=70,
-                paint=lambda row, _: (price(row.cost), "dim"),
-                sort=lambda row: row.cost,
+                paint=lambda row, _: ("–" if row.cost is None else price(row.cost), "dim"),
+                sort=lambda row: row.cost or 0,
                 field="cost",
             ),
             Column(

@@ -78,7 +78,7 @@ class ReplayingConsole(TerminalConsole):
         found: ReplaySource = self.source  # type: ignore[assignment]
         return found
 
-    def replay(self, words: str) -> None:
+    def action_past(self, words: str) -> None:
         """Show the past: `14:00`, `14:00 15:00` (an hour, where one time is given), or a recording's file."""
         self.run_worker(self._open_past(words), group="replay", exclusive=True, exit_on_error=False)
 
@@ -137,8 +137,6 @@ class ReplayingConsole(TerminalConsole):
             return shown and (action != "replay_leave" or self._live is not None)
         if action in ("freeze", "record"):
             return self._replay is None
-        if action == "leave":  # `q` is the way back then
-            return self._live is None
         return True
 
     def action_replay(self, what: str) -> None:

@@ -97,7 +97,7 @@ class DeliveryRow:
     text_digest: str  # SHA-256 of the text, to approve exactly it
     platform_id: str
     attempts: int
-    cost: int
+    cost: int | None  # None: not known, in a recording
     changed_at: int
     risk: str = ""  # of its text: none, low, medium, high; empty before it is drafted
     risk_reason: str = ""  # what was found, completing *the text …*

@@ -5,6 +5,7 @@ Answers reach back to the recording's beginning and no further. What no event te
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -21,6 +22,7 @@ from screens.recording.reading import Recording
 _BLOCK = 1_000  # events looked through at once
 _LOOKED = 100_000  # events looked through for one answer, going back from the moment shown
 _NO = "this is not in the recording"
+_FIELDS = {"fan": "fan_id"}
 _DIMENSIONS = {"campaign": "campaign_id", "account": "account_id", "tenant": "tenant_id", "user": "user_id"}
 
 
@@ -137,17 +139,25 @@ class Answers:
         """Those that moved one by one since the recording began, as they stood last."""
         texts = self._recording.texts()
         newest: dict[str, events.DeliveryMoved] = {}
+        tries: Counter[str] = Counter()
         for _index, one in self._back(position):
             if isinstance(one.event, events.DeliveryMoved):
                 newest.setdefault(one.event.delivery_id, one.event)
+                tries[one.event.delivery_id] += one.event.after == "sending"
         found = [
-            _delivery(event, texts.get(event.delivery_id))
+            _delivery(event, tries[event.delivery_id], texts.get(event.delivery_id))
             for _id, event in sorted(newest.items())
             if query.campaign_id in ("", event.campaign_id)
             and query.state in ("", event.after)
             and query.fan_id in ("", event.fan_id)
             and query.delivery_id in ("", event.delivery_id)
         ]
+        found = [row for row in found if all(_fits(row, term) for term in query.find)]
+        name, down = query.order.removeprefix("-"), query.order.startswith("-")
+        if name:
+            found.sort(key=lambda row: str(getattr(row, _FIELDS.get(name, name), "")), reverse=down)
+        if query.offset is not None:
+            return Page(tuple(found[query.offset : query.offset + query.limit]))
         return _paged(found, query.limit, query.cursor)
 
     def _breakdown(self, query: queries.CostBreakdown, position: int, _: Snapshot) -> Page[BreakdownRow]:
@@ -205,7 +215,19 @@ def _alert(one: Any, resolved_at: int | None) -> AlertRow:
     )
 
 
-def _delivery(event: events.DeliveryMoved, worded: DeliveryRow | None) -> DeliveryRow:
+def _fits(row: DeliveryRow, term: str) -> bool:
+    """Whether a word is in a row, or with `-` is not; `field:word` looks at one field."""
+    wanted = term.removeprefix("-").casefold()
+    field, colon, word = wanted.partition(":")
+    if colon and hasattr(row, _FIELDS.get(field, field)):
+        inside = word in str(getattr(row, _FIELDS.get(field, field))).casefold()
+    else:
+        inside = any(wanted in str(value).casefold() for value in (row.state, row.fan_id, row.fan_name, row.reason))
+        inside = inside or wanted in row.text.casefold()
+    return inside is not term.startswith("-")
+
+
+def _delivery(event: events.DeliveryMoved, tries: int, worded: DeliveryRow | None) -> DeliveryRow:
     return DeliveryRow(
         delivery_id=event.delivery_id,
         campaign_id=event.campaign_id,
@@ -217,8 +239,8 @@ def _delivery(event: events.DeliveryMoved, worded: DeliveryRow | None) -> Delive
         text=worded.text if worded else "",
         text_digest="",
         platform_id="",
-        attempts=0,
-        cost=0,
+        attempts=tries,
+        cost=None,
         changed_at=event.at,
     )
 
