@@ -51,6 +51,7 @@ DOORS: dict[str, set[str]] = {
     "engine.storage.directory": {"huntaze_console"},
     # HTTP with the standard library alone, for whoever must be there at once.
     "screens.sources.line": {"huntaze_console"},
+    "huntaze_console.api.sockets": {"huntaze_console.web"},
     # Functions over one table, called with the module in front (`deliveries.find`), inside the writer's transaction.
     "engine.campaigns.store": {"engine.runtime"},
     "engine.campaigns.workflow_store": {"engine.runtime"},
