@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import ClassVar
 
 from textual import events
@@ -18,25 +19,30 @@ from textual.widgets import Input, TextArea
 
 from engine.kernel.errors import CommandRefused, HuntazeError
 from engine.surface.commands import CampaignDraft, CreateCampaign
-from engine.surface.queries import EstimateCampaign
+from engine.surface.effects import MessageRow
+from engine.surface.queries import EstimateCampaign, PreviewMessages
 from engine.surface.rows import EstimateRow
+from screens.acting import Acting
 from screens.drafting import TOOLS, Checked, Form, check
-from screens.drawing import BLANK, Line, cell, cut
+from screens.drawing import Line, cell, cut
 from screens.facts import account_name
-from screens.formatting import clean, clean_lines, count, moment, plural, wrap, zone_name
-from screens.place import Place
-from screens.steering import cost_range, start_question
+from screens.formatting import clean, moment, wrap
+from screens.planning import plan_lines
+from screens.steering import start_question
 from screens.view import View
 from screens.widgets.board import Board, Painter
 from screens.widgets.choice import Choice
 from screens.widgets.confirm import Confirm
 
 _PAUSE = 0.4  # seconds without a key before the estimate is asked for again
+_FANS = 3  # whose messages are shown at once
 _REFUSED_FIELDS = {
     "account_id": "account",
     "prompt": "text",
     "template": "text",
     "starts_at": "starts",
+    "schedule_at": "starts",
+    "budget_usd": "budget",
     "fan_ids": "audience",
 }
 _LABELS = {
@@ -45,7 +51,7 @@ _LABELS = {
 }  # fmt: skip
 
 
-class ComposeScreen(Place):
+class ComposeScreen(Acting):
     """Makes a campaign, and starts it if so asked."""
 
     title_text = "campaigns › new"
@@ -55,6 +61,8 @@ class ComposeScreen(Place):
         Binding("ctrl+g", "create(True)", "create and start", priority=True),
         Binding("ctrl+o", "create(False)", "create only", priority=True),
         Binding("tab", "app.focus_next", "next field"),
+        Binding("pagedown", "fans(1)", "other fans", priority=True),
+        Binding("pageup", "fans(-1)", "fans before", show=False, priority=True),
     ]
     DEFAULT_CSS = """
     ComposeScreen #form { height: 1fr; }
@@ -77,6 +85,8 @@ class ComposeScreen(Place):
     def __init__(self) -> None:
         super().__init__()
         self._estimate: EstimateRow | None = None
+        self._messages: tuple[MessageRow, ...] = ()
+        self._skip = 0  # fans before those whose messages are shown
         self._problem = ""
         self._refused: dict[str, str] = {}
         self._touched: set[str] = set()
@@ -144,7 +154,7 @@ class ComposeScreen(Place):
         self.query_one("#plan", Board).paint(lambda width, _height: self._plan(view, checked, width))
 
     def _plan(self, view: View, checked: Checked, width: int) -> Sequence[Line]:
-        title: Line = ((" WHAT IT WILL DO", "head"),)
+        title: Line = ((" WHAT IT WILL DO", "head"), ("  nothing is made before you say so", "dim"))
         if self._problem:
             return (title, *(((f"  {text}", "bad"),) for text in wrap(self._problem, width - 3)))
         if checked.draft is None:
@@ -155,7 +165,7 @@ class ComposeScreen(Place):
             )
         if self._estimate is None:
             return (title, (("  reckoning …", "dim"),))
-        return (title, *estimate_lines(self._estimate, checked.draft, view, width))
+        return (title, *plan_lines(self._estimate, self._messages, checked.draft, view, width))
 
     def _check(self, view: View) -> Checked:
         return check(self._form(), view.now, view.zone)
@@ -188,7 +198,7 @@ class ComposeScreen(Place):
         if name != "name" or self.query_one("#name", Input).value:
             self._touched.add(name)
         self._refused.pop(name, None)
-        self._estimate, self._problem = None, ""
+        self._estimate, self._problem, self._messages, self._skip = None, "", (), 0
         self.paint(self.view)
         if self._timer is not None:
             self._timer.stop()
@@ -206,6 +216,27 @@ class ComposeScreen(Place):
             self._refuse(error)
         else:
             self._estimate = rows[0] if rows else None
+            await self._ask_messages(draft)
+        self.paint(self.view)
+
+    async def _ask_messages(self, draft: CampaignDraft) -> None:
+        """A few fans' messages. They are an addition: without them the plan stands all the same."""
+        with suppress(HuntazeError):
+            query = PreviewMessages(draft=draft, skip=self._skip, limit=_FANS)
+            self._messages = await self.rows(query)
+
+    def action_fans(self, by: int) -> None:
+        """The messages of the next fans, or of those before."""
+        draft = self._check(self.view).draft
+        reached = self._messages[0].fans if self._messages else 0
+        skip = max(0, self._skip + by * _FANS)
+        if draft is None or skip >= reached or skip == self._skip:
+            return
+        self._skip = skip
+        self.run_worker(self._show_fans(draft), group="estimate", exclusive=True, exit_on_error=False)
+
+    async def _show_fans(self, draft: CampaignDraft) -> None:
+        await self._ask_messages(draft)
         self.paint(self.view)
 
     def _refuse(self, error: HuntazeError) -> None:
@@ -244,6 +275,8 @@ class ComposeScreen(Place):
             if draft.approval == "required"
             else "Texts go out unread."
         )
+        if draft.starts_at is not None:
+            texts = f"It starts {moment(draft.starts_at, view.now, view.zone)}. {texts}"
         typed = clean(draft.name) if estimate.fans > self.console.options.typed_above else ""
 
         def answered(yes: bool | None) -> None:
@@ -279,36 +312,5 @@ class ComposeScreen(Place):
         self.app.pop_screen()
 
 
-def estimate_lines(estimate: EstimateRow, draft: CampaignDraft, view: View, width: int) -> list[Line]:
-    """Who gets it and who not, what it costs, when it is through, and the first texts."""
-    through = moment(estimate.finish_at, view.now, view.zone)
-    lines: list[Line] = [
-        _fact("fans", plural(estimate.fans, "fan"), "strong"),
-        *(_fact("" if at else "left out", f"{count(number)} {clean(reason, longest=80)}", "warn")
-          for at, (reason, number) in enumerate(sorted(estimate.left_out.items(), key=lambda each: -each[1])[:4])),
-        _fact("cost", cost_range(estimate), "warn" if estimate.unpriced else "strong"),
-        _fact("written by", f"{clean(estimate.provider)} {clean(estimate.model)}".strip() or "the template", "plain"),
-        _fact("starts", moment(estimate.starts_at, view.now, view.zone), "plain"),
-        _fact("through", f"{through} {zone_name(estimate.finish_at, view.zone)}, at the account's limit", "strong"),
-    ]  # fmt: skip
-    for warning in estimate.warnings[:3]:
-        lines += [
-            ((f"  ● {text}" if at == 0 else f"    {text}", "warn"),)
-            for at, text in enumerate(clean_lines(warning, width - 5))
-        ]
-    if estimate.previews:
-        lines += [BLANK, ((" FIRST TEXTS", "head"),)]
-        for preview in estimate.previews[:3]:
-            lines += [((f"  {text}", "plain"),) for text in clean_lines(preview, width - 4)[:4]] + [BLANK]
-    elif draft.prompt:
-        why = "The model's texts cost money, so none is written before the start."
-        lines += [BLANK, *(((f"  {text}", "dim"),) for text in wrap(why, width - 4))]
-    return [cut(line, width) for line in lines]
-
-
 def _line(line: Line) -> Painter:
     return lambda width, _height: (cut(line, width),)
-
-
-def _fact(name: str, value: str, tone: str) -> Line:
-    return (cell(name, 12, "dim", right=True), (f"  {value}", tone))

@@ -11,10 +11,13 @@ from engine.kernel.values import HOUR
 from engine.surface.queries import ListGauges, MonitorHistory
 from engine.surface.rows import GaugeRow, MonitorCourseRow
 from engine.surface.snapshot import ModelView, quantile
+from screens.acting import Acting
 from screens.aside import Aside
+from screens.breakers import turn_breaker
 from screens.calls import CallsScreen
 from screens.drawing import BLANK, Line, Span, even, spark, state
 from screens.facts import failing_share, failing_tone
+from screens.flags import FlagsScreen
 from screens.formatting import (
     NONE,
     age,
@@ -38,13 +41,15 @@ from screens.widgets.plot import sparkline
 from screens.widgets.table import Column
 
 
-class ProvidersScreen(Listing[ModelView]):
+class ProvidersScreen(Listing[ModelView], Acting):
     """One row a model, the dearest first, or one a provider; below, why its breaker stands so, and its times."""
 
     title_text = place = "providers"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("v", "turn", "by provider, by model"),
+        Binding("b", "breaker", "breaker"),
         Binding("r", "routes", "routes and decisions"),
+        Binding("f", "flags", "flags and trials"),
         Binding("t", "times", "times and errors"),
     ]
     empty = "no provider was called yet: the first call of a campaign or of the gateway shows here"
@@ -77,6 +82,14 @@ class ProvidersScreen(Listing[ModelView]):
     def action_times(self) -> None:
         self.app.push_screen(MonitoringScreen())
 
+    def action_breaker(self) -> None:
+        row = self.row
+        if row is not None:
+            turn_breaker(self, row.provider, row.model, row.breaker_held_by)
+
+    def action_flags(self) -> None:
+        self.app.push_screen(FlagsScreen())
+
     def action_routes(self) -> None:
         self.app.push_screen(RoutesScreen())
 
@@ -86,6 +99,8 @@ class ProvidersScreen(Listing[ModelView]):
         self.show(self.view)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action == "breaker":
+            return self.is_mounted and self.row is not None and not self._whole and self.may_act
         return not self._provider if action == "turn" else super().check_action(action, parameters)
 
     def rows_of(self, view: View) -> Sequence[ModelView]:

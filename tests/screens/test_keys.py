@@ -288,7 +288,7 @@ async def test_texts_are_approved_by_their_digest_and_rejected_after_a_question(
         await running.press("6", "enter")
         assert ListDeliveries(campaign_id="cmp_3", state="drafted", offset=0, limit=200) in source.asked
         assert delivery(0).text in running.text()
-        await running.press("a", "down", "d", "y", "A")
+        await running.press("a", "down", "d", "enter", "A")
         assert "Approve all 25 drafted texts of welcome-fr?" in running.text()
         await running.press("y")
 
@@ -303,7 +303,7 @@ async def test_texts_are_approved_by_their_digest_and_rejected_after_a_question(
 async def test_an_uncertain_send_is_settled_by_a_person(key: str, outcome: str) -> None:
     source = ScriptedSource()
     async with console(source) as running:
-        await running.press("6", "down", "enter", "down", "down", "u", key)
+        await running.press("6", "down", "enter", "down", "down", "e", key)
 
     wanted = [commands.SettleDelivery(delivery_id="dlv_00002", outcome=outcome)] if outcome else []  # type: ignore[arg-type]
     assert source.submitted == wanted
