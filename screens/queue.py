@@ -119,27 +119,6 @@ class QueueScreen(Listing[QueueView]):
     def _course(self, row: QueueView) -> QueueCourseRow | None:
         return next((each for each in self._courses.rows if each.queue == row.queue), None)
 
-    def _ready_course(self, row: QueueView, _view: View) -> Span:
-        course = self._course(row)
-        return ("", "dim") if course is None else sparkline(course.ready, SPARK)
-
-    def _course(self, row: QueueView) -> QueueCourseRow | None:
-        return next((each for each in self._courses.rows if each.queue == row.queue), None)
-
-    def _ready_course(self, row: QueueView, _view: View) -> Span:
-        course = self._course(row)
-        return ("", "dim") if course is None else sparkline(course.ready, SPARK)
-
-    def _course(self, row: QueueView) -> QueueCourseRow | None:
-        return next((each for each in self._courses.rows if each.queue == row.queue), None)
-
-    def _ready_course(self, row: QueueView, _view: View) -> Span:
-        course = self._course(row)
-        return ("", "dim") if course is None else sparkline(course.ready, SPARK)
-
-    def _course(self, row: QueueView) -> QueueCourseRow | None:
-        return next((each for each in self._courses.rows if each.queue == row.queue), None)
-
     def foot(self, row: QueueView, view: View, width: int) -> Sequence[Line]:
         if row.oldest_at is None:
             waits = "nothing waits"
@@ -161,21 +140,6 @@ class QueueScreen(Listing[QueueView]):
             row = self.row if self.is_mounted else None
             return bool(row and row.dead) and self.may_act
         return super().check_action(action, parameters)
-
-    def action_time(self, by: int) -> None:
-        self._stretch = turned(_STRETCHES, self._stretch, by)
-        self._courses.start_over()
-        self.show(self.view)
-
-    def action_time(self, by: int) -> None:
-        self._stretch = turned(_STRETCHES, self._stretch, by)
-        self._courses.start_over()
-        self.show(self.view)
-
-    def action_time(self, by: int) -> None:
-        self._stretch = turned(_STRETCHES, self._stretch, by)
-        self._courses.start_over()
-        self.show(self.view)
 
     def action_time(self, by: int) -> None:
         self._stretch = turned(_STRETCHES, self._stretch, by)
