@@ -86,6 +86,13 @@ REGISTRY: tuple[Entry, ...] = (
         about="what happens as it happens, one line each; pause, filter, one event in full",
     ),
     Entry(
+        name="logs",
+        number="9",
+        at="screens.logs:LogsScreen",
+        aliases=("log",),
+        about="what the engine says of itself, by level; follow, one record in full",
+    ),
+    Entry(
         name="budgets",
         at="screens.budgets:BudgetsScreen",
         aliases=("budget",),

@@ -33,6 +33,7 @@ from engine.surface.queries import (
     ListGauges,
     ListJobs,
     ListLimits,
+    ListLogs,
     ListPriorities,
     ListRoutes,
     Monitor,
@@ -55,6 +56,7 @@ from engine.surface.rows import (
     GaugeRow,
     JobRow,
     LimitRow,
+    LogRow,
     MonitorCourseRow,
     MonitorRow,
     PriorityRow,
@@ -824,6 +826,33 @@ def earlier(query: ListEvents) -> Sequence[EventRow]:
     ]
 
 
+def records(query: ListLogs) -> Sequence[LogRow]:
+    """The engine's log: as many records as fill a screen, of every level."""
+    said = (
+        ("info", "engine.bus.mqtt", "connected to the MQTT broker at 127.0.0.1:8883", ""),
+        ("debug", "engine.queue.worker", "leased 8 jobs", ""),
+        ("warning", "engine.messaging.sender", "anna waits: cannot ask the platform who opted out: no answer", ""),
+        ("error", "engine.runtime.services", "consent broke and begins again: no answer", "TimeoutError at fans.py:88"),
+    )
+    least = ("", "debug", "info", "warning", "error", "critical").index(query.level)
+    rows = [
+        LogRow(
+            seq=at + 1,
+            at=_ago((60 - at) * MINUTE),
+            level=said[at % 4][0],
+            area=said[at % 4][1],
+            message=said[at % 4][2],
+            fields={"job": f"write_dlv_{at}"} if at % 4 == 1 else {},
+            error=said[at % 4][3],
+            trace=("services.py:74 in _supervise", "fans.py:88 in read", "TimeoutError") if said[at % 4][3] else (),
+        )
+        for at in range(60)
+    ]
+    order = ("", "debug", "info", "warning", "error", "critical")
+    found = [row for row in rows if order.index(row.level) >= least]
+    return [row for row in found if row.seq > query.after] if query.after is not None else found[-query.limit :]
+
+
 def cost_courses(query: CostHistory) -> Sequence[CostCourseRow]:
     """Each group's spend in 60 steps, in waves; the whole first."""
     span = query.span if query.from_ is None else NOW - query.from_
@@ -948,6 +977,7 @@ _ROWS: dict[type[Query], Callable[[Any], Sequence[Any]]] = {
     ExplainRoute: candidates,
     CheckHealth: lambda query: [],
     ListEvents: earlier,
+    ListLogs: records,
     CostHistory: cost_courses,
     QueueHistory: queue_courses,
     MonitorHistory: monitor_courses,
