@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar, Generic, Literal, TypeVar
+from typing import ClassVar, Literal
 
 from engine.surface.commands import CampaignDraft, FlagSetting
 from engine.surface.effects import (
@@ -20,9 +20,15 @@ from engine.surface.effects import (
     ThresholdRow,
     WhyRow,
 )
+from engine.surface.histories import CostHistory as CostHistory
+from engine.surface.histories import GetTrace as GetTrace
+from engine.surface.histories import ListPriorities as ListPriorities
+from engine.surface.histories import MonitorHistory as MonitorHistory
+from engine.surface.histories import QueueHistory as QueueHistory
+from engine.surface.query import Page as Page
+from engine.surface.query import Query as Query
 from engine.surface.rows import (
     AlertRow,
-    AttemptRow,
     AuditRow,
     BreakdownRow,
     BreakerRow,
@@ -30,7 +36,6 @@ from engine.surface.rows import (
     CacheRow,
     CallRow,
     CandidateRow,
-    CostCourseRow,
     DeliveryRow,
     DependencyRow,
     DrillRow,
@@ -44,10 +49,7 @@ from engine.surface.rows import (
     LoadTestBound,
     LoadTestRow,
     LogRow,
-    MonitorCourseRow,
     MonitorRow,
-    PriorityRow,
-    QueueCourseRow,
     RouteRow,
     ShadowRow,
     SilenceRow,
@@ -55,26 +57,6 @@ from engine.surface.rows import (
     WorkflowRow,
 )
 from engine.surface.snapshot import CampaignView, Snapshot
-
-R = TypeVar("R")
-
-
-@dataclass(frozen=True, slots=True)
-class Page(Generic[R]):
-    """Rows, where the next ones start, and the event id the answer stands at.
-
-    `total` counts all rows of a question that was asked with an `offset`.
-    """
-
-    rows: tuple[R, ...]
-    next: str | None = None
-    as_of: str = ""
-    total: int | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Query:
-    row: ClassVar[type] = dict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -491,54 +473,6 @@ class PlanDrill(Query):
     row: ClassVar[type] = DrillRow
     down: str
     tools: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CostHistory(Query):
-    """Spend in at most 240 equal steps: the whole first, then the 50 dearest groups by the dimensions of `by`."""
-
-    row: ClassVar[type] = CostCourseRow
-    span: int = 3_600_000_000_000  # nanoseconds up to now, at most 92 days
-    by: tuple[str, ...] = ("provider",)
-    from_: int | None = None  # instead of a span
-    to: int | None = None  # None: now
-    where: Mapping[str, str] = field(default_factory=dict)  # dimension to value
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class QueueHistory(Query):
-    """Each queue, or one, in at most 240 equal steps: by the minute for two days, by the hour for 90."""
-
-    row: ClassVar[type] = QueueCourseRow
-    queue: str = ""
-    span: int = 3_600_000_000_000  # nanoseconds up to now
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MonitorHistory(Query):
-    """Calls, errors and latencies in at most 240 equal steps, the most called first; all of a kind, or one name."""
-
-    row: ClassVar[type] = MonitorCourseRow
-    kind: Literal["endpoint", "tool", "provider", "model"] = "tool"
-    name: str = ""
-    span: int = 3_600_000_000_000  # nanoseconds up to now
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ListPriorities(Query):
-    """What each priority of each queue, or of one, holds; the first to go first."""
-
-    row: ClassVar[type] = PriorityRow
-    queue: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GetTrace(Query):
-    """Every attempt of a task, in the order they began: retries, fallbacks, and what is held for one under way."""
-
-    row: ClassVar[type] = AttemptRow
-    trace_id: str
-    at: int = 0  # around when it ran; 0: now. Those that ended more than 15 minutes off are not found
 
 
 QUERIES: Mapping[str, type[Query]] = {kind.__name__: kind for kind in Query.__subclasses__()}

@@ -51,6 +51,7 @@ REQUIRED: dict[str, Any] = {
     "scope": "global",
     "limit": 100,  # of rows, or nano-dollars
     "call_id": "att_nobody",
+    "trace_id": "trc_nobody",
     "workflow_id": "wf_nobody",
     "key": "hz-nobody",
     "score": 3,

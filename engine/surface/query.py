@@ -1,0 +1,26 @@
+"""What every query and its answer are made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Generic, TypeVar
+
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[R]):
+    """Rows, where the next ones start, and the event id the answer stands at.
+
+    `total` counts all rows of a question that was asked with an `offset`.
+    """
+
+    rows: tuple[R, ...]
+    next: str | None = None
+    as_of: str = ""
+    total: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Query:
+    row: ClassVar[type] = dict
