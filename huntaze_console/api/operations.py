@@ -12,7 +12,6 @@ from engine.surface.commands import AcknowledgeAlert, HaltSending, ResumeSending
 from engine.surface.queries import CheckHealth, ListAlerts, ListLimits
 from engine.surface.rows import DependencyRow
 from engine.surface.snapshot import AccountView, QueueView, Snapshot
-from engine.surface.wire import NOW_HEADER
 from huntaze_console.api.call import ACTOR, Call, answer, answer_bytes
 from huntaze_console.api.shapes import (
     AccountLimit,
@@ -126,12 +125,6 @@ async def stop(call: Call) -> web.Response:
 async def resume(call: Call) -> web.Response:
     await call.body(Nothing)
     return answer(Outcome(summary=(await call.desk.submit(ResumeSending(actor=ACTOR))).summary))
-
-
-async def snapshot(call: Call) -> web.Response:
-    call.query(NoQuery)
-    found = call.desk.snapshot()
-    return answer_bytes(wire.dump(found), headers={NOW_HEADER: str(call.office.clock.now())})
 
 
 async def query(call: Call) -> web.Response:

@@ -13,6 +13,7 @@ from huntaze_console.api import (
     middleware,
     monitoring,
     operations,
+    past,
     resilience,
     routing,
     shapes,
@@ -364,9 +365,18 @@ ROUTES: tuple[Route, ...] = (
     Route(
         method="GET",
         path="/api/v2/snapshot",
-        handler=operations.snapshot,
-        summary="The whole engine at one moment; amounts in nano-dollars, instants in nanoseconds",
+        handler=past.snapshot,
+        summary="The whole engine at one moment, now or before; amounts in nano-dollars, instants in nanoseconds",
+        query=past.SnapshotRequest,
         answers=_ok("The snapshot, and the engine's clock in X-Huntaze-Now (nanoseconds).", Snapshot),
+    ),
+    Route(
+        method="GET",
+        path="/api/v2/events/history",
+        handler=past.history,
+        summary="What happened between two moments, as far back as the log is kept",
+        query=past.HistoryRequest,
+        answers=_ok("A page of events, oldest first.", past.PastEvents),
     ),
     Route(
         method="GET",
