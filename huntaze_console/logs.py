@@ -14,7 +14,7 @@ from engine.kernel.redaction import Redactor
 from engine.kernel.secret import Secret
 from engine.kernel.text import clean
 
-_READ = 50_000  # characters of a message that are looked at
+_READ = 8_000  # characters of a message that are looked at; of the rest nothing is kept
 _LONGEST = 2_000  # characters of one message
 _QUIET = (
     "aiohttp",

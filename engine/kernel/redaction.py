@@ -20,13 +20,17 @@ _TOKENS = r"\beyJ[A-Za-z0-9_\-]{6,}\.[A-Za-z0-9_\-]+(?:\.[A-Za-z0-9_\-]*)?"
 _HOOKS = r"\bhooks\.slack\.com/services/[A-Za-z0-9/_\-]+"
 _PEM = r"-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----.*"
 _WHOLE = re.compile(f"{_KEYS}|{_TOKENS}|{_HOOKS}|{_PEM}", re.DOTALL)
-_SCHEMES = re.compile(r"\b(bearer|basic|digest|negotiate)(\s+)[A-Za-z0-9+/=._~\-]{4,}", re.IGNORECASE)
+_SCHEMES = re.compile(
+    r"\b((?i:bearer)\s+)[A-Za-z0-9+/=._~\-]{4,}"
+    r"|\b((?i:basic|digest|negotiate)\s+)(?=[a-z]{0,64}[A-Z0-9+/=])[A-Za-z0-9+/=._~\-]{6,}"
+)
 _USERINFO = re.compile(r"(?<=://)[^\s/@\"'<>]{1,512}@")
 _NAMED = re.compile(
     r"""(
         \b(?:[a-z0-9]{1,32}[_-]){0,4}
-        (?:password|passwd|passphrase|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|signature|credential|cookie|authorization)
-        s?(?:[_-](?:id|key|value|hash|access|file)){0,1}
+        (?:passwords?|passwd|passphrase|secret|token|api[_-]?keys?|access[_-]?key|private[_-]?key|signature|credentials?
+        |cookies?|authorization)
+        (?:[_-](?:id|key|value|hash|access|file)){0,1}
         ["']?\s{0,4}[:=]\s{0,4}
     )
     (?:"[^"]{1,2048}"|'[^']{1,2048}'|(?!["'])[^\s"',;&)}\]]{1,2048})
@@ -55,6 +59,6 @@ class Redactor:
         """The text with `***` where a secret stood."""
         if self._known is not None:
             text = self._known.sub(HIDDEN, text)
-        text = _SCHEMES.sub(rf"\1\2{HIDDEN}", _WHOLE.sub(HIDDEN, text))
+        text = _SCHEMES.sub(lambda found: f"{found[1] or found[2]}{HIDDEN}", _WHOLE.sub(HIDDEN, text))
         text = _USERINFO.sub(f"{HIDDEN}@", text)
         return _PARAMETER.sub(rf"\1{HIDDEN}", _NAMED.sub(rf"\1{HIDDEN}", text))

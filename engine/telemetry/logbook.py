@@ -26,7 +26,8 @@ from engine.kernel.values import iso
 
 LEVELS = ("debug", "info", "warning", "error", "critical")
 
-_READ = 50_000  # characters of a message that are looked at
+_READ = 8_000  # characters of a message that are looked at
+_RAGGED = 256  # of them at the end, where one is longer: half a secret looks like none
 _LONGEST = 4_000  # characters of a message that are kept; the message of a record in full
 _VALUE = 200  # characters of a field's value
 _FIELDS = 20
@@ -140,13 +141,14 @@ def _level(number: int) -> str:
 
 def _said(record: logging.LogRecord) -> str:
     try:
-        return record.getMessage()[:_READ]
+        return record.getMessage()
     except Exception:  # noqa: BLE001 - a message whose values do not fit it is still worth a line
-        return str(record.msg)[:_READ]
+        return str(record.msg)
 
 
 def _safe(text: str, redactor: Redactor, longest: int) -> str:
-    return clean(redactor.redact(clean(text[:_READ])), limit=longest)
+    whole = clean(text[:_READ])
+    return clean(redactor.redact(whole if len(text) <= _READ else whole[:-_RAGGED]), limit=longest)
 
 
 def _fields(record: logging.LogRecord, redactor: Redactor) -> Iterator[tuple[str, str]]:
