@@ -16,7 +16,7 @@ from engine.runtime.projector import Projector
 from engine.storage import Database, Tx
 
 MEND_EVERY = 1.0  # real seconds; how often writes that failed are repeated
-SAMPLE_EVERY = 1.0  # real seconds; depths move in bulk, and each look costs two queries
+SAMPLE_EVERY = 1.0  # real seconds; depths move in bulk, and a look costs two queries where something moved
 HOUSEKEEP_EVERY = 20.0  # real seconds
 
 _EVENTS_KEPT = 90 * DAY  # nanoseconds; as long as the alerts' history
@@ -35,10 +35,15 @@ class Sampler:
         self._projector = projector
         self._clock = clock
         self._queues = queues
+        self._seen = -1  # what had ended in the database at the last look at the queues, which it alone changes
 
     async def sample(self) -> None:
         """One look: an event for each queue whose figures changed, and for a new day."""
-        events = [event for queue in self._queues if (event := await self._queue(queue))]
+        ended = self._database.ended
+        events: list[Event] = []
+        if ended != self._seen:
+            events = [event for queue in self._queues if (event := await self._queue(queue))]
+            self._seen = ended
         events += self._turned()
         if events:
             await self._database.write(lambda tx: _emit(tx, events))

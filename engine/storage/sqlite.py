@@ -164,6 +164,7 @@ class Database:
         self._closed = False
         self._publish: Callable[[Sequence[Recorded]], None] = lambda recorded: None
         self.commits = 0  # transactions committed, for the benchmarks and the health page
+        self.ended = 0  # transactions that ended, also those of an unknown end: while it stands, nothing was changed
 
     @classmethod
     @contextlib.asynccontextmanager
@@ -312,8 +313,11 @@ class Database:
             for pending in group:
                 pending.error = CommitUnknown(f"{self.path} did not commit: {error}")
             return [], []
-        self.commits += 1
-        return recorded, tx.calls
+        else:
+            self.commits += 1
+            return recorded, tx.calls
+        finally:
+            self.ended += 1
 
     def _answer(self, group: list[_Pending[Any]], recorded: list[Recorded], calls: list[Callable[[], None]]) -> None:
         def answer() -> None:
