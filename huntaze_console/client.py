@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import http.client
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -42,9 +42,10 @@ class NoEngine(EngineUnavailable):
 class EngineClient:
     """The surface of a running engine. Every method raises CommandRefused or EngineUnavailable."""
 
-    def __init__(self, connection: http.client.HTTPConnection, token: str) -> None:
+    def __init__(self, connection: http.client.HTTPConnection, token: str, sign: Callable[[Command], Command]) -> None:
         self._connection = connection
         self._token = token
+        self._sign = sign
 
     def __enter__(self) -> EngineClient:
         return self
@@ -65,7 +66,7 @@ class EngineClient:
     def submit(self, command: Command) -> Done:
         from engine.surface import wire
 
-        return wire.load_done(self._exchange("POST", "/api/v2/command", wire.dump_command(command)))
+        return wire.load_done(self._exchange("POST", "/api/v2/command", wire.dump_command(self._sign(command))))
 
     def _exchange(self, method: str, path: str, body: bytes | None = None) -> bytes:
         headers = {"Authorization": f"Bearer {self._token}", "Accept": "application/json", "X-Huntaze-Via": "cli"}
@@ -85,8 +86,11 @@ class EngineClient:
         raise refusal(answer.status, data)
 
 
-def connect(state: StateDirectory) -> EngineClient:
-    """A line to the engine of this state directory. Raises NoEngine, or EngineUnavailable when it may not be used."""
+def connect(state: StateDirectory, *, sign: Callable[[Command], Command] = lambda command: command) -> EngineClient:
+    """A line to the engine of this state directory; `sign` puts who asks on a command.
+
+    Raises NoEngine, or EngineUnavailable when it may not be used.
+    """
     from screens.sources.line import UnixConnection
 
     connection = UnixConnection(state.socket_path, timeout=_CONNECT_WITHIN)
@@ -103,7 +107,7 @@ def connect(state: StateDirectory) -> EngineClient:
         connection.close()
         message = f"cannot read {state.token_path}: {error.strerror}"
         raise EngineUnavailable(message, remedy="Run this as the user who runs the engine") from error
-    return EngineClient(connection, token)
+    return EngineClient(connection, token, sign)
 
 
 def refusal(status: int, data: bytes) -> HuntazeError:

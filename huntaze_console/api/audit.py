@@ -6,14 +6,14 @@ from typing import Annotated, Any
 
 import orjson
 from aiohttp import web
-from pydantic import BeforeValidator, Field, StringConstraints
+from pydantic import StringConstraints
 
 from engine.kernel.errors import CommandRefused, Refusal
 from engine.surface.commands import UndoAction
 from engine.surface.queries import ListAudit
 from engine.surface.rows import AuditRow
 from huntaze_console.api.call import ACTOR, Call, answer
-from huntaze_console.api.fields import Cursor, Limit, Time, moment
+from huntaze_console.api.fields import Cursor, FutureTime, Limit, Time
 from huntaze_console.api.shapes import AnswerShape, Nothing, RequestShape
 
 _Pattern = Annotated[str, StringConstraints(max_length=200)]
@@ -26,7 +26,7 @@ class AuditListing(RequestShape):
     """What was asked, such as pause-campaign."""
     subject: _Pattern = ""
     """What it was done to, such as a campaign's id."""
-    since: Annotated[int, BeforeValidator(moment), Field(json_schema_extra={"type": "string"})] = 0
+    since: FutureTime = None
     """ISO 8601 with an offset; older rows are left out."""
     limit: Limit = 100
     cursor: Cursor = ""
@@ -74,7 +74,7 @@ async def listing(call: Call) -> web.Response:
         actor=wanted.actor,
         action=wanted.action,
         subject=wanted.subject,
-        since=wanted.since,
+        since=wanted.since or 0,
         limit=wanted.limit,
         cursor=wanted.cursor,
     )

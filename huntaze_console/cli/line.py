@@ -58,7 +58,7 @@ class FilesLine:
         return self._runner.run(self._desk.query(query))
 
     def submit(self, command: Command) -> Done:
-        return self._runner.run(self._desk.submit(dataclasses.replace(command, via="cli")))
+        return self._runner.run(self._desk.submit(dataclasses.replace(signed(command), via="cli")))
 
 
 @contextmanager
@@ -80,6 +80,11 @@ def operator() -> str:
         return getpass.getuser()
     except (KeyError, OSError):
         return "operator"
+
+
+def signed(command: Command) -> Command:
+    """The command with who is at the terminal on it, unless it names somebody."""
+    return dataclasses.replace(command, actor=operator()) if command.actor == "operator" else command
 
 
 @contextmanager
@@ -123,7 +128,7 @@ def _running(state: StateDirectory) -> EngineClient | None:
     from huntaze_console.client import NoEngine, connect
 
     try:
-        return connect(state)
+        return connect(state, sign=signed)
     except NoEngine:
         return None
 

@@ -1,4 +1,4 @@
-"""The commands that look: costs, providers, queue, limits, alerts; and those that act on what they show."""
+"""The commands that look: costs, providers, queue, limits; and those that act on what they show."""
 
 from __future__ import annotations
 
@@ -401,61 +401,6 @@ def _say_halt(snapshot: Snapshot) -> None:
         who = snapshot.engine.halted_by
         say((f"all sending was halted by {who}; huntaze resume lets it go on", Tone.BAD))
         say()
-
-
-# ── alerts ──────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-@click.group(cls=Ordered, invoke_without_command=True, short_help="Open alerts, or their history.")
-@click.option("--all", "everything", is_flag=True, help="The history of the last 90 days too.")
-@LIMIT
-@about
-def alerts(place: Where, *, everything: bool, limit: int) -> None:
-    """Show open alerts, newest first."""
-    if not alone():
-        return
-    from engine.surface.queries import ListAlerts
-
-    with reading(place) as line:
-        page = line.query(ListAlerts(open_only=not everything, limit=limit))
-        zone = line.snapshot().engine.time_zone
-    if place.json:
-        say_json({"rows": page.rows, "next": page.next, "as_of": page.as_of})
-        return
-    if not page.rows:
-        say("no alerts" if everything else "no open alerts")
-        return
-    table(
-        ("alert", "severity", "rule", "subject", f"since ({zone})", "state", "summary"),
-        (
-            (
-                row.alert_id,
-                row.severity,
-                row.rule,
-                row.subject,
-                moment(row.opened_at, zone),
-                _alert_state(row.resolved_at, row.acknowledged_by),
-                row.summary,
-            )
-            for row in page.rows
-        ),
-    )
-
-
-@alerts.command("ack", short_help="Acknowledge an alert: no further notices of it.")
-@click.argument("alert_id", metavar="ALERT")
-@about
-def acknowledge(place: Where, *, alert_id: str) -> None:
-    """Acknowledge an alert: somebody is on it, and no further notices of it go out."""
-    from engine.surface.commands import AcknowledgeAlert
-
-    tell(place, AcknowledgeAlert(alert_id=alert_id))
-
-
-def _alert_state(resolved_at: int | None, acknowledged_by: str) -> str:
-    if resolved_at:
-        return "resolved"
-    return f"acknowledged by {acknowledged_by}" if acknowledged_by else "open"
 
 
 # ── small things ────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -10,6 +10,8 @@ import click
 from engine.kernel.errors import HuntazeError
 from engine.kernel.text import clean
 from huntaze_console.cli import (
+    alerts,
+    audit,
     budget,
     campaign,
     completing,
@@ -83,7 +85,9 @@ for command in (
     workflow.workflow,
     reading.queue,
     reading.limits,
-    reading.alerts,
+    alerts.alerts,
+    audit.audit,
+    audit.undo,
     key.key,
     token.token,
     logs.logs,

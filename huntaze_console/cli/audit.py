@@ -1,0 +1,64 @@
+"""The commands about what was done: who asked what of the engine, and putting back what can be put back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from huntaze_console.cli.flags import Where, about
+from huntaze_console.cli.line import reading
+from huntaze_console.cli.paper import moment, say, say_json, table
+from huntaze_console.cli.reading import LIMIT, instant_of, tell
+
+if TYPE_CHECKING:
+    from engine.surface.rows import AuditRow
+
+
+@click.command(short_help="Who did what, what it changed, and whether it can be undone.")
+@click.option("--actor", default="", help="Only this one's; a * at the end: any ending, here and in the next two.")
+@click.option("--action", default="", help="Only these, such as pause-campaign or set-*.")
+@click.option("--subject", default="", help="Only what was done to this, such as a campaign's id.")
+@click.option("--since", metavar="TIME", help="From then on; a day or a time with an offset.")
+@LIMIT
+@about
+def audit(place: Where, *, actor: str, action: str, subject: str, since: str | None, limit: int) -> None:
+    """Show who asked what of the engine, newest first: also what was refused.
+
+    A row that can be undone is marked; huntaze undo and its number put it back.
+    """
+    from engine.surface.queries import ListAudit
+
+    with reading(place) as line:
+        zone = line.snapshot().engine.time_zone
+        from_ = instant_of("since", since, zone) or 0
+        page = line.query(ListAudit(actor=actor, action=action, subject=subject, since=from_, limit=limit))
+    if place.json:
+        say_json({"rows": page.rows, "next": page.next, "as_of": page.as_of})
+        return
+    if not page.rows:
+        say("nothing was asked of the engine yet" if not (actor or action or subject or since) else "nothing like that")
+        return
+    table(
+        ("number", f"at ({zone})", "by", "via", "what", "undo"),
+        ((str(row.audit_id), moment(row.at, zone), row.actor, row.via, row.summary, _undo(row)) for row in page.rows),
+    )
+
+
+@click.command(short_help="Put back what an action changed.")
+@click.argument("audit_id", metavar="NUMBER", type=click.IntRange(1))
+@about
+def undo(place: Where, *, audit_id: int) -> None:
+    """Put back what an action of `huntaze audit` changed.
+
+    Refused where it changed again since, and for what cannot be undone: what was sent stays sent.
+    """
+    from engine.surface.commands import UndoAction
+
+    tell(place, UndoAction(audit_id=audit_id))
+
+
+def _undo(row: AuditRow) -> str:
+    if row.undone_by is not None:
+        return f"undone by {row.undone_by}"
+    return f"huntaze undo {row.audit_id}" if row.undoable else "-"
