@@ -36,7 +36,10 @@ class Ghost(Suggester):
 
 
 class CommandBar(ModalScreen[str]):
-    """Answers with the line that was entered, "" for none. `past` are those of before, the newest last."""
+    """Answers with the line that was entered, "" for none. `past` are those of before, the newest last.
+
+    `flaw` says why a line means nothing; such a one is not taken, so that it can be mended.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "close", "leave it", priority=True),
@@ -52,9 +55,10 @@ class CommandBar(ModalScreen[str]):
     CommandBar Input, CommandBar Input:focus { width: 1fr; height: 1; border: none; padding: 0; background: $surface; }
     """
 
-    def __init__(self, offers: Offers, past: Sequence[str] = (), line: str = "") -> None:
+    def __init__(self, offers: Offers, flaw: Callable[[str], str], past: Sequence[str] = ()) -> None:
         super().__init__()
-        self._offers_of, self._past, self._line = offers, tuple(past), line
+        self._offers_of, self._flaw_of, self._past = offers, flaw, tuple(past)
+        self._flaw = ""  # of the line that was entered
         self._offers: Sequence[Offer] = ()
         self._chosen = -1  # of the offers; -1: none, what is typed counts
         self._back = 0  # lines gone back in the past
@@ -63,7 +67,7 @@ class CommandBar(ModalScreen[str]):
         yield Board()
         with Horizontal():
             yield Static(" :", markup=False)
-            field = Input(self._line, suggester=Ghost(self._offers_of), id="command")
+            field = Input(suggester=Ghost(self._offers_of), id="command")
             field.cursor_blink = False
             yield field
 
@@ -72,7 +76,7 @@ class CommandBar(ModalScreen[str]):
         self._look()
 
     def on_input_changed(self, _event: Input.Changed) -> None:
-        self._chosen = -1
+        self._chosen, self._flaw = -1, ""
         self._look()
 
     def on_resize(self, _event: events.Resize) -> None:
@@ -84,7 +88,7 @@ class CommandBar(ModalScreen[str]):
         if event.screen_y >= board.region.bottom:
             return
         if 0 <= at < len(self._shown()):
-            self.dismiss(self._shown()[at].line)
+            self._enter(self._shown()[at].line)
         else:
             self.dismiss("")
 
@@ -103,8 +107,14 @@ class CommandBar(ModalScreen[str]):
         board = self.query_one(Board)
         shown = self._shown()
         chosen = self._offers[self._chosen] if self._chosen >= 0 else None
-        board.styles.height = len(shown)
-        board.paint(lambda width, _height: [cut(_offered(offer, offer is chosen, width), width) for offer in shown])
+        flaw: Line = ((f"  {self._flaw}", "warn"),)
+        board.styles.height = len(shown) + bool(self._flaw)
+
+        def painted(width: int, _height: int) -> list[Line]:
+            lines = [_offered(offer, offer is chosen, width) for offer in shown]
+            return [cut(line, width) for line in (*lines, *([flaw] if self._flaw else ()))]
+
+        board.paint(painted)
 
     # ── keys ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -127,11 +137,22 @@ class CommandBar(ModalScreen[str]):
 
     def _say(self, line: str) -> None:
         field = self.query_one(Input)
-        field.value = line
+        with field.prevent(Input.Changed):
+            field.value = line
+        self._chosen = -1
+        self._look()
         field.cursor_position = len(line)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
-        self.dismiss(self._offers[self._chosen].line if self._chosen >= 0 else event.value.strip())
+        self._enter(self._offers[self._chosen].line if self._chosen >= 0 else event.value.strip())
+
+    def _enter(self, line: str) -> None:
+        self._flaw = self._flaw_of(line) if line else ""
+        if not self._flaw:
+            self.dismiss(line)
+            return
+        self._say(f"{line} " if " " not in line and self._offers_of(f"{line} ") else line)
+        self._paint()
 
     def action_close(self) -> None:
         self.dismiss("")

@@ -197,10 +197,12 @@ def _spoken(screen: type[Any]) -> str:
 
 
 def _bindings(kind: type[Any]) -> tuple[Binding, ...]:
-    """Every binding of a class and of those of ours it is made of, one a key."""
-    found: dict[tuple[str, str], Binding] = {}
+    """Every binding of a class and of those of ours it is made of, one a key; a class's own key replaces its base's."""
+    found: dict[str, list[Binding]] = {}
     for base in reversed(kind.__mro__):
         if base.__module__.startswith("screens."):
+            own: dict[str, list[Binding]] = {}
             for binding in Binding.make_bindings(base.__dict__.get("BINDINGS", [])):
-                found[(binding.key, binding.action)] = binding
-    return tuple(found.values())
+                own.setdefault(binding.key, []).append(binding)
+            found |= own
+    return tuple(binding for bindings in found.values() for binding in bindings)

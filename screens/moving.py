@@ -63,18 +63,22 @@ class MovingConsole(TerminalConsole):
 
     # ── the command bar ─────────────────────────────────────────────────────────────────────────────────────────────
 
-    def action_command(self, line: str = "") -> None:
+    def action_command(self) -> None:
         acts = self.acts()
 
         def offered(typed: str) -> list[Offer]:
             return offers(typed, self.feed.view, acts)
+
+        def flaw(line: str) -> str:
+            step = meaning(line, self.feed.view, acts)
+            return step.why if isinstance(step, Unknown) else ""
 
         def entered(said: str | None) -> None:
             if said:
                 self._said = (*(each for each in self._said if each != said), said)[-_REMEMBERED:]
                 self.run_worker(self.carry_out(meaning(said, self.feed.view, acts)), exit_on_error=False)
 
-        self.push_screen(CommandBar(offered, self._said, line), entered)
+        self.push_screen(CommandBar(offered, flaw, self._said), entered)
 
     def acts(self) -> tuple[Act, ...]:
         """What can be done here and now, moving about left out."""

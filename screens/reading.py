@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 from engine.kernel.errors import HuntazeError
@@ -106,14 +107,15 @@ class Reading(Place, Generic[R]):
             return
         self._read_at, self._read_seq = time.monotonic(), self.view.snapshot.seq
         self._asked += 1
-        work = self._read_pages(self._asked, anew=True) if self.arranged else self._read(self._asked)
+        whole, pages = partial(self._read, self._asked), partial(self._read_pages, self._asked, anew=True)
+        work: Callable[[], Awaitable[None]] = pages if self.arranged else whole
         self.run_worker(work, group="reading", exclusive=True, exit_on_error=False)
 
     def rearranged(self) -> None:
         """The filter or the order changed."""
         if self.arranged:
             self._asked += 1
-            work = self._read_pages(self._asked, anew=True, top=True)
+            work = partial(self._read_pages, self._asked, anew=True, top=True)
             self.run_worker(work, group="reading", exclusive=True, exit_on_error=False)
         elif self.next is not None:
             self._read_on(_READ_WHOLE)
@@ -125,11 +127,11 @@ class Reading(Place, Generic[R]):
     def scrolled(self) -> None:
         """Rows came into sight that may not be here yet."""
         if self.arranged and self.done and self.pages.missing(self._around()) and not self._is_reading:
-            self.run_worker(self._read_pages(self._asked), group="reading", exit_on_error=False)
+            self.run_worker(partial(self._read_pages, self._asked), group="reading", exit_on_error=False)
 
     def _read_on(self, wanted: int) -> None:
         if not self._is_reading:
-            self.run_worker(self._read_behind(wanted, self._asked), group="reading", exit_on_error=False)
+            self.run_worker(partial(self._read_behind, wanted, self._asked), group="reading", exit_on_error=False)
 
     @property
     def _is_reading(self) -> bool:

@@ -253,6 +253,7 @@ class Table(ScrollView, Generic[R]):
 
     def watch_has_focus(self, _has_focus: bool) -> None:
         super().watch_has_focus(_has_focus)
+        self._painted = {}
         self.refresh()
 
     def render_line(self, y: int) -> Strip:
