@@ -2,7 +2,7 @@
 
 Textual's writer blocks its loop when the terminal stops reading, so the engine never shares it: embedded, it lives on
 its own thread and event loop, and only frozen values cross. Losing the terminal drains an embedded engine and leaves an
-attached one alone. The engine is imported on its own thread, while the console paints its first frame.
+attached one alone. An engine of our own is loaded when the first frame stands: it takes longer than the screens do.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from engine.kernel.errors import EngineUnavailable, StateDirectoryBusy, WrongMode
 from engine.kernel.secret import Secret
 from engine.storage.directory import Mode, StateDirectory
-from huntaze_console.configuration.look import Look, look, look_of
+from huntaze_console.configuration.look import Look, look
 from huntaze_console.logs import configure_logging
 from huntaze_console.options import ConsoleOptions, Remote
 from screens.sources.line import BROKEN, Address, UnixConnection
@@ -116,9 +116,9 @@ def visit(options: ConsoleOptions, address: Address, token: Secret) -> int:
 
 
 def _embed(options: ConsoleOptions, directory: StateDirectory) -> int:
-    chosen = _chosen(options, directory, look_of(options.settings.load()))
     with _embedded(options, directory) as engine:
-        code = _show(engine.source, options, chosen, drains=True)
+        chosen = _chosen(options, directory, look(options.settings))
+        code = _show(engine.source, options, chosen, drains=True, shown=engine.start, over=lambda: engine.stillborn)
     if engine.failure is not None:
         raise engine.failure
     return code
@@ -158,7 +158,15 @@ def _belongs_to_another(directory: StateDirectory, *, simulated: bool) -> bool:
     return True
 
 
-def _show(source: Source, options: ConsoleOptions, chosen: Look, *, drains: bool) -> int:
+def _show(
+    source: Source,
+    options: ConsoleOptions,
+    chosen: Look,
+    *,
+    drains: bool,
+    shown: Callable[[], None] = lambda: None,
+    over: Callable[[], bool] = lambda: False,
+) -> int:
     from screens.app import run_console
     from screens.source import ConsoleOptions as ScreenOptions
     from screens.terminal import read_terminal
@@ -178,6 +186,8 @@ def _show(source: Source, options: ConsoleOptions, chosen: Look, *, drains: bool
             low_bandwidth=_CHOSEN[console.low_bandwidth],
             clipboard=console.clipboard,
             log=_log.warning,
+            shown=shown,
+            over=over,
         ),
     )
 
@@ -219,11 +229,10 @@ def _attached(address: Address, token: Secret, *, read_only: bool, seen: bool = 
 
 @contextmanager
 def _embedded(options: ConsoleOptions, directory: StateDirectory) -> Iterator[EmbeddedEngine]:
-    """An engine of our own for the block; afterwards it is drained."""
+    """An engine of our own for the block; afterwards it is drained. It is started when the first frame stands."""
     from huntaze_console.embedding import EmbeddedEngine
 
     engine = EmbeddedEngine(options, directory)
-    engine.start()
     try:
         yield engine
     finally:

@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
 
 class EmbeddedEngine:
-    """Starts, serves and drains an engine on a thread. `failure` is what ended it, if something did."""
+    """Starts, serves and drains an engine on a thread. `failure` is what ended it, if something did.
+
+    `stillborn` says that it ended before it could be seen.
+    """
 
     def __init__(self, options: ConsoleOptions, directory: StateDirectory) -> None:
         self._options = options
@@ -29,13 +32,19 @@ class EmbeddedEngine:
         self._leave = threading.Event()
         self.source = LateSource(lambda: 0)
         self.failure: HuntazeError | None = None
+        self.stillborn = False
+        self._seen = False
 
     def start(self) -> None:
-        self._thread.start()
+        """Begin, unless it has or is to end already: a console that is built again shows its first frame again."""
+        if self._thread.ident is None and not self._leave.is_set():
+            self._thread.start()
 
     def drain(self) -> None:
         """Let what is in flight end, and return when the engine has."""
         self._leave.set()
+        if self._thread.ident is None:
+            return
         if self._loop is not None and self._stop is not None:
             self._loop.call_soon_threadsafe(self._stop.set)
         self._thread.join()
@@ -46,6 +55,7 @@ class EmbeddedEngine:
         except* HuntazeError as group:  # a bare one is wrapped
             self.failure = _first(group)
             self.source.fail(str(self.failure))
+            self.stillborn = not self._seen
 
     async def _live(self) -> None:
         from huntaze_console.bootstrap import open_engine, open_world
@@ -84,6 +94,7 @@ class EmbeddedEngine:
         async with asyncio.TaskGroup() as group:
             listening = group.create_task(source.listen())
             self.source.become(source)
+            self._seen = True
             await built.engine.run(self._stop, hurry=asyncio.Event())
             listening.cancel()
 

@@ -85,11 +85,15 @@ class ConsoleApp(MovingConsole, ReplayingConsole):
         if self._notice:
             self.tell(self._notice, severity="error")
         self._look()
+        self.call_after_refresh(self.options.shown)
 
     def _look(self) -> None:
         if self._had_terminal and not _has_terminal():  # it hung up without a signal
             _let_go_of_terminal()
             self.exit(HUNG_UP)
+            return
+        if self.options.over():
+            self.exit(LEFT)
             return
         self.look_at_link()
         self.set_timer(self.feed.tick(), self._look)

@@ -58,6 +58,15 @@ def _discard(line: str) -> None:
     """Where the log goes when nobody asked for one."""
 
 
+def _nothing() -> None:
+    """What follows the first frame where nobody waits for it."""
+
+
+def _never() -> bool:
+    """Whether a console is over whose source cannot fail to come up."""
+    return False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConsoleOptions:
     """What the one who opens the console decides."""
@@ -73,3 +82,5 @@ class ConsoleOptions:
     low_bandwidth: bool | None = None  # None: when the link to the terminal is slow
     clipboard: bool = True  # may a text be put on the clipboard of the operator's terminal?
     log: Callable[[str], None] = _discard  # takes one short line, without secrets
+    shown: Callable[[], None] = _nothing  # called once the first frame stands: what is dear may begin then
+    over: Callable[[], bool] = _never  # true where there will never be anything to show: the console leaves by itself
