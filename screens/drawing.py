@@ -123,16 +123,6 @@ def spark(values: Sequence[int], tone: str = "gauge") -> Span:
     return "".join(_EIGHTHS_HIGH[max(1, value * 8 // top) if value > 0 else 0] for value in values), tone
 
 
-def chart(values: Sequence[int], height: int, tone: str = "gauge") -> list[Line]:
-    """Columns of blocks `height` rows high, the first line on top."""
-    top = max(values, default=0)
-    eighths = [max(1, value * height * 8 // top) if top and value > 0 else 0 for value in values]
-    return [
-        (("".join(_EIGHTHS_HIGH[min(max(high - row * 8, 0), 8)] for high in eighths), tone),)
-        for row in range(height - 1, -1, -1)
-    ]
-
-
 def by_minute(minutes: Iterable[tuple[int, int]], now: int, columns: int, kept: int = 60) -> list[int]:
     """The last `kept` minutes of cost history summed into `columns` columns, oldest first; best where these divide."""
     newest = now - now % MINUTE

@@ -8,6 +8,7 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
+from engine.kernel.values import DAY, MINUTE
 from engine.surface.snapshot import (
     FINAL_CAMPAIGN_STATES,
     AccountView,
@@ -25,7 +26,6 @@ from screens.drawing import (
     beside,
     by_minute,
     cell,
-    chart,
     cut,
     even,
     gauge,
@@ -50,10 +50,14 @@ from screens.formatting import age, clean, count_short, duration, money, money_s
 from screens.place import Place, as_of, waiting_lines
 from screens.view import View
 from screens.widgets.board import Board
+from screens.widgets.plot import Course, plot
 
 _WIDE = 104  # columns from which two stand side by side
 _WIDEST = 160  # columns from which the newest events get a third
 _LATEST_FROM = 3  # spare rows from which they stand below instead
+_TALL = 34  # rows from which the last hour is drawn with axes
+_CHART_FROM = 10  # rows of the panel likewise
+_MOST_TOP = 24  # rows of the panel at most
 _SMALL = (60, 16)  # below this one panel at a time
 
 
@@ -64,7 +68,7 @@ def title(text: str, view: View, width: int, note: Line = ()) -> Line:
 
 def part_of(shown: int, all_: int) -> Line:
     """How many of a panel's rows are in sight, where not all are."""
-    return ((f"{shown} of {all_:,}", "dim"),) if 0 <= shown < all_ else ()
+    return ((f" {shown} of {all_:,} shown", "dim"),) if 0 <= shown < all_ else ()
 
 
 # ── panels ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -80,14 +84,20 @@ def spend(view: View, width: int, rows: int) -> list[Line]:
     ]
     recent = by_minute(now_money.minutes, view.now, 12)
     left: Line = (cell("now", 7, "dim", right=True), cell(rate(recent[-1] // 5), 12, right=True), ("  ", "plain"))
-    if rows < 10:
+    if rows < _CHART_FROM:
         bars = even(now_money.minutes, view.now, max(10, width - 34))
         return [*lines, cut((*left, spark(bars), ("  the last hour", "dim")), width)]
-    bars = even(now_money.minutes, view.now, max(10, width - 4))
-    peak = max(by_minute(now_money.minutes, view.now, 60))
-    lines.append(cut((*left, (f"the last hour, at most {rate(peak)}", "dim")), width))
-    lines += [(("  ", "plain"), *line) for line in chart(bars, rows - 5)]
-    return [*lines, (("  ", "plain"), *spread((("60 m ago", "dim"),), (("now", "dim"),), len(bars)))]
+    course = _last_hour(now_money, view.now)
+    pace = f" · line {money_short(now_money.day_threshold)} a day" if course.limit else ""
+    lines.append(cut((*left, (f"mean of 5 m · peak {rate(course.top)}{pace}", "dim")), width))
+    return [*lines, *((("  ", "plain"), *line) for line in plot(course, width - 2, rows - len(lines), view.zone))]
+
+
+def _last_hour(spent: MoneyView, now: int) -> Course:
+    """Each minute's money, and the pace at which the day's threshold would be reached at midnight."""
+    pace = spent.day_threshold * MINUTE // DAY if spent.day_threshold else None
+    minutes = by_minute(spent.minutes, now, 60)
+    return Course(values=minutes, start=(now // MINUTE - 59) * MINUTE, step=MINUTE, unit="money", limit=pace)
 
 
 def _beside(spent: MoneyView) -> Line:
@@ -326,9 +336,17 @@ def _one_column(view: View, width: int, height: int) -> list[Line]:
     ][:height]  # fmt: skip
 
 
+def _top(view: View, height: int) -> int:
+    """Rows of the two uppermost panels, which end together: what the ones below leave, within reason."""
+    if height < _TALL:
+        return 4
+    found = view.snapshot
+    below = max(2 + len(found.models) + len(found.campaigns), 3 + len(found.queues) + len(found.accounts)) + 4
+    return max(_CHART_FROM, min(_MOST_TOP, height - below, height * 2 // 5))
+
+
 def _left(view: View, width: int, height: int) -> list[Line]:
-    tall = height >= 34
-    top = spend(view, width, min(20, height // 3) if tall else 4)
+    top = spend(view, width, _top(view, height))
     found = view.snapshot
     models, live = share(
         height - len(top) - 2, [(4, 1 + max(1, len(found.models))), (4, 1 + max(1, len(found.campaigns)))]
@@ -340,7 +358,7 @@ def _right(view: View, width: int, height: int) -> list[Line]:
     found = view.snapshot
     tail = sync(view, width)
     queues = 1 + max(1, len(found.queues))
-    floor = min(20, height // 3) if height >= 34 else 4
+    floor = _top(view, height)
     room = height - queues - len(tail) - 2
     shown, accounts = share(room, [(floor, max(floor, 1 + len(found.alerts))), (4, 1 + max(1, len(found.accounts)))])
     top = alerts(view, width, shown)
