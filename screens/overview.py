@@ -88,8 +88,9 @@ def spend(view: View, width: int, rows: int) -> list[Line]:
         bars = even(now_money.minutes, view.now, max(10, width - 34))
         return [*lines, cut((*left, spark(bars), ("  the last hour", "dim")), width)]
     course = _last_hour(now_money, view.now)
-    pace = f" · line {money_short(now_money.day_threshold)} a day" if course.limit else ""
-    lines.append(cut((*left, (f"mean of 5 m · peak {rate(course.top)}{pace}", "dim")), width))
+    pace = f" · line {money_short(now_money.day_threshold)}/day" if course.limit else ""
+    peak = rate(course.top).removesuffix("/min")
+    lines.append(cut((*left, (f"5 m mean · peak {peak}{pace}", "dim")), width))
     return [*lines, *((("  ", "plain"), *line) for line in plot(course, width - 2, rows - len(lines), view.zone))]
 
 
