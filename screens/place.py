@@ -104,9 +104,9 @@ class Place(Screen[None]):
 
     def show(self, view: View) -> None:
         """Paint everything for a moment."""
-        self.query_one(StatusBar).show(self.trail(), self.tally, view)
-        self.query_one(ReplayBar).show(view)
         self.paint(view)
+        self.query_one(StatusBar).show(self.trail(), self.tally, view)  # after it: it counts what is painted
+        self.query_one(ReplayBar).show(view)
         self.show_keys()
 
     def trail(self) -> tuple[str, ...]:
