@@ -107,6 +107,16 @@ class AuditRowScreen(Record, Acting):
         ]
         return field_lines(fields, width)
 
+    def action_reload(self) -> None:
+        self.run_worker(self._read(), group="reading", exclusive=True, exit_on_error=False)
+
+    async def _read(self) -> None:
+        """The row as it is by now: somebody may have undone it."""
+        rows = await self.rows(ListAudit(cursor=str(self._row.audit_id + 1), limit=1))
+        if rows and rows[0].audit_id == self._row.audit_id:
+            self._row = rows[0]
+            self.show(self.view)
+
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action == "undo":
             return may_undo(self._row) and self.may_act
@@ -115,17 +125,15 @@ class AuditRowScreen(Record, Acting):
         return super().check_action(action, parameters)
 
     def action_undo(self) -> None:
-        undo(self, self._row, then=self.action_back)
+        undo(self, self._row)
 
 
-def undo(screen: Acting, row: AuditRow, then: Any = None) -> None:
+def undo(screen: Acting, row: AuditRow) -> None:
     """Say what it would put back, and ask."""
     back = "; ".join(changes(row, back=True)) or "what it changed is put back as it was"
-    question = (
-        f"Undo {clean(row.action, longest=60)} of {clean(row.actor, longest=40)}: {clean(row.summary, longest=200)}"
-    )
+    question = f"Undo what {clean(row.actor, longest=40)} did? {clean(row.summary, longest=200)}"
     command = UndoAction(audit_id=row.audit_id, actor=screen.actor)
-    screen.confirm(question, command, detail=f"{back}. It is refused if that changed again since.", then=then)
+    screen.confirm(question, command, detail=f"{back}. It is refused if that changed again since.")
 
 
 def may_undo(row: AuditRow) -> bool:

@@ -206,7 +206,7 @@ class ReviewScreen(Listing[DeliveryRow], Acting):
 
         self.ask(
             f"Reject {number} of {clean(self._campaign.name)}?",
-            (Entry(name="reason", label="reason", hint="off tone, wrong facts, …"),),
+            (Entry(name="reason", label="reason", hint="off tone, wrong facts, …", loose=True),),
             make,
             preview=preview,
             go="reject them",

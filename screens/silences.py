@@ -53,6 +53,8 @@ def make_silence(screen: Acting, rule: str = "", subject: str = "") -> None:
             wrong["rule"] = "a rule, a subject or a severity: one of them at least"
         if values["severity"] and values["severity"] not in _SEVERITIES:
             wrong["severity"] = f"one of {', '.join(_SEVERITIES)}, or empty"
+        if not values["reason"]:
+            wrong["reason"] = "why, for whoever finds it"
         end = end_of(values["lasts"], screen.view.now, screen.view.zone)
         if isinstance(end, str):
             wrong["lasts"] = end
@@ -69,7 +71,7 @@ def make_silence(screen: Acting, rule: str = "", subject: str = "") -> None:
             Entry(name="subject", label="about", value=subject, hint="anything; openai* for all that begin so"),
             Entry(name="severity", label="severity", hint="any", known=_SEVERITIES),
             Entry(name="lasts", label="for", value=LASTS[0], known=LASTS),
-            Entry(name="reason", label="reason", hint="known, being worked on, …"),
+            Entry(name="reason", label="reason", hint="known, being worked on, …", loose=True),
         ),
         lambda values: SilenceAlerts(
             rule=values["rule"],

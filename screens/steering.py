@@ -125,7 +125,7 @@ class Steering(Acting):
             )
         ]
         if typed:
-            entries.append(Entry(name="name", label="its name", hint=f"type {typed}: it is a large one"))
+            entries.append(Entry(name="name", label="its name", hint=f"type {typed}: it is a large one", loose=True))
 
         def check(values: Values) -> Mapping[str, str]:
             starts = starts_at(values["starts"], self.view.now, self.view.zone) if values["starts"] else "when?"

@@ -27,13 +27,17 @@ _PAUSE = 0.3  # seconds without a key before the effect is asked for again
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One field: `hint` stands in it while it is empty, `known` completes what is typed."""
+    """One field: `hint` stands in it while it is empty, `known` completes what is typed.
+
+    A `loose` one changes nothing about the effect, as a reason does not.
+    """
 
     name: str
     label: str
     value: str = ""
     hint: str = ""
     known: tuple[str, ...] = ()
+    loose: bool = False
 
 
 def _no_errors(_values: Values) -> Mapping[str, str]:
@@ -108,6 +112,12 @@ class Ask(ModalScreen["Values | None"]):
     def values(self) -> dict[str, str]:
         return {entry.name: self.query_one(f"#{entry.name}", Input).value.strip() for entry in self._entries}
 
+    @property
+    def _telling(self) -> dict[str, str]:
+        """The values that the effect follows from."""
+        values = self.values
+        return {entry.name: values[entry.name] for entry in self._entries if not entry.loose}
+
     def on_input_changed(self, event: Input.Changed) -> None:
         if event.value != next(entry.value for entry in self._entries if entry.name == event.input.id):
             self._touched.add(event.input.id or "")
@@ -132,19 +142,20 @@ class Ask(ModalScreen["Values | None"]):
 
     def _look(self, *, going: bool = False) -> None:
         """Ask what it would do, unless a field is wrong. `going`: confirm it too, where that is what was told last."""
+        if self._preview is None or self._shown_for == self._telling:
+            return
         self._shown_for = None
-        if self._errors():
+        if any(name in self._telling for name in self._errors()):
             self._tell("")
-        elif self._preview is None:
-            self._shown_for = self.values
         else:
             self._tell("reckoning …")
-            reckoning = self._reckon(self._preview, self.values, going=going)
+            reckoning = self._reckon(self._preview, going=going)
             self.run_worker(reckoning, exclusive=True, exit_on_error=False)
 
-    async def _reckon(self, preview: Preview, values: dict[str, str], *, going: bool) -> None:
+    async def _reckon(self, preview: Preview, *, going: bool) -> None:
+        values = self._telling
         try:
-            text = await preview(values)
+            text = await preview(self.values)
         except CommandRefused as error:
             self._tell(f"✖ {error}")
         except HuntazeError as error:  # what it would do cannot be said, which is no reason to forbid it
@@ -155,7 +166,7 @@ class Ask(ModalScreen["Values | None"]):
             self._tell(text)
             self._shown_for = values
             if going and told == text:
-                self.dismiss(values)
+                self.dismiss(self.values)
 
     def action_go(self) -> None:
         self._touched = {entry.name for entry in self._entries}
@@ -163,7 +174,7 @@ class Ask(ModalScreen["Values | None"]):
         self._mark(errors)
         if errors:
             self.query_one(f"#{next(iter(errors))}", Input).focus()
-        elif self._shown_for == self.values or self._preview is None:
+        elif self._preview is None or self._shown_for == self._telling:
             self.dismiss(self.values)
         elif self._timer is not None:  # typed since: show first what this would do, the next enter confirms it
             self._timer.stop()
