@@ -16,6 +16,7 @@ from engine.kernel.values import DAY, HOUR, MILLISECOND, MINUTE, NANOS_PER_USD, 
 NONE = "–"
 ELLIPSIS = "…"
 LONGEST = 4_000  # characters of one outside text that are ever looked at
+_MOST_PER_CELL = 4  # characters: a letter and its marks; of a longer text nobody measures more than that
 _MARKS_KEPT = 2  # combining marks on one letter; more only pile up over the lines around
 _CENT = NANOS_PER_USD // 100
 _LARGE = 100_000 * NANOS_PER_USD  # cents no longer matter
@@ -34,16 +35,41 @@ def clean(text: str, *, longest: int = LONGEST) -> str:
     cut = text[:longest]
     if cut.isascii() and cut.isprintable():
         return cut + (ELLIPSIS if len(text) > longest else "")
+    kept = unicodedata.normalize("NFC", cut).translate(_SAFE)
+    if kept and max(kept) >= _FIRST_MARK:
+        kept = _unpiled(kept)
+    return kept + (ELLIPSIS if len(text) > longest else "")
+
+
+class _Safe(dict[int, str]):
+    """What stands for each letter, worked out once a letter: itself, a blank, or nothing."""
+
+    def __missing__(self, code: int) -> str:
+        letter = chr(code)
+        category = unicodedata.category(letter)
+        if letter in "\n\r\t\v\f" or category in ("Zl", "Zp"):
+            found = " "
+        else:
+            found = "" if category[0] == "C" or code in _INVISIBLE else letter
+        if code < _REMEMBERED:
+            self[code] = found
+        return found
+
+
+_REMEMBERED = 0x3000  # what hostile texts could make it grow to
+_FIRST_MARK = "\u0300"
+_SAFE = _Safe()
+
+
+def _unpiled(text: str) -> str:
+    """No more than a few marks on one letter."""
     kept: list[str] = []
     marks = 0
-    for letter in unicodedata.normalize("NFC", cut):
-        category = unicodedata.category(letter)
-        marks = marks + 1 if category in ("Mn", "Me") else 0
-        if letter in "\n\r\t\v\f" or category in ("Zl", "Zp"):
-            kept.append(" ")
-        elif category[0] != "C" and ord(letter) not in _INVISIBLE and marks <= _MARKS_KEPT:
+    for letter in text:
+        marks = marks + 1 if letter >= _FIRST_MARK and unicodedata.category(letter) in ("Mn", "Me") else 0
+        if marks <= _MARKS_KEPT:
             kept.append(letter)
-    return "".join(kept) + (ELLIPSIS if len(text) > longest else "")
+    return "".join(kept)
 
 
 def clean_lines(text: str, width: int, *, most: int = 400) -> list[str]:
@@ -64,8 +90,8 @@ def wrap(text: str, width: int) -> list[str]:
     """Words folded to lines of at most `width` cells; a longer word is cut."""
     lines, line = [], ""
     for word in text.split(" "):
-        while cell_len(word) > width:
-            room = set_cell_size(word, width).rstrip() or word[:1]
+        while len(word) > _MOST_PER_CELL * width or cell_len(word) > width:
+            room = set_cell_size(word[: _MOST_PER_CELL * width], width).rstrip() or word[:1]
             if line:
                 lines.append(line)
                 line = ""
