@@ -40,8 +40,20 @@ def audit(place: Where, *, actor: str, action: str, subject: str, since: str | N
         say("nothing was asked of the engine yet" if not (actor or action or subject or since) else "nothing like that")
         return
     table(
-        ("number", f"at ({zone})", "by", "via", "what", "undo"),
-        ((str(row.audit_id), moment(row.at, zone), row.actor, row.via, row.summary, _undo(row)) for row in page.rows),
+        ("number", f"at ({zone})", "by", "via", "action", "subject", "what changed", "undo"),
+        (
+            (
+                str(row.audit_id),
+                moment(row.at, zone),
+                row.actor,
+                row.via,
+                row.action,
+                row.subject,
+                row.summary.partition(": ")[2],
+                _undo(row),
+            )
+            for row in page.rows
+        ),
     )
 
 
