@@ -146,8 +146,11 @@ class Reading(Place, Generic[R]):
         if found is None or asked != self._asked:
             return
         rows, cursor = found
+        if cursor is None:  # all there is; what was read need not be what is listed
+            self._take(rows, None)
+            return
         fresh = {self.key_of(row) for row in rows}
-        behind = [row for row in self.read[len(rows) :] if self.key_of(row) not in fresh] if cursor is not None else []
+        behind = [row for row in self.read[len(rows) :] if self.key_of(row) not in fresh]
         self._take((*rows, *behind), self.next if behind else cursor)
 
     async def _read_behind(self, wanted: int, asked: int) -> None:
