@@ -151,7 +151,7 @@ async def test_loopback_also_means_its_second_form(tmp_path: Path) -> None:
 
 
 async def test_with_tls_other_machines_may_be_served(tmp_path: Path) -> None:
-    certificate, key = _certificate(tmp_path)
+    certificate, key = certificate_of_localhost(tmp_path)
     settings = ApiSettings(host="0.0.0.0", port=0, tls_certificate=certificate, tls_key=key)
     trust = ssl.create_default_context(cafile=str(certificate))
 
@@ -235,7 +235,7 @@ async def test_leaving_ends_open_streams_too(tmp_path: Path) -> None:
     response.close()
 
 
-def _certificate(path: Path) -> tuple[Path, Path]:
+def certificate_of_localhost(path: Path) -> tuple[Path, Path]:
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
     now = datetime.datetime.now(datetime.UTC)

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,9 @@ from engine.surface.commands import HaltSending, ResumeSending
 from engine.surface.queries import ListCampaigns
 from screens.sources.line import Address
 from screens.sources.remote import RemoteSource
+from tests.integration.test_api_server import certificate_of_localhost
 from tests.proxy import Proxy
+from tests.system.terminal import Terminal, terminal
 
 
 @dataclass
@@ -47,9 +49,9 @@ class Daemon:
 
 
 @contextmanager
-def daemon(state: Path, port: int = 0) -> Iterator[Daemon]:
-    command = [sys.executable, "-m", "huntaze_console", "daemon", "--port", str(port), "--state-dir", str(state)]
-    environment = {"PATH": os.environ["PATH"], "HOME": str(state.parent)}
+def daemon(state: Path, **settings: str) -> Iterator[Daemon]:
+    command = [sys.executable, "-m", "huntaze_console", "daemon", "--port", "0", "--state-dir", str(state)]
+    environment = {"PATH": os.environ["PATH"], "HOME": str(state.parent), **settings}
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment)
     try:
         assert process.stdout is not None
@@ -296,3 +298,48 @@ async def test_what_cannot_be_read_is_said_and_never_shown(frame: bytes) -> None
         await until(lambda: "cannot be read" in source.link().note)
 
         assert source.snapshot() in (Snapshot(), BEGIN)
+
+
+# ── the command itself, on a terminal ───────────────────────────────────────────────────────────────────────────────
+
+
+def _console(state: Path, url: str, *flags: str, **environment: str) -> AbstractContextManager[Terminal]:
+    command = [sys.executable, "-m", "huntaze_console", "--connect", url, "--state-dir", str(state / "here"), *flags]
+    return terminal(command, environment={"PATH": os.environ["PATH"], "HOME": str(state), **environment})
+
+
+def test_a_console_is_opened_on_an_engine_elsewhere_with_a_token_from_a_file(tmp_path: Path) -> None:
+    with daemon(tmp_path / "s") as engine:
+        url = f"http://127.0.0.1:{engine.port}"
+        with _console(tmp_path, url, "--token-file", str(tmp_path / "s" / "api-token")) as shown:
+            assert "engine ok" in shown.wait("SPEND")
+            engine.kill()
+            shown.wait(lambda screen: "engine ok" not in screen)
+            shown.type("q")
+            assert shown.finish() == 0
+        said = [path.read_text() for path in (tmp_path / "here").glob("*.log")]
+        assert not any(engine.token.reveal() in text for text in said)
+
+
+def test_a_token_is_asked_for_without_an_echo_and_a_wrong_one_ends_it_in_words(tmp_path: Path) -> None:
+    with daemon(tmp_path / "s") as engine, _console(tmp_path, f"http://127.0.0.1:{engine.port}") as shown:
+        shown.wait("Token for http://127.0.0.1")
+        shown.type("hunter2" * 6 + "\r")
+        screen = shown.wait("the token is wrong")
+
+        assert "hunter2" not in screen
+        assert shown.finish() == 5
+
+
+def test_under_tls_the_certificate_is_verified(tmp_path: Path) -> None:
+    certificate, key = certificate_of_localhost(tmp_path)
+    flags = {"HUNTAZE_DAEMON__TLS_CERT": str(certificate), "HUNTAZE_DAEMON__TLS_KEY": str(key)}
+    with daemon(tmp_path / "s", **flags) as engine:
+        token, url = {"HUNTAZE_TOKEN": engine.token.reveal()}, f"https://localhost:{engine.port}"
+        with _console(tmp_path, url, **token) as stranger:
+            assert "certificate is not trusted" in stranger.wait("huntaze: ")
+            assert stranger.finish() == 5
+        with _console(tmp_path, url, "--ca-file", str(certificate), **token) as shown:
+            assert "engine ok" in shown.wait("SPEND")
+        with _console(tmp_path, f"https://127.0.0.1:{engine.port}", "--ca-file", str(certificate), **token) as other:
+            assert "certificate is not trusted" in other.wait("huntaze: ")

@@ -87,7 +87,7 @@ def test_a_token_file_of_somebody_else_is_refused(tmp_path: Path) -> None:
         path.write_text(TOKEN)
         os.chown(path, 1234, 1234)
 
-    with pytest.raises(ConfigError, match="belongs to another user|cannot be read"):
+    with pytest.raises(ConfigError, match=r"belongs to another user|cannot be read"):
         token_of(Remote(url="", token_file=path), {}, _unasked)
 
 
