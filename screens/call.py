@@ -20,6 +20,7 @@ from screens.widgets.table import Column
 
 _OVER = 5 * MINUTE  # nanoseconds after a call from which no further attempt of its task is awaited
 _TWO_BLOCKS_FROM = 110  # columns from which the fields stand in two blocks
+_TAIL = 8  # letters of an id that tell it from its neighbours
 _AROUND = 9  # rows of the terminal that are not the fields'
 
 
@@ -36,7 +37,7 @@ class CallScreen(Listing[AttemptRow]):
 
     @property
     def heading(self) -> str:
-        return f"{self.place} › call {clean(self._call.attempt_id, longest=60)}"
+        return f"{self.place} › call …{clean(self._call.attempt_id[-_TAIL:])}"
 
     def question(self) -> Query | None:
         return GetTrace(trace_id=self._call.trace_id, at=self._call.at) if self._call.trace_id else None

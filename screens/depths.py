@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from engine.surface.rows import PriorityRow, QueueCourseRow
+from engine.surface.snapshot import QueueView
 from screens.drawing import Line, Span, beside, cell, cut
 from screens.formatting import NONE, age, count, count_short
 from screens.view import View
@@ -34,6 +36,17 @@ def _level(each: PriorityRow, view: View) -> Line:
     for number, tone in ((each.ready, "strong"), (each.delayed, "plain"), (each.leased, "plain")):
         figures.append(cell(count(number), 9, tone if number else "dim", right=True))
     return (("  ", "plain"), *figures, cell(waited, 9, "plain" if each.oldest_at else "dim", right=True))
+
+
+def until_now(course: QueueCourseRow | None, queue: QueueView, view: View) -> QueueCourseRow | None:
+    """A course whose newest step, which is written down only when it has ended, shows what the queue holds now."""
+    if course is None or not course.ready or course.ready[-1] is not None or view.now < course.at:
+        return course
+    slot = (view.now - course.at) // course.step
+    if slot != len(course.ready) - 1:
+        return course
+    waited = view.now - queue.oldest_at if queue.oldest_at is not None else 0
+    return replace(course, ready=(*course.ready[:-1], queue.ready), waited=(*course.waited[:-1], waited))
 
 
 def depth_charts(course: QueueCourseRow | None, view: View, width: int, height: int) -> list[Line]:

@@ -12,7 +12,7 @@ from engine.surface.queries import GetJob, ListJobs, ListPriorities, QueueHistor
 from engine.surface.rows import JobRow, PriorityRow, QueueCourseRow
 from engine.surface.snapshot import QueueView
 from screens.aside import Aside
-from screens.depths import depth_charts, priority_lines
+from screens.depths import depth_charts, priority_lines, until_now
 from screens.drawing import BLANK, Line, Span, cut, state
 from screens.facts import account_name
 from screens.formatting import NONE, age, age_rough, clean, clock, count, plural, stamp
@@ -117,7 +117,8 @@ class QueueScreen(Listing[QueueView]):
         return ("", "dim") if course is None else sparkline(course.ready, SPARK)
 
     def _course(self, row: QueueView) -> QueueCourseRow | None:
-        return next((each for each in self._courses.rows if each.queue == row.queue), None)
+        found = next((each for each in self._courses.rows if each.queue == row.queue), None)
+        return until_now(found, row, self.view)
 
     def foot(self, row: QueueView, view: View, width: int) -> Sequence[Line]:
         if row.oldest_at is None:
