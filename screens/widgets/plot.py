@@ -7,7 +7,8 @@ Every line is exactly as wide as was asked for, whatever the size and the number
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Literal
 from zoneinfo import ZoneInfo
 
@@ -62,9 +63,18 @@ class Course:
 def plot(
     course: Course, width: int, height: int, zone: ZoneInfo, *, style: Style = "area", tone: str = "gauge"
 ) -> list[Line]:
-    """A chart in exactly `height` lines of exactly `width` cells; the times are those of `zone`."""
+    """A chart in exactly `height` lines of exactly `width` cells; the times are those of `zone`.
+
+    A chart that was drawn lately is not drawn again: most paintings find the same course.
+    """
+    fixed = course if isinstance(course.values, tuple) else replace(course, values=tuple(course.values))
+    return list(_drawn(fixed, width, height, zone, style, tone))
+
+
+@lru_cache(maxsize=32)
+def _drawn(course: Course, width: int, height: int, zone: ZoneInfo, style: Style, tone: str) -> tuple[Line, ...]:
     if width <= 0 or height <= 0:
-        return [BLANK] * max(height, 0)
+        return (BLANK,) * max(height, 0)
     times = height >= _TIMES_FROM and width >= _LABELS_FROM
     rows = height - 2 if times else height
     top = scale(course)
@@ -76,7 +86,7 @@ def plot(
         lines = [_edge(labels.get(at, ""), margin, tick=at in labels) + line for at, line in enumerate(lines)]
     if times:
         lines += _time_axis(course, room, margin, zone)
-    return [padded(line, width) for line in lines]
+    return tuple(padded(line, width) for line in lines)
 
 
 # ── values ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -215,25 +225,42 @@ def resampled(values: Sequence[int | None], columns: int) -> list[int | None]:
 
 def _dots(values: Sequence[int | None], top: int, rows: int, *, line: bool) -> list[str]:
     """Braille: two values a cell and four steps a row."""
-    grid = [[0] * ((len(values) + 1) // 2) for _ in range(rows)]
+    heights = [None if value is None else _height(value, top, rows * 4) for value in values]
+    return _dotted_line(heights, rows) if line else _dotted_area([high or 0 for high in heights], rows)
+
+
+def _dotted_area(heights: Sequence[int], rows: int) -> list[str]:
+    pairs = list(zip(heights[::2], heights[1::2], strict=True))
+    return [
+        "".join(_FILLED[min(max(left - base, 0), 4)][min(max(right - base, 0), 4)] for left, right in pairs)
+        for base in range((rows - 1) * 4, -1, -4)
+    ]
+
+
+def _dotted_line(heights: Sequence[int | None], rows: int) -> list[str]:
+    """Each value joined to the one before; what is nothing or not known parts the line."""
+    grid = [[0] * (len(heights) // 2) for _ in range(rows)]
     before: int | None = None
-    for column, value in enumerate(values):
-        high = None if value is None else _height(value, top, rows * 4)
-        if high is not None and high > 0:
-            low = high if line else 1
-            if line and before:  # joined to the value before
-                low = min(high, before + 1) if before < high else high
-                high = max(high, before - 1) if before > high else high
-            for dot in range(low, high + 1):
+    for column, high in enumerate(heights):
+        if high:
+            low = min(high, before + 1) if before and before < high else high
+            peak = max(high, before - 1) if before and before > high else high
+            for dot in range(low, peak + 1):
                 row, part = divmod(rows * 4 - dot, 4)
                 grid[row][column // 2] |= _DOTS[column % 2][part]
-            before = _height(value or 0, top, rows * 4)
-        else:
-            before = None
-    return ["".join(chr(0x2800 + cell) if cell else " " for cell in row) for row in grid]
+        before = high or None
+    return ["".join(chr(_BRAILLE + cell) if cell else " " for cell in row) for row in grid]
 
 
+_BRAILLE = 0x2800
 _DOTS = ((0x01, 0x02, 0x04, 0x40), (0x08, 0x10, 0x20, 0x80))  # of the left and the right column, from the top
+_FILLED = tuple(  # by how many dots of the left and of the right column are set, from the bottom
+    tuple(
+        chr(_BRAILLE + sum(_DOTS[0][4 - left :]) + sum(_DOTS[1][4 - right :])) if left or right else " "
+        for right in range(5)
+    )
+    for left in range(5)
+)
 
 
 def _blocks(values: Sequence[int | None], top: int, rows: int) -> list[str]:
