@@ -10,7 +10,7 @@ import json
 import subprocess
 import sys
 
-NAMES = ("limiter", "queue", "ledger", "budgets", "overhead", "gateway", "startup")
+NAMES = ("limiter", "queue", "ledger", "budgets", "overhead", "gateway", "startup", "listing")
 
 
 def main() -> int:

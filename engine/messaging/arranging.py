@@ -6,10 +6,12 @@ of what the index by state does, which jumps from row to row; so the index is us
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 
 from engine.kernel.errors import CommandRefused, Refusal
+from engine.messaging.delivery import DeliveryState
 from engine.storage import Reader
 from engine.surface.queries import ListDeliveries
 
@@ -26,28 +28,44 @@ FIELDS: Mapping[str, str] = MappingProxyType(
     }
 )
 _GRAVITY = "CASE risk WHEN 'high' THEN 0 WHEN 'medium' THEN 1 WHEN 'low' THEN 2 WHEN 'none' THEN 4 ELSE 3 END"
-_LOOKED_AT = ("fan_name", "text", "fan_id", "state", "reason", "delivery_id")  # by a word that names no field
-_FEW = 2_000  # rows of a state that are read through its index
+_LOOKED_AT = ("fan_name", "text", "fan_id", "state", "reason")  # by a word that names no field
+_FEW = 2_000  # rows that are read through an index, or known by their ids
 _MOST_WORDS = 20
 
-Clause = tuple[str, tuple[str | int, ...]]
+Values = tuple[str | int, ...]
+Clause = tuple[str, Values]
 
 
-async def arranged(reader: Reader, query: ListDeliveries, columns: str) -> tuple[str, tuple[str | int, ...], int]:
+async def arranged(reader: Reader, query: ListDeliveries, columns: str) -> tuple[str, Values, int]:
     """The statement that reads a page, its parameters, and how many rows there are in all. Raises CommandRefused."""
-    clauses = [*_narrowed(query), *(_found(term) for term in query.find[:_MOST_WORDS] if term.strip("-"))]
-    if query.campaign_id:
-        clauses += await _of_campaign(reader, query)
-    where = " AND ".join(clause for clause, _ in clauses) or "1"
-    values = tuple(value for _, some in clauses for value in some)
-    found = await reader.row(f"SELECT count(*) AS total FROM deliveries WHERE {where}", values)
     order = _order(query.order)
+    words = [_found(term) for term in query.find[:_MOST_WORDS] if term.strip("-")]
+    known = [*_narrowed(query), *([_of_campaign(query)] if query.campaign_id else [])]
+    total = await _count(reader, known)
+    side_by_side = await _side_by_side(reader, query) if query.campaign_id and total >= _FEW else []
+    where, values = _joined([*side_by_side, *(_unindexed(known) if side_by_side else known), *words])
+    if words:
+        ids = await reader.rows(f"SELECT delivery_id FROM deliveries WHERE {where} LIMIT {_FEW}", values)
+        total = len(ids)
+        if total < _FEW:  # all of them: what is still to be done is done with these
+            where, values = f"delivery_id IN ({', '.join('?' * total)})", tuple(row["delivery_id"] for row in ids)
+        else:
+            total = await _count(reader, [*side_by_side, *_unindexed(known), *words])
     page = (
         f"SELECT {columns} FROM deliveries WHERE delivery_id IN"
         f" (SELECT delivery_id FROM deliveries WHERE {where} ORDER BY {order} LIMIT ? OFFSET ?) ORDER BY {order}"
     )
-    limit = max(1, min(query.limit, 1_000))
-    return page, (*values, limit, max(0, query.offset or 0)), found["total"] if found else 0
+    return page, (*values, max(1, min(query.limit, 1_000)), max(0, query.offset or 0)), total
+
+
+async def _count(reader: Reader, clauses: Sequence[Clause]) -> int:
+    where, values = _joined(clauses)
+    row = await reader.row(f"SELECT count(*) AS total FROM deliveries WHERE {where}", values)
+    return int(row["total"]) if row else 0
+
+
+def _joined(clauses: Sequence[Clause]) -> tuple[str, Values]:
+    return " AND ".join(clause for clause, _ in clauses) or "1", tuple(value for _, some in clauses for value in some)
 
 
 def _narrowed(query: ListDeliveries) -> Iterator[Clause]:
@@ -56,17 +74,26 @@ def _narrowed(query: ListDeliveries) -> Iterator[Clause]:
             yield f"{field} = ?", (value,)
 
 
-async def _of_campaign(reader: Reader, query: ListDeliveries) -> list[Clause]:
-    """A campaign's rows, or those of one state: through the index while they are few, else in the order they lie in."""
-    known = "campaign_id = ?" + (" AND state = ?" if query.state else "")
-    values = (query.campaign_id, query.state) if query.state else (query.campaign_id,)
-    few = await reader.row(f"SELECT count(*) AS n FROM (SELECT 1 FROM deliveries WHERE {known} LIMIT {_FEW})", values)
-    if few is None or few["n"] < _FEW:
-        return [(known, values)]
-    ends = "SELECT min(delivery_id) AS first, max(delivery_id) AS last FROM deliveries WHERE campaign_id = ?"
-    row = await reader.row(ends, (query.campaign_id,))
-    span = [("delivery_id BETWEEN ? AND ?", (row["first"], row["last"]))] if row else []
-    return [*span, (known.replace("campaign_id", "+campaign_id").replace("state", "+state"), values)]
+def _of_campaign(query: ListDeliveries) -> Clause:
+    if query.state:
+        return "campaign_id = ? AND state = ?", (query.campaign_id, query.state)
+    return "campaign_id = ?", (query.campaign_id,)
+
+
+async def _side_by_side(reader: Reader, query: ListDeliveries) -> list[Clause]:
+    """The ends of the campaign's rows, each state's looked up in its index: least and most apart, else it reads all."""
+    one = "(SELECT {}(delivery_id) FROM deliveries WHERE campaign_id = ? AND state = ?)"
+    ends = f"SELECT {one.format('min')} AS first, {one.format('max')} AS last"
+    rows = [await reader.row(ends, (query.campaign_id, state) * 2) for state in DeliveryState]
+    held = [row for row in rows if row is not None and row["first"] is not None]
+    if not held:
+        return []
+    return [("delivery_id BETWEEN ? AND ?", (min(row["first"] for row in held), max(row["last"] for row in held)))]
+
+
+def _unindexed(clauses: Sequence[Clause]) -> list[Clause]:
+    """The same clauses, held against each row instead of an index."""
+    return [(re.sub(r"\b(campaign_id|state|fan_id) =", r"+\1 =", clause), values) for clause, values in clauses]
 
 
 def _found(term: str) -> Clause:
