@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, Generic, TypeVar
+
+from textual.worker import Worker
 
 from engine.kernel.errors import HuntazeError
 from engine.surface.queries import Page, Query
@@ -108,15 +110,13 @@ class Reading(Place, Generic[R]):
         self._read_at, self._read_seq = time.monotonic(), self.view.snapshot.seq
         self._asked += 1
         whole, pages = partial(self._read, self._asked), partial(self._read_pages, self._asked, anew=True)
-        work: Callable[[], Awaitable[None]] = pages if self.arranged else whole
-        self.run_worker(work, group="reading", exclusive=True, exit_on_error=False)
+        self._begin(pages if self.arranged else whole, instead=True)
 
     def rearranged(self) -> None:
         """The filter or the order changed."""
         if self.arranged:
             self._asked += 1
-            work = partial(self._read_pages, self._asked, anew=True, top=True)
-            self.run_worker(work, group="reading", exclusive=True, exit_on_error=False)
+            self._begin(partial(self._read_pages, self._asked, anew=True, top=True), instead=True)
         elif self.next is not None:
             self._read_on(_READ_WHOLE)
 
@@ -127,11 +127,15 @@ class Reading(Place, Generic[R]):
     def scrolled(self) -> None:
         """Rows came into sight that may not be here yet."""
         if self.arranged and self.done and self.pages.missing(self._around()) and not self._is_reading:
-            self.run_worker(partial(self._read_pages, self._asked), group="reading", exit_on_error=False)
+            self._begin(partial(self._read_pages, self._asked))
 
     def _read_on(self, wanted: int) -> None:
         if not self._is_reading:
-            self.run_worker(partial(self._read_behind, wanted, self._asked), group="reading", exit_on_error=False)
+            self._begin(partial(self._read_behind, wanted, self._asked))
+
+    def _begin(self, work: Callable[..., Coroutine[None, None, None]], *, instead: bool = False) -> None:
+        """Read in the background; `instead` of what is being read. Given as a function: one not begun is never owed."""
+        _: Worker[Any] = self.run_worker(work, group="reading", exclusive=instead, exit_on_error=False)
 
     @property
     def _is_reading(self) -> bool:
