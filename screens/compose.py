@@ -60,7 +60,8 @@ class ComposeScreen(Acting):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+g", "create(True)", "create and start", priority=True),
         Binding("ctrl+o", "create(False)", "create only", priority=True),
-        Binding("tab", "app.focus_next", "next field"),
+        Binding("tab", "app.focus_next", "next field", priority=True),  # before what is typed behind it is given out
+        Binding("shift+tab", "app.focus_previous", "field before", show=False, priority=True),
         Binding("pagedown", "fans(1)", "other fans", priority=True),
         Binding("pageup", "fans(-1)", "fans before", show=False, priority=True),
     ]
