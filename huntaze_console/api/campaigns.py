@@ -103,6 +103,7 @@ async def deliveries(call: Call) -> web.Response:
             campaign_id=campaign.campaign_id,
             state=wanted.state,
             fan_id=wanted.fan_id,
+            risk=wanted.risk,
             limit=wanted.limit,
             cursor=wanted.cursor,
         )

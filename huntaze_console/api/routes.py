@@ -9,6 +9,7 @@ from huntaze_console.api import (
     budgets,
     campaigns,
     costs,
+    courses,
     legacy,
     middleware,
     monitoring,
@@ -21,6 +22,7 @@ from huntaze_console.api import (
     watch,
     workflows,
 )
+from huntaze_console.api.acting_routes import ACTING
 from huntaze_console.api.call import Answer, Route
 from huntaze_console.api.engine_routes import ENGINE
 
@@ -234,6 +236,7 @@ ROUTES: tuple[Route, ...] = (
         body=resilience.DrillRequest,
         answers=_ok("How each tool came through.", resilience.DrillReport),
     ),
+    *ACTING,
     *ENGINE,
     # ── workflows ──
     Route(
@@ -250,6 +253,31 @@ ROUTES: tuple[Route, ...] = (
         handler=workflows.get,
         summary="One workflow, by its own id or its campaign's",
         answers=_ok("The workflow, its steps in their order.", workflows.Workflow),
+    ),
+    # ── how things went ──
+    Route(
+        method="GET",
+        path="/api/v2/costs/history",
+        handler=courses.costs,
+        summary="Spend in equal steps of time, as a whole and by any dimensions",
+        query=courses.CostCourseRequest,
+        answers=_ok("The whole first, then the dearest groups.", courses.CostCourses),
+    ),
+    Route(
+        method="GET",
+        path="/api/v2/queue/history",
+        handler=courses.queues,
+        summary="How deep the queues were and how long jobs waited, in equal steps of time",
+        query=courses.QueueCourseRequest,
+        answers=_ok("A row a queue.", courses.QueueCourses),
+    ),
+    Route(
+        method="GET",
+        path="/api/v2/traces/{trace_id}",
+        handler=courses.trace,
+        summary="Every attempt of one task: retries, fallbacks, what each cost, what is held",
+        query=courses.TraceRequest,
+        answers=_ok("The attempts, in the order they began; none, where the trace is not known.", courses.Trace),
     ),
     # ── monitoring ──
     Route(

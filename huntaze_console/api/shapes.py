@@ -131,6 +131,8 @@ class CampaignListing(RequestShape):
 class DeliveryListing(RequestShape):
     state: str = ""
     fan_id: str = ""
+    risk: str = ""
+    """Of the text: none, low, medium or high."""
     limit: Limit = 100
     cursor: Cursor = ""
 
@@ -235,6 +237,10 @@ class Delivery(AnswerShape):
     attempts: int
     cost_usd: Usd = Field(validation_alias="cost")
     changed_at: Time
+    risk: str
+    """Of the text: none, low, medium or high; empty before it is drafted."""
+    risk_reason: str
+    """What was found, completing *the text …*."""
 
 
 class DeliveryPage(AnswerShape):

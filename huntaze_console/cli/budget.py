@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from engine.kernel.values import decimal_usd, iso, usd
+from huntaze_console.cli.dry import dry, foretell_budget
 from huntaze_console.cli.flags import Ordered, Where, about
 from huntaze_console.cli.line import reading
 from huntaze_console.cli.paper import moment, money, say, say_json, table
@@ -81,9 +82,18 @@ def list_(place: Where, *, campaigns: bool) -> None:
     help="For a call that does not fit, in this order: clamp, downgrade, throttle, stop [stop].",
 )
 @click.option("--time-zone", metavar="ZONE", help="Cuts the windows, such as Europe/Paris [the costs'].")
+@dry
 @about
 def set_(
-    place: Where, *, scope: str, key: str, limit: str, window: str, actions: str | None, time_zone: str | None
+    place: Where,
+    *,
+    scope: str,
+    key: str,
+    limit: str,
+    window: str,
+    actions: str | None,
+    time_zone: str | None,
+    dry_run: bool,
 ) -> None:
     """Give a limit, or change it: what is left out stays as it was. Calls that wait for more room go on at once.
 
@@ -91,7 +101,11 @@ def set_(
     for the next window (throttle) or be refused (stop).
     """
     from engine.surface.commands import SetBudget
+    from engine.surface.queries import PreviewBudget
 
+    if dry_run:
+        foretell_budget(place, PreviewBudget(scope=scope, key=key, window=window, limit=_usd(limit)))
+        return
     chosen = None if actions is None else tuple(part.strip() for part in actions.split(",") if part.strip())
     command = SetBudget(scope=scope, key=key, window=window, limit=_usd(limit), actions=chosen, time_zone=time_zone)
     tell(place, command)
@@ -101,11 +115,16 @@ def set_(
 @_SCOPE
 @_KEY
 @_WINDOW
+@dry
 @about
-def remove(place: Where, *, scope: str, key: str, window: str) -> None:
+def remove(place: Where, *, scope: str, key: str, window: str, dry_run: bool) -> None:
     """Take a limit away, also one of the configuration's: it stays away until it is set again."""
     from engine.surface.commands import RemoveBudget
+    from engine.surface.queries import PreviewBudget
 
+    if dry_run:
+        foretell_budget(place, PreviewBudget(scope=scope, key=key, window=window))
+        return
     tell(place, RemoveBudget(scope=scope, key=key, window=window))
 
 

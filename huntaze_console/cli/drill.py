@@ -8,6 +8,7 @@ import click
 
 from engine.kernel.values import SECOND, decimal_usd
 from huntaze_console.cli import exits
+from huntaze_console.cli.dry import dry, foretell
 from huntaze_console.cli.flags import Ordered, Where, about
 from huntaze_console.cli.line import Line, operator, reading, writing
 from huntaze_console.cli.paper import Tone, count, moment, money, say, say_json, span, table
@@ -69,34 +70,43 @@ def list_(place: Where) -> None:
 
 @breaker.command(name="open", short_help="Ask a model no more, until it is closed or left to itself.")
 @_TARGET
+@dry
 @about
-def open_(place: Where, *, target: str) -> None:
+def open_(place: Where, *, target: str, dry_run: bool) -> None:
     """Hold a model's breaker open: nobody asks it, others stand in."""
-    _force(place, target, "open")
+    _force(place, target, "open", dry_run=dry_run)
 
 
 @breaker.command(name="close", short_help="Ask a model whatever it does, until it is left to itself.")
 @_TARGET
+@dry
 @about
-def close(place: Where, *, target: str) -> None:
+def close(place: Where, *, target: str, dry_run: bool) -> None:
     """Hold a model's breaker closed: it is asked however often it fails."""
-    _force(place, target, "closed")
+    _force(place, target, "closed", dry_run=dry_run)
 
 
 @breaker.command(name="auto", short_help="Let a breaker move by itself again.")
 @_TARGET
+@dry
 @about
-def auto(place: Where, *, target: str) -> None:
+def auto(place: Where, *, target: str, dry_run: bool) -> None:
     """Let a held breaker move by itself again, with a clean slate."""
-    _force(place, target, "auto")
+    _force(place, target, "auto", dry_run=dry_run)
 
 
-def _force(place: Where, target: str, state: Any) -> None:
+def _force(place: Where, target: str, state: Any, *, dry_run: bool) -> None:
     from engine.surface.commands import ForceBreaker
+    from engine.surface.queries import PreviewBreaker
 
     provider, _, model = target.partition("/")
     if not model:
         raise click.UsageError(f"{target} is no provider/model, such as openai/gpt-4o-mini")
+    if dry_run:
+        from screens.effects import breaker_effect
+
+        foretell(place, PreviewBreaker(provider=provider, model=model, state=state), breaker_effect)
+        return
     tell(place, ForceBreaker(actor=operator(), provider=provider, model=model, state=state))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from engine.kernel.values import decimal_usd, iso, seconds
+from huntaze_console.cli.dry import dry, foretell
 from huntaze_console.cli.flags import Ordered, Where, about
 from huntaze_console.cli.line import operator, reading
 from huntaze_console.cli.paper import count, moment, money, say, say_json, span, table
@@ -139,6 +140,7 @@ def list_(place: Where) -> None:
 @click.option("--allow", multiple=True, metavar="USER", help="Has it whatever the percentage; may be repeated.")
 @click.option("--deny", multiple=True, metavar="USER", help="Has it not; may be repeated.")
 @click.option("--clear-lists", is_flag=True, help="Forget who is allowed and who is denied.")
+@dry
 @about
 def set_(
     place: Where,
@@ -149,12 +151,19 @@ def set_(
     allow: tuple[str, ...],
     deny: tuple[str, ...],
     clear_lists: bool,
+    dry_run: bool,
 ) -> None:
     """Switch a flag while the engine runs. The lists given take the place of those there were."""
     from engine.surface.commands import FlagSetting, SetFlags
+    from engine.surface.queries import PreviewFlag
 
     none: tuple[str, ...] | None = () if clear_lists else None
     setting = FlagSetting(name=name, enabled=enabled, percentage=percentage, allow=allow or none, deny=deny or none)
+    if dry_run:
+        from screens.effects import flag_effect
+
+        foretell(place, PreviewFlag(flag=setting), lambda rows: flag_effect(rows[0]))
+        return
     tell(place, SetFlags(actor=operator(), flags=(setting,)))
 
 
@@ -221,16 +230,24 @@ def trials(place: Where) -> None:
 @click.option("--percentage", type=click.FloatRange(0, 100), required=True, help="Of the tool's tasks; 0 ends it.")
 @click.option("--budget", default="0", metavar="USD", help="The most it may cost in a UTC day, at the worst.")
 @click.option("--fans", is_flag=True, help="Also send prompts that may hold a person's data.")
+@dry
 @about
-def try_(place: Where, *, tool: str, target: str, percentage: float, budget: str, fans: bool) -> None:
+def try_(place: Where, *, tool: str, target: str, percentage: float, budget: str, fans: bool, dry_run: bool) -> None:
     """Try a model on a part of a tool's tasks. The answer is never touched and never waits for it."""
     from engine.kernel.values import usd
     from engine.surface.commands import SetShadow
+    from engine.surface.queries import PreviewShadow
 
     try:
         amount = usd(budget)
     except ValueError as error:
         raise click.UsageError(f"--budget: {error}") from error
+    if dry_run:
+        from screens.effects import shadow_effect
+
+        query = PreviewShadow(tool=tool, target=target, percentage=percentage, budget=amount)
+        foretell(place, query, lambda rows: shadow_effect(rows[0]))
+        return
     tell(
         place,
         SetShadow(actor=operator(), tool=tool, target=target, percentage=percentage, budget=amount, fans=fans),

@@ -52,7 +52,7 @@ def tell(where: Where, command: Command) -> None:
 # ── money ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@click.command(short_help="What was spent, by whom and for what.")
+@click.group(cls=Ordered, invoke_without_command=True, short_help="What was spent, by whom and for what.")
 @click.option("--by", default="provider,model", metavar="DIM,…", help=f"Any of {', '.join(_DIMENSIONS)}.")
 @click.option("--from", "from_", metavar="TIME", help="Inclusive; a day or a time with an offset [this month].")
 @click.option("--to", metavar="TIME", help="Exclusive [now].")
@@ -64,6 +64,8 @@ def costs(place: Where, *, by: str, from_: str | None, to: str | None, calls: bo
 
     Unpriced calls are counted beside the sums, never inside them as zero.
     """
+    if not alone():
+        return
     with reading(place) as line:
         if calls:
             _calls(place, line, limit)

@@ -15,6 +15,7 @@ from huntaze_console.cli import (
     budget,
     campaign,
     completing,
+    deciding,
     drill,
     exits,
     key,
@@ -28,6 +29,7 @@ from huntaze_console.cli import (
     run,
     sending,
     settings,
+    threshold,
     token,
     web,
     workflow,
@@ -63,6 +65,9 @@ def huntaze(**flags: Any) -> None:
         run.open_console(**flags)
 
 
+reading.costs.add_command(threshold.threshold)
+for command in (deciding.schedule, deciding.why, deciding.settle_all):
+    campaign.campaign.add_command(command)
 for command in (
     run.demo,
     run.daemon,

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from engine.kernel.values import decimal_usd, iso, nanos, seconds
+from huntaze_console.cli.dry import dry, foretell
 from huntaze_console.cli.flags import Ordered, Where, about
 from huntaze_console.cli.line import operator, reading
 from huntaze_console.cli.paper import Tone, count, moment, money, say, say_json, span, table
 from huntaze_console.cli.reading import tell
 
 if TYPE_CHECKING:
+    from engine.surface.queries import PreviewRoute
     from engine.surface.rows import CandidateRow, RouteRow
 
 _STRATEGIES = click.Choice(("fixed", "cheapest", "fastest", "best", "weighted", "least_busy"))
@@ -129,39 +131,59 @@ def explain(
     metavar="SECONDS",
     help="A model expected to take longer stands last; 0 for no bound.",
 )
+@dry
 @about
 def change(
-    place: Where, *, tool: str, strategy: str | None, chain: str | None, weights: str | None, too_slow: float | None
+    place: Where,
+    *,
+    tool: str,
+    strategy: str | None,
+    chain: str | None,
+    weights: str | None,
+    too_slow: float | None,
+    dry_run: bool,
 ) -> None:
     """Change how a tool's models are chosen, from the next task on and across restarts. What is not given stays.
 
     It holds over the configuration file until `huntaze route reset`.
     """
     from engine.surface.commands import SetRoute
+    from engine.surface.queries import PreviewRoute
 
     if strategy is None and chain is None and weights is None and too_slow is None:
         raise click.UsageError("say what to change: --strategy, --chain, --weights or --too-slow")
-    tell(
-        place,
-        SetRoute(
-            actor=operator(),
-            tool=tool,
-            strategy=strategy or "",
-            chain=None if chain is None else tuple(_parts(chain)),
-            weights=None if weights is None else tuple(map(_weight, _parts(weights))),
-            too_slow=None if too_slow is None else nanos(too_slow),
-        ),
-    )
+    wanted: dict[str, Any] = {
+        "tool": tool,
+        "strategy": strategy or "",
+        "chain": None if chain is None else tuple(_parts(chain)),
+        "weights": None if weights is None else tuple(map(_weight, _parts(weights))),
+        "too_slow": None if too_slow is None else nanos(too_slow),
+    }
+    if dry_run:
+        _foretell(place, PreviewRoute(**wanted))
+    else:
+        tell(place, SetRoute(actor=operator(), **wanted))
 
 
 @route.command(short_help="Let the configuration file decide over a tool again.")
 @_TOOL
+@dry
 @about
-def reset(place: Where, *, tool: str) -> None:
+def reset(place: Where, *, tool: str, dry_run: bool) -> None:
     """Let the configuration file decide over a tool again."""
     from engine.surface.commands import ResetRoute
+    from engine.surface.queries import PreviewRoute
 
-    tell(place, ResetRoute(actor=operator(), tool=tool))
+    if dry_run:
+        _foretell(place, PreviewRoute(tool=tool, reset=True))
+    else:
+        tell(place, ResetRoute(actor=operator(), tool=tool))
+
+
+def _foretell(place: Where, query: PreviewRoute) -> None:
+    from screens.effects import route_effect
+
+    foretell(place, query, lambda rows: route_effect(rows[0]))
 
 
 def _parts(text: str) -> list[str]:
