@@ -60,7 +60,7 @@ def plain(value: Any) -> Any:
 def _pair(name: str, value: Any) -> tuple[str, Any]:
     if name in _MONEY and (value is None or isinstance(value, int)):
         return _MONEY[name], None if value is None else decimal_usd(value)
-    if name in _DURATIONS:
+    if name in _DURATIONS and not isinstance(value, str):
         return f"{name}_seconds", None if value is None else value / SECOND
     if name in _INSTANTS or name.endswith("_at"):
         return name, iso(value) if value else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from engine.kernel.values import usd
-from huntaze_console.cli.dry import dry, foretell
+from huntaze_console.cli.dry import dry, foretell, in_dollars
 from huntaze_console.cli.flags import Ordered, Where, about
 from huntaze_console.cli.line import operator, reading
 from huntaze_console.cli.paper import moment, money, say_json, table
@@ -30,7 +30,7 @@ def list_(place: Where) -> None:
         page = line.query(ListThresholds())
         zone = line.snapshot().engine.time_zone
     if place.json:
-        say_json({"rows": page.rows, "as_of": page.as_of})
+        say_json({"rows": [in_dollars(row) for row in page.rows], "as_of": page.as_of})
         return
     table(
         ("a", "spent", "critical at", "the file says", "set by", f"set at ({zone})"),
