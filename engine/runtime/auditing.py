@@ -31,7 +31,7 @@ from engine.surface.rows import AuditRow
 
 Handler = Callable[[Command], Awaitable[Done]]
 
-_LONGEST_NAME = 200  # characters of an actor; likewise of a subject and of a fact
+_LONGEST_NAME = 200  # characters of a subject, and of a fact
 _LONGEST_SUMMARY = 500
 _LONGEST_STATE = 64 << 10  # bytes of a state that is kept for an undo
 _UNKNOWN = Action()
@@ -182,7 +182,7 @@ class _Record:
         head = f"{name.replace('-', ' ').capitalize()}{undoing}{' ' + subject if subject else ''}"
         return Entry(
             at=self._clock.now(),
-            actor=clean(self.command.actor, limit=_LONGEST_NAME).strip() or "operator",
+            actor=self.command.actor,
             via=self.command.via,
             action=name,
             subject=subject,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 from enum import StrEnum
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
@@ -19,6 +20,7 @@ from engine.events import Recorded, to_fields
 from engine.kernel.clock import Clock
 from engine.kernel.errors import CommandRefused, Refusal
 from engine.kernel.periods import month_bounds
+from engine.kernel.text import clean
 from engine.kernel.values import Instant, JobId
 from engine.messaging import DeliveryState, consent, deliveries, switch
 from engine.queue import JobPage, JobState, JobStore, JobView
@@ -46,6 +48,7 @@ from engine.surface.wire import load_draft
 
 S = TypeVar("S", bound=StrEnum)
 
+_LONGEST_NAME = 200  # characters of who asks, which stand in events, in reasons and on screens
 _BETWEEN = "\x1f"  # a queue and the cursor within it
 
 
@@ -123,6 +126,7 @@ class EngineDesk:
         return self._projector.snapshot
 
     async def submit(self, command: Command) -> Done:
+        command = replace(command, actor=clean(command.actor, limit=_LONGEST_NAME).strip() or "operator")
         if isinstance(command, commands.UndoAction):
             return await self._auditor.undo(command, self._carry_out)
         return await self._auditor.carry_out(command, self._carry_out)
