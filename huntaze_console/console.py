@@ -101,9 +101,11 @@ def replay(recording: Recording, options: ConsoleOptions) -> int:
     """Show a recording until the operator leaves; closes it."""
     from screens.sources.replay import ReplaySource
 
+    directory = StateDirectory(options.state_dir)
+    directory.path.mkdir(mode=0o700, parents=True, exist_ok=True)
     source = ReplaySource(recording)
     try:
-        return _show(source, options, look(options.settings), drains=False)
+        return _show(source, options, _chosen(options, directory, look(options.settings)), drains=False)
     finally:
         source.close()
 
@@ -112,7 +114,8 @@ def visit(options: ConsoleOptions, address: Address, token: Secret) -> int:
     """As `run`, for somebody at a browser: attached, with the token they brought."""
     directory = StateDirectory(options.state_dir)
     with _attached(address, token, read_only=options.read_only) as source:
-        return _show(source, options, _chosen(options, directory, look(options.settings)), drains=False)
+        chosen = _chosen(options, directory, look(options.settings))
+        return _show(source, options, chosen, drains=False, files=False)
 
 
 def _embed(options: ConsoleOptions, directory: StateDirectory) -> int:
@@ -164,6 +167,7 @@ def _show(
     chosen: Look,
     *,
     drains: bool,
+    files: bool = True,
     shown: Callable[[], None] = lambda: None,
     over: Callable[[], bool] = lambda: False,
 ) -> int:
@@ -184,6 +188,7 @@ def _show(
             read_only=options.read_only,
             terminal=read_terminal(os.environ, ascii_only=_CHOSEN[console.ascii]),
             low_bandwidth=_CHOSEN[console.low_bandwidth],
+            files=files,
             clipboard=console.clipboard,
             log=_log.warning,
             shown=shown,

@@ -88,7 +88,7 @@ class ReplayingConsole(TerminalConsole):
         live = self._live or self.source
         view = self.feed.view
         try:
-            recording = await asyncio.to_thread(_file, words.strip())
+            recording = await asyncio.to_thread(_file, words.strip()) if self.options.files else None
             if recording is None:
                 now = live.link().now
                 begin, _, end = words.strip().replace("–", " ").replace(" to ", " ").partition(" ")
@@ -136,7 +136,7 @@ class ReplayingConsole(TerminalConsole):
             shown = here and self.is_running and self._replay is not None
             return shown and (action != "replay_leave" or self._live is not None)
         if action in ("freeze", "record"):
-            return self._replay is None
+            return self._replay is None and (action == "freeze" or self.options.files)
         return True
 
     def action_replay(self, what: str) -> None:

@@ -80,6 +80,7 @@ class ConsoleOptions:
     read_only: bool = False  # nothing is asked of the engine that changes anything; a read-only link is so as well
     terminal: Terminal = Terminal()  # noqa: RUF009 - frozen; what the terminal can show
     low_bandwidth: bool | None = None  # None: when the link to the terminal is slow
+    files: bool = True  # may recordings be made and opened here? Not where the operator is at another machine
     clipboard: bool = True  # may a text be put on the clipboard of the operator's terminal?
     log: Callable[[str], None] = _discard  # takes one short line, without secrets
     shown: Callable[[], None] = _nothing  # called once the first frame stands: what is dear may begin then

@@ -40,17 +40,33 @@ async def copy_past(
                 told(min(1.0, max(0.0, (at - from_) / max(to - from_, 1))), tape.size)
 
         try:
-            await recorder.begin(from_, now=now)
+            late = await _begin(recorder, from_, to, now)
             await recorder.copy(to, now, heard)
         finally:
             recorder.end(min(to, now))
         recording = Recording(path)
+        if late:
+            recording.flaw = "the engine's log begins here"
         if tape.full:
             recording.flaw = f"it ends early: an hour may take {_MOST_BYTES >> 20:,} MB"
         return recording
     finally:
         path.unlink(missing_ok=True)
         os.rmdir(folder)  # noqa: PTH106 - as the line before it
+
+
+async def _begin(recorder: Recorder, from_: int, to: int, now: int) -> bool:
+    """Begin at an instant, or where the log does, if that is not too late; True for the latter."""
+    try:
+        await recorder.begin(from_, now=now)
+    except CommandRefused as refused:
+        if refused.reason is not Refusal.NOT_FOUND:
+            raise
+        began = await recorder.begin_with_the_log()
+        if began is None or began > to:
+            raise
+        return True
+    return False
 
 
 def instant_of(text: str, *, now: int, zone: ZoneInfo, within: tuple[int, int] | None = None) -> int:

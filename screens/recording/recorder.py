@@ -17,6 +17,7 @@ from screens.recording.tape import Tape, seq_of
 
 Ask = Callable[[Query], Awaitable[Page[Any]]]
 
+_LAST = (1 << 63) - 1
 _PAGE = 1_000  # events a question
 _TEXTS_A_TURN = 20  # questions for texts
 _TEXTS_WAITING = 2_000  # messages whose texts are still to be asked for; more are left out
@@ -41,6 +42,15 @@ class Recorder:
         snapshot = await self._snapshot(SnapshotAt(at=at))
         self._stand(snapshot)
         self.tape.begin(snapshot, now if at is None else max(at, snapshot.at))
+
+    async def begin_with_the_log(self) -> int | None:
+        """Put the oldest snapshot first that the engine kept; gives its instant, or None where it kept none."""
+        oldest: Page[Snapshot] = await self._ask(KeptSnapshots(after=-1, to=_LAST, limit=1))
+        if not oldest.rows:
+            return None
+        self._stand(oldest.rows[0])
+        self.tape.begin(oldest.rows[0], oldest.rows[0].at)
+        return oldest.rows[0].at
 
     async def turn(self, now: int) -> None:
         """Copy what happened since. A lost link is no error: the next turn goes on from there."""

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from engine.kernel.values import iso
+from engine.kernel.values import HOUR, iso
 from engine.storage.directory import StateDirectory
 from engine.surface import Snapshot
 from engine.surface.commands import HaltSending, ResumeSending
@@ -109,13 +109,13 @@ def test_a_recording_and_a_past_hour_are_played_in_a_terminal(tmp_path: Path) ->
         assert running.process.wait(15) == 0
 
     with Recording(file) as found:
-        began = iso(found.began)
+        began, later = iso(found.began - HOUR), iso(found.began + HOUR)  # longer ago than the log goes back
     environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "TERM": "xterm-256color"}
-    for what in ([str(file)], ["--from", began]):
+    for what in ([str(file)], ["--from", began, "--to", later]):
         with terminal([*HUNTAZE, "replay", *what, "--state-dir", str(state)], environment=environment) as shown:
             shown.wait("RECORDING")
-            shown.press("n")
-            shown.wait("HALTED by mia 0" if what[0] == "--from" else "RECORDING")
+            shown.press("n", "n")
+            shown.wait("HALTED by mia 0" if what[0] == "--from" else "no further mark")
             shown.press("q")
             assert shown.finish() == 0
 

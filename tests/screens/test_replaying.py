@@ -12,6 +12,7 @@ import pytest
 from engine.events import AlertOpened, BreakerChanged, CallSettled, Event
 from engine.kernel.errors import CommandRefused
 from engine.kernel.values import MINUTE, SECOND
+from engine.runtime import Keyframes
 from engine.surface.commands import HaltSending
 from engine.surface.queries import (
     CheckHealth,
@@ -26,7 +27,9 @@ from engine.surface.queries import (
 from screens.recording import Player, Recording
 from screens.sources.replay import ReplaySource
 from tests.properties.test_recording import BEGAN, HOSTILE, taped
+from tests.rig import rig
 from tests.screens.harness import Console, console
+from tests.screens.rig_source import RigSource
 from tests.screens.scripted import ScriptedSource
 
 LENGTH = 30 * MINUTE
@@ -294,3 +297,39 @@ async def test_a_recording_cut_short_says_so_in_its_bar(file: Path) -> None:
 
     async with replaying(file) as (running, _):
         assert "ends early" in running.lines()[-3]
+
+
+async def test_a_key_records_what_happens_and_says_how_large_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    async with rig(tmp_path) as play:
+        await Keyframes(play.database, lambda: play.projector.snapshot).keep(play.projector.snapshot)
+        source = RigSource(play)
+        async with console(source) as running:
+            await running.press("R")
+            await until(running, lambda: "● rec" in running.lines()[0])
+            (file,) = tmp_path.glob("huntaze-*.rec")
+            await play.create(count=3)
+            await play.write()
+            await running.press("R")
+            await until(running, lambda: any("Recorded" in notice for notice in running.notices))
+
+            assert "● rec" not in running.lines()[0]
+            with Recording(file) as found:
+                assert found.snapshot(found.events) == play.projector.snapshot
+                assert found.events > 3
+            await running.press("colon")
+            await running.type("replay 1m")
+            await running.press("enter")
+            await until(running, lambda: "RECORDING" in running.lines()[0])
+
+
+async def test_files_of_this_host_are_not_for_who_is_elsewhere(file: Path) -> None:
+    async with console(files=False) as running:
+        await running.press("R")
+        running.app.action_past(str(file))  # type: ignore[attr-defined]
+        await until(running, lambda: bool(running.notices))
+
+        assert "RECORDING" not in running.lines()[0]
+        assert list(Path.cwd().glob("huntaze-*.rec")) == []
