@@ -31,8 +31,8 @@ def test_every_route_is_described_and_nothing_else() -> None:
 async def test_every_described_route_is_served(tmp_path: Path) -> None:
     async with serving(tmp_path) as served:
         for route in ROUTES:
-            if route.path == "/api/v2/events":
-                continue  # it would not end; the event tests read it
+            if route.path in ("/api/v2/events", "/api/v2/watch"):
+                continue  # it would not end; its own tests read it
             path = route.path.replace("{", "").replace("}", "")
             reply = await served.client.request(route.method, path, route=route.path, token=True)
 
