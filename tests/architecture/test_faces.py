@@ -32,7 +32,7 @@ DOORS: dict[str, set[str]] = {
     "screens.sources.embedded": {"huntaze_console.embedding"},
     "screens.sources.late": {"huntaze_console.embedding"},
     "screens.sources.remote": {"huntaze_console.console"},
-    "screens.sources.replay": {"huntaze_console.console"},
+    "screens.sources.replay": {"huntaze_console.console", "screens.replaying"},  # the console plays them itself
     # The simulated world is a choice of the bootstrap, and a program of its own.
     "engine.simulation.launch": {BOOTSTRAP},
     "engine.simulation.options": {BOOTSTRAP},
