@@ -70,7 +70,8 @@ def _of_table(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
 
 def _of_view(old: Any, new: Any) -> dict[str, Any]:
     found = {}
-    for name in _names(type(new)):
+    kind: Any = type(new)
+    for name in _names(kind):
         was, now = getattr(old, name), getattr(new, name)
         if was is not now and was != now:
             slid = _slide(was, now) if isinstance(now, tuple) and len(now) > _SHORT else None
@@ -133,7 +134,7 @@ def _table_taken(kind: Any, old: Mapping[str, Any], change: Mapping[str, Any]) -
 def _view_taken(old: Any, changes: Any) -> Any:
     if not isinstance(changes, dict):
         raise ValueError("the changes of a view must be an object")
-    kind = type(old)
+    kind: Any = type(old)
     inner, found = members(kind), {}
     for name, value in changes.items():
         if name in inner:
@@ -142,7 +143,7 @@ def _view_taken(old: Any, changes: Any) -> Any:
     return replace(old, **found)
 
 
-def _slid(kind: type, name: str, old: Any, slid: Any) -> Any:
+def _slid(kind: Any, name: str, old: Any, slid: Any) -> Any:
     if not isinstance(slid, list) or len(slid) != 3 or not isinstance(old, tuple):
         raise ValueError(f"{name} cannot slide")
     first, end, added = slid
