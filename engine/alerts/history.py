@@ -120,6 +120,7 @@ def unacknowledge(tx: Tx, alert_id: str, actor: str, now: int) -> None:
     if not row["acknowledged_by"]:
         raise CommandRefused(Refusal.CONFLICT, "nobody has acknowledged the alert")
     tx.execute("UPDATE alerts SET acknowledged_by = '', acknowledged_at = NULL WHERE alert_id = ?", (alert_id,))
+    silences.withdraw(tx, alert_id, now)
     tx.emit(AlertUnacknowledged(at=now, alert_id=alert_id, actor=actor))
 
 

@@ -88,6 +88,19 @@ def end(tx: Tx, silence_id: str, actor: str, now: int) -> None:
     _end(tx, silence_id, actor, now)
 
 
+def withdraw(tx: Tx, alert_id: str, now: int) -> None:
+    """Take back notices of an alert that wait. Where nobody has heard of it by then, it counts as untold."""
+    tx.execute(
+        "UPDATE notices SET state = 'withdrawn', settled_at = ? WHERE alert_id = ? AND state = 'waiting'",
+        (now, alert_id),
+    )
+    tx.execute(
+        "UPDATE alerts SET told = 0, told_at = NULL, told_severity = '' WHERE alert_id = ? AND told = 1"
+        " AND NOT EXISTS (SELECT 1 FROM notices WHERE notices.alert_id = alerts.alert_id AND state = 'sent')",
+        (alert_id,),
+    )
+
+
 def expire(tx: Tx, now: int) -> None:
     """End those whose time is over."""
     rows = tx.execute("SELECT silence_id FROM silences WHERE ended_at IS NULL AND ends_at <= ?", (now,)).fetchall()
@@ -138,19 +151,11 @@ def _check_pattern(field: str, pattern: str, known: tuple[str, ...]) -> None:
 
 
 def _withdraw(tx: Tx, silence: SilenceView, now: int) -> int:
-    """Take back notices that wait; an alert nobody has heard of by then counts as untold, and is told after it."""
+    """Take back what waits to be said of the alerts it covers; how many are open."""
     rows = tx.execute("SELECT * FROM alerts WHERE resolved_at IS NULL").fetchall()
     covered = [row["alert_id"] for row in rows if silence.covers(row["rule"], row["subject"], row["severity"])]
     for alert_id in covered:
-        tx.execute(
-            "UPDATE notices SET state = 'withdrawn', settled_at = ? WHERE alert_id = ? AND state = 'waiting'",
-            (now, alert_id),
-        )
-        tx.execute(
-            "UPDATE alerts SET told = 0, told_at = NULL, told_severity = '' WHERE alert_id = ? AND told = 1"
-            " AND NOT EXISTS (SELECT 1 FROM notices WHERE notices.alert_id = alerts.alert_id AND state = 'sent')",
-            (alert_id,),
-        )
+        withdraw(tx, alert_id, now)
     return len(covered)
 
 
