@@ -21,24 +21,21 @@ if TYPE_CHECKING:
 
 _UNITS: Mapping[str, int] = MappingProxyType({"s": SECOND, "m": MINUTE, "h": HOUR, "d": DAY})
 _COLUMNS = 60
+_DIGITS = 7
 _HIGH = "▁▂▃▄▅▆▇█"
 
 
-class Stretch(click.ParamType):
+def _nanoseconds(_context: click.Context, _parameter: click.Parameter, text: str) -> int:
     """A number with its unit: 30m, 24h, 7d."""
-
-    name = "time"
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        text = str(value)
-        if isinstance(value, int):
-            return value
-        if text[-1:] not in _UNITS or not text[:-1].isascii() or not text[:-1].isdigit() or len(text) > 8:
-            self.fail(f"{text!r} is no time such as 30m, 24h or 7d", param, ctx)
-        return int(text[:-1]) * _UNITS[text[-1]]
+    number, unit = text[:-1], text[-1:]
+    if unit not in _UNITS or not (number.isascii() and number.isdigit()) or len(number) > _DIGITS:
+        raise click.BadParameter(f"{text!r} is no time such as 30m, 24h or 7d")
+    return int(number) * _UNITS[unit]
 
 
-_OVER = click.option("--over", type=Stretch(), default="24h", help="So far back: 1m to 92d [24h].")
+_OVER = click.option(
+    "--over", callback=_nanoseconds, default="24h", metavar="TIME", help="So far back: 1m to 92d [24h]."
+)
 
 
 @click.command(short_help="How spend, or the queues, went over a time.")
