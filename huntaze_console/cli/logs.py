@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from engine.kernel.errors import HuntazeError
+from engine.kernel.text import clean
 from huntaze_console.cli.exits import NeedsEngine
 from huntaze_console.cli.flags import Where, about
 from huntaze_console.cli.line import writing
@@ -77,7 +78,7 @@ def _say(rows: Sequence[LogRow], zone: str, *, as_json: bool) -> None:
         fields = "".join(f" {name}={value}" for name, value in row.fields.items())
         broke = f" [{row.error}]" if row.error else ""
         head = (f"{moment(row.at, zone)} {row.level:<8}", _TONES.get(row.level, Tone.GOOD))
-        say(head, f" {row.area}: {row.message}{broke}{fields}")
+        say(head, clean(f" {row.area}: {row.message}{broke}{fields}"))
 
 
 def _read(place: Where, file: Path, level: str, text: str, limit: int) -> None:
@@ -94,8 +95,8 @@ def _read(place: Where, file: Path, level: str, text: str, limit: int) -> None:
     click.echo(f"no engine runs here; the last one wrote into {file}:", err=True)
     for record in found:
         broke = f" [{record['error']}]" if record.get("error") else ""
-        head = (f"{record['at'][:19]} {record['level']:<8}", _TONES.get(record["level"], Tone.GOOD))
-        say(head, f" {record['area']}: {record['message']}{broke}")
+        head = (f"{clean(record['at'][:19])} {record['level']:<8}", _TONES.get(record["level"], Tone.GOOD))
+        say(head, clean(f" {record['area']}: {record['message']}{broke}"))
 
 
 def _records(file: Path) -> Iterator[dict[str, Any]]:
