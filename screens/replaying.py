@@ -55,6 +55,7 @@ class ReplayingConsole(TerminalConsole):
     source: Source
     _live: Source | None = None  # the engine, while a recording is shown over it
     _taping: Taping | None = None
+    _read_part: float | None = None  # of a past hour that is being read, 0 to 1
 
     # ── showing another source ──────────────────────────────────────────────────────────────────────────────────────
 
@@ -105,8 +106,20 @@ class ReplayingConsole(TerminalConsole):
 
         zone = self.feed.view.zone
         self.tell(f"Reading {clock(from_, zone)} to {clock(to, zone)} from the engine's log")
-        copy = lambda: asyncio.run(copy_past(live.query, from_, to, now=live.link().now))  # noqa: E731
-        return await asyncio.to_thread(copy)
+
+        def told(part: float, _size: int) -> None:
+            self._read_part = part
+
+        def copy() -> Recording:
+            return asyncio.run(copy_past(live.query, from_, to, now=live.link().now, told=told))
+
+        self._read_part = 0.0
+        timer = self.set_interval(_STATUS_EVERY, self.feed.touch)
+        try:
+            return await asyncio.to_thread(copy)
+        finally:
+            timer.stop()
+            self._read_part = None
 
     def _play(self, recording: Recording, live: Source) -> None:
         self._close_replay()
@@ -236,16 +249,17 @@ class ReplayingConsole(TerminalConsole):
     def recording_note(self) -> tuple[Span, ...]:
         """For the status line: that a recording is being made, how large it is, and what keeps it from going on."""
         taping = self._taping
+        reading = () if self._read_part is None else ((f"reading the log {self._read_part:.0%}", "accent"),)
         if taping is None:
-            return ()
+            return reading
         if taping.note:
-            return ((f"● rec waits: {clean(taping.note, longest=40)}", "warn"),)
-        return ((f"● rec {_size(taping.size)}", "bad"),)
+            return (*reading, (f"● rec waits: {clean(taping.note, longest=40)}", "warn"))
+        return (*reading, (f"● rec {_size(taping.size)}", "bad"))
 
     def on_unmount(self) -> None:
         """Leaving closes what is open; a recording keeps what it has."""
         if self._taping is not None:
-            self._taping.stop()
+            self._taping.stop(within=0.5)
         self._close_replay()
 
 

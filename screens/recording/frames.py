@@ -25,7 +25,7 @@ KINDS = frozenset((HEADER, KEYFRAME, EVENTS, TICK, TEXTS))
 _PREFIX = struct.Struct("<cIII")  # kind, length of the head, length of the body, CRC-32 of both and the kind
 _LONGEST_HEAD = 256 << 10  # bytes
 _LONGEST_BODY = 16 << 20  # bytes, compressed
-LARGEST = 64 << 20  # bytes of a body unpacked
+LARGEST = 32 << 20  # bytes of a body unpacked
 
 
 class RecordingError(HuntazeError):

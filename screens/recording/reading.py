@@ -8,6 +8,7 @@ left out, and `flaw` says so.
 from __future__ import annotations
 
 import os
+import stat
 import threading
 from bisect import bisect_right
 from collections import OrderedDict
@@ -43,7 +44,8 @@ from screens.recording.marks import WORDS
 _CHUNKS_HELD = 8  # decoded chunks in memory
 _SNAPSHOTS_HELD = 64  # worked-out snapshots in memory
 _HOLD_EVERY = 1_000  # events between snapshots that are held on the way
-_MOST_MARKS = 20_000
+_MOST_MARKS = 5_000
+_MOST_TEXTS = 20_000  # deliveries with a text, the newest
 _LARGEST_CHUNK = 20_000  # events
 _LATEST = 1 << 63
 
@@ -99,13 +101,14 @@ class Recording:
         self._latest: list[int] = []
         self._keyframes: list[_Keyframe] = []
         self._texts: list[Frame] = []
+        self._worded: dict[str, DeliveryRow] | None = None
         self._section = (0, 0)  # the sequence number and the position its numbering counts from
         self._epoch = ""
         self._held_chunks: OrderedDict[int, tuple[list[Recorded | None], list[int]]] = OrderedDict()
         self._held: OrderedDict[int, Snapshot] = OrderedDict()
         self._lock = threading.RLock()
         try:
-            self._file: BinaryIO = path.open("rb")
+            self._file: BinaryIO = _opened(path)
         except OSError as error:
             raise RecordingError(f"{path} cannot be read: {error.strerror}") from error
         try:
@@ -274,14 +277,22 @@ class Recording:
 
     def texts(self) -> dict[str, DeliveryRow]:
         """Deliveries whose text was recorded, by id, as they stood last."""
+        with self._lock:
+            if self._worded is None:
+                self._worded = self._read_texts()
+            return self._worded
+
+    def _read_texts(self) -> dict[str, DeliveryRow]:
         found: dict[str, DeliveryRow] = {}
-        for frame in self._texts:
-            for line in self._lines(frame):
+        for frame in reversed(self._texts):
+            for line in reversed(self._lines(frame)):
                 try:
                     row = decode(DeliveryRow, orjson.loads(line))
                 except ValueError:
                     continue
-                found[row.delivery_id] = row
+                found.setdefault(row.delivery_id, row)
+            if len(found) >= _MOST_TEXTS:
+                break
         return found
 
     def _lines(self, frame: Frame) -> list[bytes]:
@@ -305,6 +316,15 @@ class Recording:
         while len(self._held_chunks) > _CHUNKS_HELD:
             self._held_chunks.popitem(last=False)
         return held
+
+
+def _opened(path: Path) -> BinaryIO:
+    """The file, if it is one: opening a pipe would wait for its other end."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise RecordingError(f"{path} is not a file")
+    return os.fdopen(descriptor, "rb")
 
 
 def _running(events: Sequence[Recorded | None], chunk: _Chunk) -> list[int]:

@@ -40,12 +40,12 @@ class Taping:
         self._recorder = Recorder(self._source.query, self._tape)
         self._thread.start()
 
-    def stop(self) -> None:
-        """Write what is still to be written, and close the file."""
+    def stop(self, *, within: float = 30.0) -> None:
+        """Write what is still to be written, and close the file; after so many real seconds it is left as it is."""
         self._stopping = True
         self.over.set()
         if self._thread.is_alive():
-            self._thread.join(timeout=30)
+            self._thread.join(timeout=within)
 
     @property
     def going(self) -> bool:

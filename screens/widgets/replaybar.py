@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from screens.drawing import Line, Span, width_of
 from screens.formatting import clock, clock_exact, count, stamp
-from screens.recording import WORDS, Mark, Standing
 from screens.view import View
 from screens.widgets.board import Board
+
+if TYPE_CHECKING:
+    from screens.recording import Mark, Standing
 
 _GLYPHS = {"alert": ("▲", "bad"), "breaker": ("✖", "warn"), "halt": ("■", "bad"), "engine": ("◆", "accent")}
 _QUIET = ("·", "dim")
@@ -43,6 +46,8 @@ def replay_line(standing: Standing, zone: ZoneInfo, width: int) -> Line:
 
 
 def _words(standing: Standing) -> Line:
+    from screens.recording import WORDS  # loaded by then: only a recording has a standing
+
     if standing.flaw:
         return ((f"  {standing.flaw}", "warn"),)
     return ((f"  {WORDS[standing.mark]}", "accent"),) if standing.mark else ()

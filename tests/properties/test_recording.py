@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 import zlib
 from collections.abc import Iterator
@@ -252,6 +253,16 @@ def test_a_body_that_unpacks_to_more_than_one_may_is_not_unpacked(tmp_path: Path
     with Recording(tmp_path / "r") as recording:
         assert recording.snapshot(1) == FIRST
         assert "damaged" in recording.flaw
+
+
+def test_a_pipe_and_a_directory_are_no_files(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+
+    for path in (tmp_path / "pipe", tmp_path):
+        with pytest.raises(RecordingError, match="not a file"):
+            Recording(path)
+    with pytest.raises(RecordingError, match="cannot be read"):
+        Recording(tmp_path / "none")
 
 
 @pytest.mark.parametrize(
