@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 
+from engine.kernel.errors import HuntazeError
 from engine.surface.commands import ApproveDeliveries, RejectDeliveries
 from engine.surface.effects import Fact, WhyRow
 from engine.surface.queries import ExplainDelivery, ListDeliveries
@@ -38,6 +39,7 @@ class DeliveryScreen(Record, Acting):
         super().__init__()
         self._row = row
         self._why: WhyRow | None = None
+        self._trouble = ""  # why it cannot be told
 
     @property
     def heading(self) -> str:
@@ -54,12 +56,15 @@ class DeliveryScreen(Record, Acting):
 
     async def _read(self) -> None:
         """The delivery as it is by now, and why."""
-        query = ListDeliveries(campaign_id=self._row.campaign_id, delivery_id=self._row.delivery_id, limit=1)
-        found = [row for row in await self.rows(query) if row.delivery_id == self._row.delivery_id]
-        if found:
-            self._row = found[0]
-        explained = await self.rows(ExplainDelivery(delivery_id=self._row.delivery_id))
-        self._why = explained[0] if explained else None
+        self._trouble = ""
+        try:
+            query = ListDeliveries(campaign_id=self._row.campaign_id, delivery_id=self._row.delivery_id, limit=1)
+            found = [row for row in await self.rows(query) if row.delivery_id == self._row.delivery_id]
+            self._row = found[0] if found else self._row
+            explained = await self.rows(ExplainDelivery(delivery_id=self._row.delivery_id))
+            self._why = explained[0] if explained else None
+        except HuntazeError as error:  # no link, or an engine that is older than the question
+            self._trouble = clean(str(error), longest=300)
         if self.is_current:
             self.show(self.view)
 
@@ -98,7 +103,8 @@ class DeliveryScreen(Record, Acting):
         """The sentence, what helps, and each thing that was looked at."""
         question: Line = ((" WAS IT SENT, AND IF NOT, WHY", "head"),)
         if self._why is None:
-            return [BLANK, question, (("  looking …", "dim"),)]
+            said = f"it cannot be told now: {self._trouble}" if self._trouble else "looking …"
+            return [BLANK, question, *(((f"  {text}", "dim"),) for text in wrap(said, max(10, width - 4)))]
         why = self._why
         tone = "ok" if self._row.state == "sent" else "strong"
         lines: list[Line] = [BLANK, question]
