@@ -11,6 +11,7 @@ import logging
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from engine.events import Recorded
 from engine.kernel.clock import Clock
@@ -18,7 +19,7 @@ from engine.kernel.errors import CommitUnknown
 from engine.kernel.values import DAY, HOUR, MINUTE, Random, new_id
 from engine.storage import Database, Reader, Tx
 from engine.telemetry.histogram import Histogram, dump, load
-from engine.telemetry.series import Key, Kind, Minute, Recorder, Series
+from engine.telemetry.series import Kind, Minute, Recorder, Series
 
 _log = logging.getLogger(__name__)
 
@@ -111,30 +112,42 @@ class Monitor:
         minutely = not coarse and start >= self._clock.now() - MINUTES_KEPT
         start = start // (width := MINUTE if minutely else HOUR) * width
         async with self._database.reader() as reader:
-            kept = await _kept(reader, kind, start, end, minutely=minutely)
+            rows = await _kept(reader, kind, start, end, minutely=minutely)
         fresh = [
-            (number * MINUTE, key, series)
-            for number, key, series in self.recorder.between(start, end)
-            if key[0] is kind
+            (number * MINUTE, name, _copied(series))
+            for number, (one, name), series in self.recorder.between(start, end)
+            if one is kind
         ]
-        sums: dict[tuple[int, str], Series] = {}
-        for at, (_, name), series in [*kept, *fresh]:
-            bucket = at // step * step if step else start
-            sums.setdefault((bucket, name), Series()).add(series)
-        rows = [Figures(at, kind, name, series) for (at, name), series in sums.items()]
-        if step:
-            return sorted(rows, key=lambda row: (row.at, row.name))
-        return sorted(rows, key=lambda row: (-row.series.calls, row.name))
+        return await asyncio.to_thread(_figures, kind, rows, fresh, start, step, width)
 
 
-async def _kept(reader: Reader, kind: Kind, start: int, end: int, *, minutely: bool) -> list[tuple[int, Key, Series]]:
+def _figures(
+    kind: Kind,
+    rows: Sequence[sqlite3.Row],
+    fresh: Sequence[tuple[int, str, Series]],
+    start: int,
+    step: int | None,
+    width: int,
+) -> list[Figures]:
+    """Thousands of histograms take a while to read and to add up: not on the loop."""
+    sums: dict[tuple[int, str], Series] = {}
+    kept = ((row["number"] * width, row["name"], _of_row(row)) for row in rows)
+    for at, name, series in chain(kept, fresh):
+        bucket = at // step * step if step else start
+        sums.setdefault((bucket, name), Series()).add(series)
+    found = [Figures(at, kind, name, series) for (at, name), series in sums.items()]
+    if step:
+        return sorted(found, key=lambda row: (row.at, row.name))
+    return sorted(found, key=lambda row: (-row.series.calls, row.name))
+
+
+async def _kept(reader: Reader, kind: Kind, start: int, end: int, *, minutely: bool) -> list[sqlite3.Row]:
     table, column, width = ("monitor_minutes", "minute", MINUTE) if minutely else ("monitor_hours", "hour", HOUR)
-    rows = await reader.rows(
+    return await reader.rows(
         f"SELECT {column} AS number, {_COLUMNS} FROM {table} WHERE {column} >= ? AND {column} * {width} < ?"
         " AND kind = ?",
         (start // width, end, kind),
     )
-    return [(row["number"] * width, (kind, row["name"]), _of_row(row)) for row in rows]
 
 
 def _write(tx: Tx, write_id: str, minutes: Sequence[tuple[int, Minute]]) -> None:
@@ -209,9 +222,13 @@ def _of_row(row: sqlite3.Row) -> Series:
 
 
 def _copy(minute: Minute) -> Minute:
-    copy: Minute = {}
-    for key, series in minute.items():
-        copy.setdefault(key, Series()).add(series)
+    return {key: _copied(series) for key, series in minute.items()}
+
+
+def _copied(series: Series) -> Series:
+    """What may be read while the original is counted on."""
+    copy = Series()
+    copy.add(series)
     return copy
 
 
