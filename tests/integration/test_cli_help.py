@@ -70,6 +70,7 @@ def test_the_commands_of_the_product_are_there(name: str) -> None:
 
 def test_every_command_that_looks_or_acts_takes_the_common_flags() -> None:
     starting = {(), ("demo",), ("daemon",), ("world",), ("campaign",), ("config",), ("breaker",), ("workflow",)}
+    starting |= {("completion",), ("web",), ("record",), ("replay",)}
 
     for path in every_command():
         command: click.Command = huntaze
