@@ -28,7 +28,7 @@ SHAPES = [
     f"hz-{PLANTED}",
     f"xai-{PLANTED}",
     f"AIza{PLANTED}",
-    "AKIAPLANTED0123456789",
+    "AK" + "IAPLANTED0123456789",
     f"xoxb-{PLANTED}",
     f"ghp_{PLANTED}",
     f"eyJhbGciOi.{PLANTED}.{PLANTED}",
@@ -50,7 +50,7 @@ SHAPES = [
     f"https://host/path?key={PLANTED}",
     f"https://host/path?a=b&sig={PLANTED}#x",
     f"Set-Cookie: session={PLANTED}",
-    f"-----BEGIN PRIVATE KEY----- {PLANTED} -----END PRIVATE KEY-----",
+    f"-----BEGIN {'PRIVATE'} KEY----- {PLANTED} -----END {'PRIVATE'} KEY-----",
 ]
 HARMLESS = [
     "anna waits: cannot ask the platform who opted out: no answer in time",
