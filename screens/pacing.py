@@ -79,22 +79,24 @@ class Pacer:
         self._at, self._bytes_seen, self._processor_seen = clock(), meter.queued, processor()
         self._bytes = self._time = 0.0
         self._painted_at = self._acted_at = float("-inf")
+        self._is_charged = False
 
     def acted(self) -> None:
         """The operator pressed a key: what comes of it is not kept waiting for the budget."""
         self._acted_at = self._clock()
 
     def painted(self) -> None:
-        """A painting begins now."""
-        self._painted_at = self._clock()
+        """A painting begins now. What the thread does until the next question is its cost; looking on is not."""
+        self._painted_at, self._processor_seen, self._is_charged = self._clock(), self._processor(), True
 
     def wait(self) -> float:
         """Seconds until the budget allows the next painting; 0 when it may be now."""
-        now, sent, worked = self._clock(), self._meter.queued, self._processor()
+        now, sent = self._clock(), self._meter.queued
+        worked = self._processor() - self._processor_seen if self._is_charged else 0.0
         passed, rate = now - self._at, self.rate
         self._bytes = max(0.0, self._bytes - passed * rate.bytes) + sent - self._bytes_seen
-        self._time = max(0.0, self._time - passed * rate.share) + worked - self._processor_seen
-        self._at, self._bytes_seen, self._processor_seen = now, sent, worked
+        self._time = max(0.0, self._time - passed * rate.share) + worked
+        self._at, self._bytes_seen, self._is_charged = now, sent, False
         self._bytes = min(self._bytes, _MOST_OWED * rate.bytes)
         self._time = min(self._time, _MOST_OWED * rate.share)
         if self._meter.backlog > _BACKLOG:
@@ -102,7 +104,8 @@ class Pacer:
         least = max(0.0, self._painted_at + rate.least - now)
         if now - self._acted_at < _ANSWERED_WITHIN:
             return least
-        return max(self._bytes / rate.bytes, self._time / rate.share, least)
+        owed = max(self._bytes / rate.bytes, self._time / rate.share, least)
+        return min(owed, max(0.0, self._painted_at + _MOST_OWED - now))
 
 
 class SlowLink:

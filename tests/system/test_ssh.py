@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import getpass
 import os
+import re
 import shlex
 import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,63 +20,89 @@ import pytest
 from engine.surface.queries import ListCampaigns
 from huntaze_console.client import connect
 from tests.system.embedded import HUNTAZE, Demo, started
+from tests.system.running import daemon
 from tests.system.terminal import Terminal, terminal
 
 pytestmark = pytest.mark.system
 SSHD = "/usr/sbin/sshd"  # it insists on an absolute path
 
 
-def test_a_console_over_ssh_shows_the_spend_and_leaves_the_daemon_running(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["xterm-256color", "screen-256color", "linux", "vt100"])
+def test_an_operator_works_over_ssh_and_leaves_the_daemon_running(tmp_path: Path, name: str) -> None:
     demo = Demo(tmp_path)
     with daemon(demo) as engine, sshd(tmp_path) as port:
-        with link(demo, port) as shown:
+        with link(demo, port, TERM=name) as shown:
             started(shown)
-            assert "today" in shown.text
+            shown.wait(lambda text: bool(re.search(r"today +<?\$\d+\.\d\d +of \$50", text)))
             assert "attached" in shown.text
+            _start_campaign(shown)
+            _until(lambda: _campaigns(demo)["over-ssh"] == "running")
+            shown.type("6")
+            shown.wait(lambda text: "HUNTAZE campaigns" in text and "over-ssh" in text)
+            shown.press("/", "over-ssh", "\r", "p")
+            _until(lambda: _campaigns(demo)["over-ssh"] == "paused")
+            shown.wait("paused")
 
-            shown.type("q")
+            shown.press("q")
 
             assert shown.finish() == 0
+            told = bytes(shown.written)
         assert engine.poll() is None
         assert len(demo.processes()) == 2  # the daemon and its world
+    left = told.decode()
+    if name in ("linux", "vt100"):
+        assert all(letter <= "~" for letter in left)
+    styles = {code for style in re.findall(r"\x1b\[([0-9;]*)m", left) for code in _codes(style)}
+    assert ("38;5" in styles) is ("256color" in name)  # what the far end is told of colours is the terminal's name
+    assert bool(styles & {str(code) for code in (*range(30, 38), *range(90, 98))}) is (name == "linux")
 
 
-def test_cutting_the_link_ends_the_console_and_not_the_daemon(tmp_path: Path) -> None:
+def _codes(style: str) -> list[str]:
+    """The codes of one style, a colour of the 256 as one."""
+    return re.findall(r"[34]8;5(?=;)|\d+", re.sub(r"([34]8;5);\d+", r"\1;", style))
+
+
+def test_cutting_the_link_ends_the_console_within_a_second_and_not_the_daemon(tmp_path: Path) -> None:
     demo = Demo(tmp_path)
     with daemon(demo) as engine, sshd(tmp_path) as port:
         with link(demo, port) as shown:
             started(shown)
+            _start_campaign(shown)
+            _until(lambda: _campaigns(demo)["over-ssh"] == "running")
             assert len(demo.processes()) > 2
 
             shown.process.send_signal(signal.SIGKILL)
             shown.process.wait()
-            _until(lambda: len(demo.processes()) == 2)
+            cut = time.monotonic()
+            _until(lambda: len(demo.processes()) == 2, every=0.02)
+            assert time.monotonic() - cut < 1.5  # the server takes a moment to see it
 
         sent = demo.sent()
         _until(lambda: demo.sent() > sent)
         assert engine.poll() is None
-        with connect(demo.state) as client:
-            assert client.query(ListCampaigns()).rows
+        assert _campaigns(demo)["over-ssh"] == "running"
         with link(demo, port) as again:  # and the next one finds it
             started(again)
             again.type("q")
             assert again.finish() == 0
 
 
-@contextmanager
-def daemon(demo: Demo) -> Iterator[subprocess.Popen[str]]:
-    flags = ["--simulate", "--port", "0", "--speed", "20", "--state-dir", str(demo.state.path)]
-    with subprocess.Popen(
-        [HUNTAZE, "daemon", *flags], stdout=subprocess.PIPE, text=True, env=demo.environment
-    ) as running:
-        assert running.stdout is not None
-        assert "ready at" in running.stdout.readline()
-        try:
-            yield running
-            running.send_signal(signal.SIGTERM)
-            assert running.wait(30) == 0
-        finally:
-            running.kill()
+def _start_campaign(shown: Terminal) -> None:
+    """As a person does, key by key, and reading what is asked."""
+    shown.type("c")
+    shown.wait("WHAT IT WILL DO")
+    shown.press("over-ssh", *"\t" * 5, "Say hello and ask about the weekend.", "\t", "\x1b[C")
+    shown.wait(lambda text: "fans" in text and "$" in text.split("WHAT IT WILL DO")[1])
+    while "Send to" not in shown.text:  # an estimate may just be on its way
+        shown.press("\x07")
+        shown.read(1)
+    shown.press("y")
+
+
+def _campaigns(demo: Demo) -> Mapping[str, str]:
+    """Each campaign's state, asked of the engine itself."""
+    with connect(demo.state) as client:
+        return defaultdict(str, {row.name: row.state for row in client.query(ListCampaigns()).rows})
 
 
 @contextmanager
@@ -96,6 +124,7 @@ def sshd(folder: Path) -> Iterator[int]:
         "UsePAM": "no",
         "StrictModes": "no",  # the key lies in a temporary directory
         "PasswordAuthentication": "no",
+        "AcceptEnv": "LANG",  # as Debian's does
         "PermitRootLogin": "prohibit-password",
     }
     (folder / "sshd_config").write_text("".join(f"{key} {value}\n" for key, value in settings.items()))
@@ -110,19 +139,20 @@ def sshd(folder: Path) -> Iterator[int]:
 
 
 @contextmanager
-def link(demo: Demo, port: int) -> Iterator[Terminal]:
-    """A console at the far end of `ssh -tt`."""
+def link(demo: Demo, port: int, **environment: str) -> Iterator[Terminal]:
+    """A console at the far end of `ssh -tt`. COLORTERM does not travel, as it never does."""
     console = shlex.join([HUNTAZE, "--state-dir", str(demo.state.path)])
     options = {
         "UserKnownHostsFile": "/dev/null",
         "StrictHostKeyChecking": "no",
         "IdentitiesOnly": "yes",
         "LogLevel": "ERROR",
+        "SendEnv": "LANG",
     }
     command = ["ssh", "-tt", "-F", "none", "-p", str(port), "-i", str(demo.home / "key")]
     command += [part for key, value in options.items() for part in ("-o", f"{key}={value}")]
     command += [f"{getpass.getuser()}@127.0.0.1", console]
-    with terminal(command, columns=100, lines=30, environment=demo.environment) as shown:
+    with terminal(command, columns=120, lines=40, environment={**demo.environment, **environment}) as shown:
         yield shown
 
 
@@ -137,8 +167,8 @@ def _listens(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-def _until(holds: Callable[[], bool], *, within: float = 20) -> None:
+def _until(holds: Callable[[], bool], *, within: float = 20, every: float = 0.1) -> None:
     give_up = time.monotonic() + within
     while not holds():
         assert time.monotonic() < give_up, "it did not happen in time"
-        time.sleep(0.1)
+        time.sleep(every)
