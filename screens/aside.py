@@ -15,6 +15,7 @@ from screens.place import Place
 from screens.view import View
 
 R = TypeVar("R")
+_PATIENCE = 20  # times as long as an answer took passes before the next is asked for
 _groups = itertools.count()
 
 
@@ -24,6 +25,7 @@ class Aside(Generic[R]):
     def __init__(self, place: Place, ask: Callable[[], Query | None], *, every: float = 4.0) -> None:
         self._place, self._ask, self._every = place, ask, every
         self._group = f"aside-{next(_groups)}"
+        self._pause = every
         self._asked_at = 0.0
         self._number = 0  # an answer to a question that was asked before the last one is thrown away
         self._waits = False
@@ -35,7 +37,7 @@ class Aside(Generic[R]):
         """Ask again when it is time: not while frozen, not without a link."""
         if not view.loaded or not view.link.up or view.frozen_for is not None or self._waits:
             return
-        left = self._asked_at + self._every - time.monotonic() if self._asked_at else 0.0
+        left = self._asked_at + self._pause - time.monotonic() if self._asked_at else 0.0
         if left <= 0:
             self._read()
             return
@@ -77,6 +79,8 @@ class Aside(Generic[R]):
         else:
             if number != self._number:
                 return
+            took = time.monotonic() - self._asked_at
+            self._pause = max(self._every, took * _PATIENCE)  # an answer that is dear is asked for more seldom
             changed = page.rows != self.rows or not self.read_at
             self.rows, self.read_at, self.error = page.rows, self._place.view.now, ""
             if not changed:

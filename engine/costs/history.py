@@ -10,8 +10,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
-
 from engine.costs.breakdown import _COLUMNS, _TIMES, Dimension, _dimensions
 from engine.kernel.errors import CommandRefused, Refusal
 from engine.kernel.values import HOUR, MINUTE, Instant
@@ -46,45 +44,32 @@ async def history(
     if any(dimension in _TIMES for dimension in (*wanted, *narrowed)):
         raise CommandRefused(Refusal.INVALID, "a history is cut into steps of time already", field="by")
     source = _source(start, step, count)
-    condition = "".join(f" AND c.{_COLUMNS[dimension]} = ?" for dimension in narrowed)
     values = tuple(where[dimension.value] for dimension in narrowed)
-    whole = await reader.rows(f"{source.sql('', condition)} GROUP BY slot", (*source.bounds, *values))
-    found = [_course({}, [(row["slot"], row) for row in whole], count)]
-    if not wanted:
-        return tuple(found)
-    groups = await _dearest(reader, wanted, source, condition, values, most)
-    members = orjson.dumps([member for group in groups.values() for member in group]).decode()
-    columns = ", ".join(f"c.{_COLUMNS[dimension]}" for dimension in wanted)
-    rows = await reader.rows(
-        f"{source.sql(f'{columns}, ', f'{condition} AND c.id IN (SELECT value FROM json_each(?))')}"
-        f" GROUP BY {columns}, slot",
-        (*source.bounds, *values, members),
-    )
-    slots: dict[tuple[str, ...], list[tuple[int, Any]]] = {name: [] for name in groups}
-    for row in rows:
-        slots[_name(row, wanted)].append((row["slot"], row))
+    sql = _courses(source, [_COLUMNS[each] for each in wanted], [_COLUMNS[each] for each in narrowed])
+    rows = await reader.rows(sql, (*source.bounds, *values, *((most,) if wanted else ())))
     names = [dimension.value for dimension in wanted]
-    return (*found, *(_course(dict(zip(names, name, strict=True)), part, count) for name, part in slots.items()))
+    groups: dict[tuple[str, ...], list[Any]] = {}
+    for row in rows:
+        if not row["whole"]:
+            groups.setdefault(_name(row, wanted), []).append(row)
+    return (
+        _course({}, [row for row in rows if row["whole"]], count),
+        *(_course(dict(zip(names, name, strict=True)), part, count) for name, part in groups.items()),
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class _Source:
-    """Where the figures of a step come from: table, its time, and the figures' columns."""
+    """Where the figures of a step come from: table, its time, and the figures."""
 
     table: str
     at: str
     figures: str
     bounds: tuple[int, int, int, int]  # first, step, first, after the last
 
-    def sql(self, columns: str, condition: str) -> str:
-        return (
-            f"SELECT {columns}(r.{self.at} - ?) / ? AS slot, {self.figures} FROM {self.table} r"
-            f" JOIN combinations c ON c.id = r.combination WHERE r.{self.at} >= ? AND r.{self.at} < ?{condition}"
-        )
 
-
-_SUMS = "sum(r.cost) AS cost, sum(r.calls) AS calls, sum(r.failed) AS failed"
-_ENTRIES = "ifnull(sum(r.cost), 0) AS cost, count(*) AS calls, sum(r.outcome <> 'ok') AS failed"
+_SUMS = "sum(cost) AS cost, sum(calls) AS calls, sum(failed) AS failed"
+_ENTRIES = "ifnull(sum(cost), 0) AS cost, count(*) AS calls, sum(outcome <> 'ok') AS failed"
 
 
 def _source(start: Instant, step: int, count: int) -> _Source:
@@ -95,34 +80,41 @@ def _source(start: Instant, step: int, count: int) -> _Source:
     return _Source("entries", "at", _ENTRIES, (start, step, start, start + step * count))
 
 
-async def _dearest(
-    reader: Reader,
-    wanted: Sequence[Dimension],
-    source: _Source,
-    condition: str,
-    values: tuple[str, ...],
-    most: int,
-) -> dict[tuple[str, ...], list[int]]:
-    """The groups that cost most, dearest first, each with its combinations."""
-    columns = ", ".join(f"c.{_COLUMNS[dimension]}" for dimension in wanted)
-    rows = await reader.rows(f"{source.sql(f'c.id, {columns}, ', condition)} GROUP BY c.id", (*source.bounds, *values))
-    members: dict[tuple[str, ...], list[int]] = {}
-    sums: dict[tuple[str, ...], tuple[int, int]] = {}
-    for row in rows:
-        name = _name(row, wanted)
-        members.setdefault(name, []).append(row["id"])
-        cost, calls = sums.get(name, (0, 0))
-        sums[name] = (cost + row["cost"], calls + row["calls"])
-    order = sorted(sums, key=lambda name: (-sums[name][0], -sums[name][1], name))
-    return {name: members[name] for name in order[:most]}
+def _courses(source: _Source, columns: Sequence[str], narrowed: Sequence[str]) -> str:
+    """One look at the table. Sums are formed by combination first, so that the join meets each only once a step."""
+    condition = " AND ".join(f"c.{column} = ?" for column in narrowed)
+    named = "".join(f"c.{column}, " for column in columns)
+    names = ", ".join(columns)
+    nothing = "".join(f"'' AS {column}, " for column in columns)
+    sums = f"""
+        WITH r AS MATERIALIZED (
+            SELECT combination, ({source.at} - ?) / ? AS slot, {source.figures} FROM {source.table}
+            WHERE {source.at} >= ? AND {source.at} < ? GROUP BY combination, slot
+        ), g AS MATERIALIZED (
+            SELECT {named}r.slot, {_SUMS} FROM r JOIN combinations c ON c.id = r.combination
+            {f"WHERE {condition}" if condition else ""} GROUP BY {named}r.slot
+        )"""
+    whole = f"SELECT {nothing}slot, {_SUMS}, 1 AS whole, 0 AS place FROM g GROUP BY slot"
+    if not columns:
+        return f"{sums} {whole}"
+    same = " AND ".join(f"g.{column} = t.{column}" for column in columns)
+    own = ", ".join(f"g.{column}" for column in columns)
+    return f"""{sums}, t AS MATERIALIZED (
+            SELECT {names}, row_number() OVER (ORDER BY sum(cost) DESC, sum(calls) DESC, {names}) AS place
+            FROM g GROUP BY {names} ORDER BY place LIMIT ?
+        )
+        {whole} UNION ALL
+        SELECT {own}, g.slot, g.cost, g.calls, g.failed, 0 AS whole, t.place FROM g JOIN t ON {same}
+        ORDER BY place"""
 
 
 def _name(row: Any, wanted: Sequence[Dimension]) -> tuple[str, ...]:
     return tuple(row[_COLUMNS[dimension]] for dimension in wanted)
 
 
-def _course(dimensions: Mapping[str, str], slots: Sequence[tuple[int, Any]], count: int) -> Course:
+def _course(dimensions: Mapping[str, str], slots: Sequence[Any], count: int) -> Course:
     cost, calls, failed = [0] * count, [0] * count, [0] * count
-    for slot, row in slots:
+    for row in slots:
+        slot = row["slot"]
         cost[slot], calls[slot], failed[slot] = row["cost"], row["calls"], row["failed"]
     return Course(dimensions, tuple(cost), tuple(calls), tuple(failed))

@@ -133,6 +133,25 @@ async def test_the_dearest_come_first_and_many_groups_stay_few_rows(play: Rig) -
     assert sum(found[""].cost) == sum(range(60))
 
 
+async def test_calls_of_no_campaign_are_a_group_and_not_the_whole(play: Rig) -> None:
+    await book(play, play.clock.now(), 5)
+    await book(play, play.clock.now() - SECOND, 70, campaign="cmp_1", model="other")
+
+    page = await play.desk.query(queries.CostHistory(by=("campaign",), span=MINUTE))
+
+    assert [(row.dimensions, sum(row.cost), sum(row.calls)) for row in page.rows] == [
+        ({}, 75, 2),
+        ({"campaign": "cmp_1"}, 70, 1),
+        ({"campaign": ""}, 5, 1),
+    ]
+
+
+async def test_nothing_spent_is_a_course_of_nothing(play: Rig) -> None:
+    (whole,) = (await play.desk.query(queries.CostHistory(by=("provider",), span=HOUR))).rows
+
+    assert (whole.dimensions, sum(whole.calls), len(whole.cost)) == ({}, 0, 60)
+
+
 async def test_a_history_can_be_narrowed_and_is_not_cut_by_days(play: Rig) -> None:
     await book(play, play.clock.now(), 5, model="m")
     await book(play, play.clock.now(), 70, model="other")
