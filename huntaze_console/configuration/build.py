@@ -33,7 +33,6 @@ from huntaze_console.configuration.problems import dotted
 from huntaze_console.configuration.sections import (
     DegradationSection,
     ModelSection,
-    MqttSection,
     PlatformSection,
     PriceSection,
     ProviderSection,
@@ -42,6 +41,7 @@ from huntaze_console.configuration.sections import (
 )
 from huntaze_console.configuration.settings import ProviderRow, Settings, Shown
 from huntaze_console.configuration.shape import Path
+from huntaze_console.configuration.telling import MqttSection
 from huntaze_console.configuration.tools import Preferences, aliases, gateway_route, ladder, routes
 
 DEFAULT = "default"

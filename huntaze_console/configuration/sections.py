@@ -17,14 +17,12 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from engine.alerts.settings import AlertSettings
-from engine.bus.settings import MqttSettings, unfit
 from engine.content.settings import ContentSettings
 from engine.costs import BudgetRule, check_rule
 from engine.costs.settings import CostSettings, SyncSettings
 from engine.kernel.errors import CommandRefused
 from engine.kernel.secret import Secret
-from engine.kernel.values import DAY, seconds
+from engine.kernel.values import seconds
 from engine.limiter.settings import AdaptiveSettings, LimiterSettings
 from engine.messaging.settings import PlatformSettings, SendingSettings
 from engine.orchestrator.settings import (
@@ -61,6 +59,7 @@ from huntaze_console.configuration.kinds import (
     Zone,
     one_line,
 )
+from huntaze_console.configuration.telling import AlertsSection, MqttSection, SmtpSection
 
 _CALL = Timeouts()
 _ORCHESTRATOR = OrchestratorSettings()
@@ -75,9 +74,7 @@ _COSTS = CostSettings()
 _SYNC = SyncSettings()
 _LIMITER = LimiterSettings()
 _ADAPTIVE = AdaptiveSettings()
-_ALERTS = AlertSettings()
 _CONTENT = ContentSettings()
-_MQTT = MqttSettings(host="none", node="none")
 _PLATFORM = PlatformSettings()
 _SENDING = SendingSettings()
 
@@ -391,86 +388,6 @@ class CampaignsSection(Section):
     max_length: Annotated[int, Field(ge=200, le=100_000)] = _CONTENT.longest
     disclosure: bool = _CONTENT.disclose
     disclosure_text: Annotated[str, AfterValidator(one_line)] = _CONTENT.disclosure
-
-
-class AlertsSection(Section):
-    """The rules' figures, their notices, and where these go."""
-
-    early_percent: Annotated[int, Field(ge=1, le=100)] = _ALERTS.early_percent
-    error_rate: Rate = _ALERTS.error_rate
-    error_rate_critical: Rate = _ALERTS.error_rate_critical
-    error_window_seconds: Seconds = seconds(_ALERTS.error_window)
-    error_least_calls: Count = _ALERTS.error_least_calls
-    queue_age_seconds: Seconds = seconds(_ALERTS.queue_age)
-    dead_letters: Count = _ALERTS.dead_letters
-    limiter_saturated_seconds: Seconds = seconds(_ALERTS.limiter_saturated)
-    limiter_backlog_seconds: Seconds = seconds(_ALERTS.limiter_backlog)
-    sync_lag_seconds: Seconds = seconds(_ALERTS.sync_lag)
-    broker_away_seconds: Seconds = seconds(_ALERTS.broker_away)
-    hold_seconds: Wait = seconds(_ALERTS.hold)
-    clear_seconds: Wait = seconds(_ALERTS.clear)
-    flaps: Count = _ALERTS.flaps
-    flap_window_seconds: Seconds = seconds(_ALERTS.flap_window)
-    flap_clear_seconds: Wait = seconds(_ALERTS.flap_clear)
-    check_seconds: Seconds = seconds(_ALERTS.check_every)
-    throttle_seconds: Wait = seconds(_ALERTS.throttle)
-    remind_seconds: Seconds = seconds(_ALERTS.remind_every)
-    notify_from: Literal["info", "warning", "critical"] = _ALERTS.notify_from
-    history_days: Annotated[int, Field(ge=1, le=3_650)] = _ALERTS.history // DAY
-    send_timeout_seconds: Seconds = _ALERTS.send_timeout
-    backoff_base_seconds: Seconds = seconds(_ALERTS.backoff.base)
-    backoff_ceiling_seconds: Seconds = seconds(_ALERTS.backoff.ceiling)
-    backoff_floor_seconds: Seconds = seconds(_ALERTS.backoff.floor)
-    give_up_seconds: Seconds = seconds(_ALERTS.give_up_after)
-    email_to: Words = ()
-    sns_topic: str = "huntaze-cost-alerts"
-    slack_webhook_url: Key = Secret()
-    slack_webhook_url_file: str = ""
-
-
-class SmtpSection(Section):
-    """The mail server for alerts; none while `host` is empty."""
-
-    host: str = ""
-    port: Port = 587
-    security: Literal["starttls", "tls", "none"] = "starttls"
-    username: str = ""
-    password: Key = Secret()
-    password_file: str = ""
-    from_address: str = ""
-    timeout_seconds: Seconds = 20.0
-
-
-def _topic_part(part: str) -> str:
-    if part and (why := unfit(part)):
-        raise PydanticCustomError("topic", "{why}", {"why": why})
-    return part
-
-
-TopicPart = Annotated[str, AfterValidator(_topic_part)]
-
-
-class MqttSection(Section):
-    """The broker that the engine's state and events are published to; none while `host` is empty."""
-
-    host: str = ""
-    port: Annotated[int, Field(ge=1, le=65_535)] = _MQTT.port
-    tls: bool = _MQTT.tls
-    ca_file: str = _MQTT.ca_file
-    username: str = _MQTT.username
-    password: Key = Secret()
-    password_file: str = ""
-    fleet: TopicPart = _MQTT.fleet
-    node: TopicPart = ""
-    keepalive_seconds: Annotated[int, Field(ge=5, le=3_600)] = _MQTT.keepalive
-    timeout_seconds: Annotated[float, Field(ge=0.1, le=300)] = _MQTT.timeout
-    buffer: Annotated[int, Field(ge=100, le=1_000_000)] = _MQTT.buffer
-    batch: Annotated[int, Field(ge=1, le=1_000)] = _MQTT.batch
-    linger_seconds: Annotated[float, Field(ge=0, le=60)] = _MQTT.linger
-    status_seconds: Annotated[float, Field(ge=1, le=3_600)] = _MQTT.status_every
-    backoff_base_seconds: Seconds = seconds(_MQTT.backoff.base)
-    backoff_ceiling_seconds: Seconds = seconds(_MQTT.backoff.ceiling)
-    backoff_floor_seconds: Seconds = seconds(_MQTT.backoff.floor)
 
 
 class QueueSection(Section):

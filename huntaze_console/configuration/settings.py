@@ -25,7 +25,6 @@ from engine.providers import ENDPOINTS, Dialect, ProviderSettings, Timeouts
 from engine.providers.settings import AZURE_API_VERSION
 from huntaze_console.configuration.sections import (
     AccountSection,
-    AlertsSection,
     BackendsSection,
     CampaignsSection,
     ConsoleSection,
@@ -35,8 +34,8 @@ from huntaze_console.configuration.sections import (
     LoggingSection,
     QueueSection,
     SimulationSection,
-    SmtpSection,
 )
+from huntaze_console.configuration.telling import AlertsSection, SmtpSection
 
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 SIMULATED_KEY = "simulated"
