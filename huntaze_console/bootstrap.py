@@ -9,18 +9,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import importlib
-import os
 import random
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime
 from importlib.metadata import version as version_of
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
-
-import aiohttp
+from typing import TYPE_CHECKING, cast
 
 from engine.accounts import Keyring
 from engine.alerts import AlertService, Channel
@@ -31,10 +27,9 @@ from engine.campaigns import Dispatch, Estimator, Feeding, Progress, Writer, cam
 from engine.content import screen
 from engine.costs import Ledger, Pricer, TokenCounter
 from engine.events import Event
-from engine.kernel.clock import Clock, ClockPage, StoppedClock, SystemClock, VirtualClock
-from engine.kernel.errors import EngineUnavailable
+from engine.kernel.clock import Clock, StoppedClock, SystemClock
 from engine.kernel.redaction import Redactor
-from engine.kernel.values import Instant, Random, from_datetime, new_id
+from engine.kernel.values import Random, new_id
 from engine.limiter import Quotas, QuotaStore
 from engine.limiter.local import LocalLimiter
 from engine.limiter.local_quotas import LocalQuotas
@@ -125,15 +120,13 @@ from huntaze_console.joints import (
     worst_cost,
 )
 from huntaze_console.logs import hide
-from huntaze_console.options import SimulationOptions
 from huntaze_console.serving import gateway_settings
+from huntaze_console.worlds import World
 
 if TYPE_CHECKING:  # what a simulation or a shared limiter needs is loaded when there is one
     from engine.bus.mqtt import MqttLink
     from engine.bus.settings import MqttSettings
     from engine.limiter.redis_slots import RedisLimiter
-    from engine.simulation import Demand
-    from engine.simulation.options import WorldOptions
     from engine.storage.redis import RedisClient
 
 VERSION = version_of("huntaze-console")
@@ -144,51 +137,7 @@ TAKEN_WHILE_RUNNING = frozenset(
 """Sections of the configuration that a reload takes over; the others wait for a restart."""
 
 _SENDS_AT_ONCE = 64  # over all accounts; each has its own limit far below
-_LOCAL = aiohttp.ClientTimeout(total=5)  # real seconds for a question on loopback
 _LOG_FILE = "engine.log"  # in the state directory, JSON lines
-_WORLD_DIRECTORY = "world"  # in a simulated state directory: the world's clock page and record
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class World:
-    """A simulated world as an engine meets it."""
-
-    url: str
-    clock: VirtualClock
-    epoch: Instant
-    seed: int
-    demand: Demand
-    trace: Path | None
-
-
-@asynccontextmanager
-async def open_world(options: SimulationOptions, settings: Settings, directory: StateDirectory) -> AsyncIterator[World]:
-    """The world that the flags name, or one of our own for as long as the block lasts."""
-    from engine.simulation import Demand, load_scenario
-    from engine.simulation.launch import end, launch
-
-    async with AsyncExitStack() as stack:
-        scenario = load_scenario(options.scenario or settings.simulation.scenario)
-        # a world of somebody else's, or a trace, brings its own traffic
-        plays = options.trace is None and (options.world is None or options.scenario is not None)
-        url = options.world
-        if url is None:
-            home = directory.path / _WORLD_DIRECTORY
-            home.mkdir(mode=0o700, parents=True, exist_ok=True)
-            running = await asyncio.to_thread(launch, _world_options(options, settings, home))
-            stack.callback(end, running)
-            url = running.url
-        clock_facts = await _clock_of(url)
-        page = ClockPage(Path(clock_facts["page"]))
-        stack.callback(page.close)
-        yield World(
-            url=url,
-            clock=VirtualClock(page),
-            epoch=clock_facts["epoch"],
-            seed=clock_facts["seed"],
-            demand=scenario.demand if plays else Demand(),
-            trace=options.trace,
-        )
 
 
 @asynccontextmanager
@@ -698,32 +647,6 @@ def _epoch(tx: Tx, fresh: str) -> str:
     tx.execute("INSERT OR IGNORE INTO meta VALUES ('epoch', ?)", (fresh,))
     found: str = tx.execute("SELECT value FROM meta WHERE key = 'epoch'").fetchone()[0]
     return found
-
-
-def _world_options(options: SimulationOptions, settings: Settings, home: Path) -> WorldOptions:
-    from engine.simulation.options import WorldOptions
-
-    simulation = settings.simulation
-    return WorldOptions(
-        speed=options.speed if options.speed is not None else simulation.speed,
-        seed=options.seed if options.seed is not None else simulation.seed,
-        scenario=options.scenario or simulation.scenario,
-        record=home / "record.jsonl",
-        state=home,
-        parent_pid=os.getpid(),
-    )
-
-
-async def _clock_of(url: str) -> dict[str, Any]:
-    """The virtual time of a running world: its page, its epoch (an instant), its seed."""
-    try:
-        async with aiohttp.ClientSession() as session, session.get(f"{url}/clock", timeout=_LOCAL) as response:
-            facts: dict[str, Any] = await response.json()
-    except (aiohttp.ClientError, TimeoutError, ValueError) as error:
-        raise EngineUnavailable(
-            f"no simulated world answers at {url}", remedy="Start one with: huntaze world"
-        ) from error
-    return {**facts, "epoch": from_datetime(datetime.fromisoformat(facts["epoch"]))}
 
 
 def _channels(settings: Settings) -> Sequence[Channel]:

@@ -18,11 +18,12 @@ from engine.events import SettingsRejected, SettingsReloaded
 from engine.kernel.errors import ConfigError
 from engine.storage import Mode, StateDirectory
 from huntaze_console.api import serve
-from huntaze_console.bootstrap import TAKEN_WHILE_RUNNING, VERSION, Built, open_engine, open_world
+from huntaze_console.bootstrap import TAKEN_WHILE_RUNNING, VERSION, Built, open_engine
 from huntaze_console.config import Settings
 from huntaze_console.logs import configure_logging
 from huntaze_console.options import DaemonOptions, SettingsSource
 from huntaze_console.serving import api_settings
+from huntaze_console.worlds import open_world
 
 OK = 0
 HURRIED = 75  # a second signal cut the drain short; what was in flight was parked

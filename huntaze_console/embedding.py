@@ -59,7 +59,8 @@ class EmbeddedEngine:
             self.stillborn = not self._seen
 
     async def _live(self) -> None:
-        from huntaze_console.bootstrap import open_engine, open_world
+        from huntaze_console.bootstrap import open_engine
+        from huntaze_console.worlds import open_world
 
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
         settings = self._options.settings.load()

@@ -34,8 +34,8 @@ DOORS: dict[str, set[str]] = {
     "screens.sources.remote": {"huntaze_console.console"},
     "screens.sources.replay": {"huntaze_console.console", "screens.replaying"},  # the console plays them itself
     # The simulated world is a choice of the bootstrap, and a program of its own.
-    "engine.simulation.launch": {BOOTSTRAP},
-    "engine.simulation.options": {BOOTSTRAP},
+    "engine.simulation.launch": {"huntaze_console.worlds"},
+    "engine.simulation.options": {"huntaze_console.worlds"},
     "engine.simulation.traffic": {BOOTSTRAP},
     "engine.simulation.__main__": {"huntaze_console.cli"},
     # Settings are nested by the configuration, which must not load the machines they are for.
