@@ -104,6 +104,8 @@ async def listing(reader: Reader, query: ListAudit) -> Page[AuditRow]:
 def prune(tx: Tx, now: int, *, most: int = MOST) -> int:
     """Remove what is past its time, and the oldest refused ones while there are too many rows; how many went."""
     before, spill = now - KEPT, _spill(tx, most)
+    if not spill and tx.execute("SELECT 1 FROM audit WHERE at < ? LIMIT 1", (before,)).fetchone() is None:
+        return 0
     tx.execute("UPDATE audit_keeping SET before = ?, spill = ?", (before, spill))
     sql = "DELETE FROM audit WHERE audit_id IN (SELECT audit_id FROM audit WHERE {} ORDER BY audit_id LIMIT ?)"
     old = tx.execute(sql.format("at < ?"), (before, _AT_ONCE)).rowcount

@@ -13,9 +13,12 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from engine.kernel.secret import Secret
 from engine.kernel.values import DAY, HOUR, iso
+from engine.surface import wire
 from engine.surface.commands import HaltSending
 from huntaze_console.cli.root import huntaze
+from screens.sources.line import Address, Line
 from tests.fakes import MORNING
 from tests.integration.test_api_desk import Served, serving
 from tests.rig import Rig, rig
@@ -102,6 +105,15 @@ async def test_only_our_own_faces_are_believed_to_be_such(stage: Stage, said: st
     await stage.post("/api/v2/command", json=body, headers={"X-Huntaze-Via": said})
 
     assert [row["via"] for row in await stage.actions()] == [via]
+
+
+async def test_a_console_elsewhere_says_that_it_is_one(stage: Stage) -> None:
+    line = Line(Address(socket=stage.served.endpoint.socket), Secret(stage.served.client.token))
+    body = wire.dump_command(HaltSending(actor="anna@desk"))
+
+    await asyncio.to_thread(line.ask, "POST", "/api/v2/command", body)
+
+    assert [(row["actor"], row["via"]) for row in await stage.actions()] == [("anna@desk", "console")]
 
 
 async def test_a_silence_is_made_shown_and_ended_over_http(stage: Stage) -> None:

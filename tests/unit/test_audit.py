@@ -484,6 +484,18 @@ async def test_a_silence_is_ended_by_undoing_it_and_made_again_by_undoing_its_en
     assert (view.rule, view.ends_at, view.reason) == ("queue_*", until, "deploying")
 
 
+async def test_a_restart_shows_the_silences_as_before(play: Rig) -> None:
+    await open_alert(play)
+    await play.desk.submit(SilenceAlerts(rule="queue_age", ends_at=MORNING + HOUR, reason="deploying"))
+    await play.desk.submit(SilenceAlerts(severity="info", ends_at=MORNING + 2 * HOUR, reason="deploying"))
+    await play.desk.submit(EndSilence(silence_id=min(play.projector.snapshot.silences)))
+
+    restarted = await play.first()
+
+    assert restarted.silences == play.projector.snapshot.silences
+    assert [one.silenced_until for one in restarted.alerts.values()] == [None]
+
+
 # ── what must not be in it ──────────────────────────────────────────────────────────────────────────────────────────
 
 
