@@ -6,16 +6,18 @@ import time
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from textual.worker import Worker
 
 from engine.kernel.errors import HuntazeError
-from engine.surface.queries import Page, Query
 from screens.formatting import clean
 from screens.paging import PAGE, Pages, pages_of
 from screens.place import Place
 from screens.view import View
+
+if TYPE_CHECKING:  # what can be asked is loaded when something is asked
+    from engine.surface.queries import Page, Query
 
 R = TypeVar("R")
 _READ_AGAIN = 2.0  # seconds between two readings while the engine moves
