@@ -343,3 +343,18 @@ def test_under_tls_the_certificate_is_verified(tmp_path: Path) -> None:
             assert "engine ok" in shown.wait("SPEND")
         with _console(tmp_path, f"https://127.0.0.1:{engine.port}", "--ca-file", str(certificate), **token) as other:
             assert "certificate is not trusted" in other.wait("huntaze: ")
+
+
+def test_the_first_frame_loads_neither_an_engine_nor_what_checks_settings_and_bodies() -> None:
+    code = (
+        "import sys\n"
+        "import huntaze_console.cli, huntaze_console.console, screens.app, screens.overview, screens.sources.remote\n"
+        "from huntaze_console.configuration.look import look\n"
+        "from huntaze_console.options import SettingsSource\n"
+        "look(SettingsSource())\n"
+        "heavy = {'pydantic', 'aiohttp', 'sqlite3', 'aiosqlite', 'engine.orchestrator', 'engine.surface.queries'}\n"
+        "print(sorted(heavy & set(sys.modules)))\n"
+    )
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+
+    assert said.stdout.strip() == "[]"
