@@ -33,7 +33,9 @@ def budget_effect(row: BudgetEffectRow, now: int, zone: ZoneInfo) -> str:
         text += f"; {_campaigns(row.pauses)} would {what}"
     if row.goes_on:
         text += f"; {_campaigns(row.goes_on)} would go on"
-    if not row.pauses and not row.goes_on:
+    if not row.left and row.left is not None:
+        text += f"; no call it covers would fit any more: {', then '.join(row.actions)}"
+    elif not row.pauses and not row.goes_on:
         text += "; no campaign would stop or go on by it"
     return text
 
@@ -63,9 +65,18 @@ def breaker_effect(rows: Sequence[RouteEffectRow]) -> str:
     moved = [row for row in rows if row.before != row.after]
     if not moved:
         return f"{plural(len(rows), 'tool')} would be served by the same model as now"
-    told = "; ".join(route_effect(row) for row in moved[:_NAMED])
+    told = "; ".join(map(_moves, moved[:_NAMED]))
     rest = f"; and {plural(len(moved) - _NAMED, 'more tool')}" if len(moved) > _NAMED else ""
     return told + rest
+
+
+def _moves(row: RouteEffectRow) -> str:
+    """message would go to deepseek/deepseek-chat, ~$0.0003 a text instead of ~$0.0011"""
+    tool, after = clean(row.tool, longest=60), clean(row.after, longest=100)
+    if not row.after:
+        return f"nobody would take {tool}"
+    instead = f" instead of {_each(row.cost_before)}" if row.before else ""
+    return f"{tool} would go to {after}, {_each(row.cost_after)} a text{instead}"
 
 
 def _each(cost: int | None) -> str:

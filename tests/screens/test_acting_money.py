@@ -167,7 +167,7 @@ async def test_a_breaker_is_held_open_with_what_moves_shown_and_let_go(stage: tu
         await running.press("3")
         await until(running, "one m")
         await running.press("b", "o")
-        await until(running, "would take: two/m for message")
+        await until(running, "message would go to two/m")
         await running.press("y")
         await until(running, "is asked no more")
         await running.press("b", "l")
