@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 import signal
 import sys
@@ -155,6 +154,8 @@ def _past(options: ConsoleOptions, from_: str, to: str | None) -> Recording:
     if options.remote is not None:
         with attached(options, ask=_ask) as source:
             assert source is not None  # noqa: S101 - there is a remote
+            import asyncio
+
             return asyncio.run(_copied(source, from_, to))
     with reading(Where(state_dir=options.state_dir, config=options.settings.file)) as line:
 

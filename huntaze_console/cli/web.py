@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 
 import click
@@ -61,5 +60,7 @@ def web(
 
     def ready(url: str) -> None:
         click.echo(f"huntaze web ready at {url}")
+
+    import asyncio
 
     asyncio.run(run_web(address, place.state_dir, place.config, settings, ready))
