@@ -29,6 +29,8 @@ class Host(Protocol):
 
     def refuse_suspending(self) -> None: ...
 
+    def went_on(self) -> None: ...
+
 
 class LastingDriver(LinuxDriver):
     """Textual's own, but for the file it writes to, and for what SIGTSTP does."""
@@ -37,6 +39,7 @@ class LastingDriver(LinuxDriver):
         super().__init__(app, *arguments, **named)
         self._host = cast("Host", app)
         self._file: Any = _Forgiving(self._file, self._host.meter)
+        self._is_suspended = False
 
     def write(self, data: str) -> None:
         self._host.meter.queue(_size(data))
@@ -45,9 +48,18 @@ class LastingDriver(LinuxDriver):
     def _sigtstp_application(self, *_: Any) -> None:
         """Stopping the process would stop an engine that lives in it, on whatever thread: that is refused."""
         if self._host.may_suspend:
+            self._is_suspended = True
             super()._sigtstp_application()
         else:
             self._host.refuse_suspending()
+
+    def _sigcont_application(self, *_: Any) -> None:
+        """Going on, also after a stop that nothing could refuse: whoever had the terminal meanwhile changed it."""
+        if not self._is_suspended:
+            self.suspend_application_mode()
+        self._is_suspended = False
+        super()._sigcont_application()
+        self._host.went_on()
 
 
 class CountingWebDriver(WebDriver):

@@ -70,9 +70,14 @@ class TerminalConsole(Console):
             self._filters.append(AsciiOnly())
         self.pacer.rate = FREE if self.is_headless else LOW if self.slow else FULL
         if self.is_running:
-            for screen in self.screen_stack:
-                for widget in (screen, *screen.walk_children()):
-                    widget.refresh()
+            self._paint_all()
+
+    def _paint_all(self) -> None:
+        """Every line again: what was made of them, or what stands on the terminal, is no longer right."""
+        for screen in self.screen_stack:
+            for widget in (screen, *screen.walk_children()):
+                widget.refresh()
+        self.refresh(layout=True)
 
     def action_next_theme(self) -> None:
         at = themes.NAMES.index(self.theme.removeprefix("huntaze-"))
@@ -144,6 +149,9 @@ class TerminalConsole(Console):
             self.action_suspend_process()
         else:
             self.refuse_suspending()
+
+    def went_on(self) -> None:
+        self.call_later(self._paint_all)
 
     def refuse_suspending(self) -> None:
         self.tell(
