@@ -22,6 +22,7 @@ _CONNECT_WITHIN = 3.0  # seconds
 _ANSWER_WITHIN = 25.0  # seconds for one question
 _LONGEST_SOCKET_NAME = 100  # bytes; the system's own limit is 107
 _LONGEST_LINE = 64 << 20  # bytes of one server-sent event; a whole snapshot is a hundredth of it
+_LONGEST_ANSWER = 256 << 20  # bytes; a page of 1,000 rows is a thousandth of it
 _LONGEST_WORDS = 2_000  # characters of a refusal that are shown
 _BY_STATUS = {403: Refusal.CONFLICT, 404: Refusal.NOT_FOUND, 409: Refusal.CONFLICT}
 _NOTHING = "Nothing was changed"
@@ -66,7 +67,9 @@ class Line:
         connection = self._dial()
         try:
             answer = self._send(connection, method, path, body, {"Accept": "application/json"})
-            data = answer.read()
+            data = answer.read(_LONGEST_ANSWER)
+            if len(data) >= _LONGEST_ANSWER:
+                raise EngineUnavailable("the answer is longer than any engine gives")
             raise_problem(answer.status, data)
             return answer.headers, data
         finally:
@@ -78,7 +81,7 @@ class Line:
         try:
             answer = self._send(connection, "GET", path, None, {"Accept": "text/event-stream", **headers})
             if answer.status != 200:
-                raise_problem(answer.status, answer.read())
+                raise_problem(answer.status, answer.read(_LONGEST_WORDS * 10))
             connection.sock.settimeout(silence)
         except BaseException:
             connection.close()

@@ -20,6 +20,7 @@ from engine.events import Recorded, from_fields
 from engine.kernel.backoff import Backoff
 from engine.kernel.errors import CommandRefused, EngineUnavailable, HuntazeError, Refusal
 from engine.kernel.secret import Secret
+from engine.kernel.text import clean
 from engine.kernel.values import SECOND, Instant, Random, seconds
 from engine.surface import wire
 from engine.surface.commands import Command, Done
@@ -38,6 +39,7 @@ _KEPT = 1_000  # events
 _SILENT = 0.7  # seconds without a word before the link counts as lost; heartbeats come every quarter of one
 _OLD_SILENT = 20.0  # seconds; an engine without the stream of changes sends its heartbeats every 15 s
 _FETCH_AGAIN = 2.0  # seconds at least between two whole snapshots of such an engine
+_LONGEST_VERSION = 40  # characters
 _FRESH_START = 0.1  # seconds before what could not be caught up is fetched again
 _LEAVE_WITHIN = 1.0  # seconds that the thread has to end
 
@@ -296,7 +298,9 @@ class RemoteSource:
         """What any answer tells: the engine's time and version, and what the token may do."""
         if (now := headers.get(wire.NOW_HEADER) or "").isdigit():
             self._anchor = (time.monotonic_ns(), int(now))
-        self._engine_version = headers.get(wire.VERSION_HEADER) or self._engine_version
+        self._engine_version = (
+            clean(headers.get(wire.VERSION_HEADER) or "", limit=_LONGEST_VERSION) or self._engine_version
+        )
         up, since, note, _ = self._state
         if found := headers.get(wire.READ_ONLY_HEADER):
             self._state = (up, since, note, found == "true")

@@ -254,7 +254,8 @@ async def test_what_a_newer_engine_says_beyond_what_is_known_is_passed_over() ->
 
 async def test_an_engine_of_an_incompatible_level_is_refused_with_what_to_do() -> None:
     frames = (told("snapshot", snapshot=BEGIN, now=1),)
-    async with Stranger(level="2.0", frames=frames).served() as port, console(port, Secret("t")) as source:
+    stranger = Stranger(level="2.0", frames=frames)
+    async with stranger.served() as port, console(port, Secret("t")) as source:
         failure = await asyncio.to_thread(source.first, 10)
 
         assert isinstance(failure, HuntazeError)
