@@ -71,6 +71,9 @@ async def test_no_screen_shows_it(attack: str) -> None:
             "enter",
             "enter",
             "3",
+            "v",
+            "enter",
+            "3 3",
             "t",
             "v",
             "4 enter enter",
@@ -82,6 +85,9 @@ async def test_no_screen_shows_it(attack: str) -> None:
             "enter",
             "7",
             "v",
+            "8 v v v",
+            "enter",
+            "escape",
             "c",
         ):
             await running.press(*keys.split())
