@@ -9,7 +9,7 @@ from engine import events
 from engine.events import Event
 from engine.surface.snapshot import Snapshot
 from screens.drawing import state
-from screens.formatting import clock_exact, money_short, percent, plural, price
+from screens.formatting import clock_exact, moment, money_short, percent, plural, price
 from screens.view import View
 
 Said = tuple[str, str]
@@ -168,6 +168,34 @@ def _broker(event: events.BrokerLinkChanged, _view: View) -> Said:
     return f"MQTT broker {event.state} {event.error}", "ok" if event.state == "connected" else "warn"
 
 
+def _silenced(event: events.AlertsSilenced, view: View) -> Said:
+    what = " ".join(part for part in (event.severity, event.rule, event.subject) if part) or "every alert"
+    return f"{event.actor} silenced {what} until {clock_exact(event.ends_at, view.zone)}: {event.reason}", "warn"
+
+
+def _scheduled(event: events.CampaignScheduled, view: View) -> Said:
+    when = moment(event.starts_at, view.now, view.zone)
+    return f"campaign {_campaign(event.campaign_id, view)} starts {when}, by {event.actor}", "accent"
+
+
+def _thresholds(event: events.ThresholdsChanged, _view: View) -> Said:
+    day, month = (money_short(limit) if limit is not None else "none" for limit in (event.day, event.month))
+    return f"thresholds: {day} a day, {month} a month, by {event.actor}", "accent"
+
+
+def _shadow(event: events.ShadowChanged, _view: View) -> Said:
+    on = f"{event.provider} {event.model} is tried on {event.percentage:g} % of {event.tool}"
+    return (on if event.percentage else f"{event.provider} {event.model} is no longer tried on {event.tool}"), "accent"
+
+
+def _compared(event: events.ShadowCompared, _view: View) -> Said:
+    return f"{event.tool}: {event.shadow_provider} {event.shadow_model} on trial: {event.outcome}", "dim"
+
+
+def _concurrency(event: events.ConcurrencyChanged, _view: View) -> Said:
+    return f"{event.stage}: {event.concurrency:,} of {event.ceiling:,} tasks at once: {event.reason}", "dim"
+
+
 def _rejected(event: events.SettingsRejected, _view: View) -> Said:
     return f"settings rejected: {event.error}", "bad"
 
@@ -186,10 +214,15 @@ _TELLERS: Mapping[type[Event], Callable[[Any, View], Said]] = {
     events.DeliveryMoved: _delivery, events.DeliveriesMoved: _deliveries, events.CampaignMoved: _moved,
     events.WorkflowStepMoved: _step, events.AlertOpened: _opened, events.AlertUpdated: _updated,
     events.NotificationFailed: _unsent, events.ActionTaken: _action, events.LedgerSyncSampled: _sync,
-    events.BrokerLinkChanged: _broker, events.SettingsRejected: _rejected,
+    events.BrokerLinkChanged: _broker, events.SettingsRejected: _rejected, events.AlertsSilenced: _silenced,
+    events.CampaignScheduled: _scheduled, events.ThresholdsChanged: _thresholds, events.ShadowChanged: _shadow,
+    events.ShadowCompared: _compared, events.ConcurrencyChanged: _concurrency,
+    events.SilenceEnded: _as(lambda event: f"a silence ended{f', by {event.actor}' if event.actor else ''}", "accent"),
+    events.AlertUnacknowledged: _as(lambda event: f"{event.actor} took an acknowledgement back", "accent"),
     events.CampaignCreated: _as(lambda event: f"campaign {event.name} created, {event.fans:,} fans", "accent"),
     events.AlertResolved: _as(lambda _: "an alert is resolved", "ok"),
     events.AlertAcknowledged: _as(lambda event: f"{event.actor} acknowledged an alert", "accent"),
+    events.AccountSeen: _as(lambda event: f"account {event.name} may send {event.limit:,} a window", "dim"),
     events.AccountPaused: _as(lambda event: f"account {event.account_id} paused: {event.reason}", "warn"),
     events.AccountResumed: _as(lambda event: f"account {event.account_id} sends again, by {event.actor}", "ok"),
     events.SendingHalted: _as(lambda event: f"sending halted by {event.actor}", "bad"),
