@@ -291,16 +291,14 @@ async def test_an_undo_that_came_too_late_is_refused_and_changes_nothing(stage: 
     assert (await one(play, queries.ListBudgets())).limit == usd(10)
 
 
-@pytest.mark.parametrize("place", ["budgets", "thresholds", "routes", "flags", "trials", "silences", "audit"])
-async def test_no_act_is_offered_over_a_link_that_may_only_look(stage: tuple[Rig, RigSource], place: str) -> None:
+async def test_no_act_is_offered_over_a_link_that_may_only_look(stage: tuple[Rig, RigSource]) -> None:
     play, source = stage
     await play.desk.submit(SetBudget(scope="global", window="day", limit=usd(50)))
     source.read_only = True
     async with looking(source) as running:
-        await go(running, place)
-        await running.settle()
-        for key in ("e", "n", "x", "s", "u", "b"):
-            assert key not in running.keys, running.keys
-        await running.press("e", "n", "x", "s", "u", "enter")
+        for place in ("budgets", "thresholds", "routes", "flags", "trials", "silences", "audit"):
+            await go(running, place)
+            assert not {"e", "n", "x", "s", "u", "b"} & running.keys.keys(), place
+            await running.press("e", "x", "u")
 
     assert source.commands == []

@@ -11,6 +11,7 @@ import pytest
 from engine.alerts import AlertSettings
 from engine.kernel.errors import CommandRefused, Refusal
 from engine.kernel.values import DAY, HOUR, MINUTE, usd
+from engine.messaging import switch
 from engine.runtime import Thresholds
 from engine.surface import commands, queries
 from engine.surface.commands import Audience, CampaignDraft, FlagSetting
@@ -282,3 +283,37 @@ async def test_a_retry_says_when_and_after_what(play: Rig) -> None:
     found = await one(play, queries.ExplainDelivery(delivery_id=row["delivery_id"]))
 
     assert "tried again at 08:05:00: the platform answered 503" in found.answer
+
+
+WHYS = {
+    "halted": "It was not sent yet: all sending was stopped by mia",
+    "paused": "It was not sent yet: paused: the token is wrong.",
+    "window": "It was not sent yet: full until",
+    "campaign": "It was not sent yet: paused by operator.",
+    "opted out": "It was left out: opted out.",
+    "nothing": "It was not sent yet: nothing stands in the way, it goes out with the next free slot.",
+    "sent": "It was sent at 08:00:00: the platform took it.",
+}
+
+
+@pytest.mark.parametrize("why", sorted(WHYS))
+async def test_a_message_says_in_one_sentence_why_it_was_not_sent(play: Rig, why: str) -> None:
+    play.platform.audience["anna"] = fans(11, opted_out=why == "opted out")
+    campaign_id = await play.create()
+    await play.write()
+    match why:
+        case "halted":
+            await play.desk.submit(commands.HaltSending(actor="mia"))
+        case "paused":
+            now = play.clock.now()
+            await play.database.write(lambda tx: switch.pause_account(tx, "anna", "the token is wrong", now))
+        case "campaign":
+            await play.desk.submit(commands.PauseCampaign(campaign_id=campaign_id))
+        case "window" | "sent":
+            await play.send(limit=10)
+    rows = await play.rows("SELECT delivery_id FROM deliveries ORDER BY delivery_id")
+
+    found = await one(play, queries.ExplainDelivery(delivery_id=rows[-1 if why == "window" else 0]["delivery_id"]))
+
+    assert found.answer.startswith(WHYS[why])
+    assert found.facts[0].name == "campaign"
