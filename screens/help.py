@@ -10,6 +10,7 @@ from textual.screen import ModalScreen, Screen
 
 from screens.drawing import BLANK, Line, cell
 from screens.keys import spelled
+from screens.registry import REGISTRY
 from screens.widgets.board import Board
 
 _LEGEND = (
@@ -17,9 +18,11 @@ _LEGEND = (
     ("▲ critical   ● warning   ○ info   ● slot free   ○ slot taken   ? uncertain: sent or not, nobody knows yet"),
 )
 
+_FILTER = "/ takes words that all must match, -word for what must not, column:word for one column"
+
 
 class HelpScreen(ModalScreen[None]):
-    """Keys in two groups: of this screen, and everywhere."""
+    """Every key that works, in groups; it scrolls where it does not fit."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q,question_mark,enter", "close", "back")]
     DEFAULT_CSS = """
@@ -41,30 +44,33 @@ class HelpScreen(ModalScreen[None]):
         yield board
 
     def on_mount(self) -> None:
-        self.query_one(Board).paint(lambda _width, _height: self._lines)
+        board = self.query_one(Board)
+        board.paint(lambda _width, _height: self._lines)
+        board.focus()
 
     def action_close(self) -> None:
         self.dismiss()
 
 
 def help_lines(bindings: dict[str, ActiveBinding], below: Screen[Any]) -> list[Line]:
-    """One line an action, with all its keys."""
-    here: dict[str, list[str]] = {}
-    everywhere: dict[str, list[str]] = {}
+    """One line an action, with all its keys: what this screen does, how its rows are moved in, where else to go."""
+    groups: dict[str, dict[str, list[str]]] = {"HERE": {}, "ROWS": {}, "EVERYWHERE": {}, "PLACES": {}}
     for key, active in bindings.items():
-        if not active.enabled or not active.binding.description[:1].islower():
+        binding = active.binding
+        if not active.enabled or not binding.description[:1].islower():
             continue  # Textual's own are written with a capital
-        group = everywhere if active.node is below.app else here
-        group.setdefault(active.binding.description, []).append(spelled(key))
-    lines: list[Line] = [
-        ((" HERE", "head"),),
-        *_group(here),
-        BLANK,
-        ((" EVERYWHERE", "head"),),
-        *_group(everywhere),
-        BLANK,
-    ]
-    return [*lines, *(((f" {text}", "dim"),) for part in _LEGEND for text in _folded(part))]
+        if active.node is below.app:
+            group = "PLACES" if binding.action.startswith("place(") else "EVERYWHERE"
+        else:
+            group = "HERE" if active.node is below else "ROWS"
+        groups[group].setdefault(binding.description, []).append(spelled(key))
+    lines: list[Line] = []
+    for title, keys in groups.items():
+        if keys:
+            lines += [((f" {title}", "head"),), *_group(keys), BLANK]
+    others = ", ".join(entry.name for entry in REGISTRY if not entry.number)
+    more = (f": goes to {others}, and to anything by its name", _FILTER)
+    return [*lines, *(((f" {text}", "dim"),) for part in (*more, *_LEGEND) for text in _folded(part))]
 
 
 def _folded(text: str) -> list[str]:
@@ -74,7 +80,7 @@ def _folded(text: str) -> list[str]:
 
 
 def _group(keys: dict[str, list[str]]) -> list[Line]:
-    cells = [(cell(" " + ", ".join(names), 14, "key"), cell(what, 22)) for what, names in keys.items()]
+    cells = [(cell(" " + ", ".join(names), 12, "key"), cell(what, 25)) for what, names in keys.items()]
     half = (len(cells) + 1) // 2
     rest = [*cells[half:], *[()] * (half * 2 - len(cells))]
     return [(*left, *right) for left, right in zip(cells[:half], rest, strict=True)]

@@ -164,7 +164,7 @@ def scopes() -> tuple[Scope, ...]:
     found = [Scope("everywhere", _bindings(ConsoleApp))]
     for screen in sorted(set(_kinds(Place)), key=lambda kind: kind.__name__):
         table = _bindings(Table) if issubclass(screen, Listing) else ()
-        found.append(Scope(_spoken(screen), (*_bindings(screen), *table)))
+        found.append(Scope(spoken(screen), (*_bindings(screen), *table)))
     return tuple(found)
 
 
@@ -191,7 +191,7 @@ def _kinds(kind: type[Any]) -> Iterator[type[Any]]:
         yield from _kinds(below)
 
 
-def _spoken(screen: type[Any]) -> str:
+def spoken(screen: type[Any]) -> str:
     """CampaignsScreen → campaigns."""
     return re.sub(r"(?<!^)(?=[A-Z])", " ", screen.__name__.removesuffix("Screen")).casefold()
 

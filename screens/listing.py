@@ -79,7 +79,8 @@ class Listing(Reading[R]):
 
     def body(self) -> ComposeResult:
         yield Board(id="head")
-        yield Table[R](self.columns(), key=self.key_of, words=self.words_of)
+        opens = type(self).open is not Listing.open
+        yield Table[R](self.columns(), key=self.key_of, words=self.words_of, opens=opens)
         yield Board(id="foot")
         field = FilterInput(id="filter")
         field.cursor_blink = False
@@ -226,6 +227,8 @@ class Listing(Reading[R]):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action == "back" and self.is_mounted and self.query_one(FilterInput).has_class("shown"):
             return True
+        if action == "reload" and self.question() is None and type(self).action_reload is Reading.action_reload:
+            return False
         return super().check_action(action, parameters)
 
 

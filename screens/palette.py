@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
-from textual.app import App
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 from textual.content import Content
 
 from screens.formatting import clean
+from screens.keys import spelled
 from screens.place import Console
-from screens.registry import NAMES
+from screens.registry import REGISTRY
+from screens.vocabulary import Visit
+
+if TYPE_CHECKING:
+    from screens.moving import MovingConsole
 
 Command = tuple[str, Callable[[], Any]]
 
@@ -32,19 +36,24 @@ class Actions(Provider):
                 yield Hit(score, Content(name), run, text=name)
 
     def _commands(self) -> Iterator[Command]:
-        app = cast("App[int]", self.app)
-        for place in NAMES:
-            yield f"go to {place}", partial(app.run_action, f"place('{place}')")
+        app = cast("MovingConsole", self.app)
+        for entry in REGISTRY:
+            yield f"go to {entry.name}", partial(app.visit, Visit(entry.name))
         seen: set[str] = set()
         for active in self.screen.active_bindings.values():
             binding = active.binding
             moving = binding.action.startswith(("step", "page", "edge", "choose"))
-            skipped = moving or not active.enabled or not binding.description[:1].islower() or binding.key.isdigit()
+            skipped = (
+                moving
+                or not active.enabled
+                or not binding.description[:1].islower()
+                or binding.action.startswith("place(")
+            )
             if skipped or binding.action in seen or "command_palette" in binding.action:
                 continue
             seen.add(binding.action)
             yield (
-                f"{binding.description} ({binding.key_display or binding.key})",
+                f"{binding.description} ({spelled(binding.key)})",
                 partial(app.run_action, binding.action, active.node),
             )
 

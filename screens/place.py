@@ -154,6 +154,8 @@ class Place(Screen[None]):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action == "back":
             return len(self.app.screen_stack) > 1 or bool(self.console.came_from)
+        if action == "reload":
+            return type(self).action_reload is not Place.action_reload
         return True
 
     async def action_back(self) -> None:

@@ -96,11 +96,12 @@ class Table(ScrollView, Generic[R]):
         *,
         key: Callable[[R], str],
         words: Callable[[R], str],
+        opens: bool = True,
         id: str | None = None,  # noqa: A002 - Textual's word
     ) -> None:
         super().__init__(id=id)
         self.columns = tuple(columns)
-        self._key, self._words = key, words
+        self._key, self._words, self._opens = key, words, opens
         self._all: Sequence[R] = ()
         self.rows: Sequence[R] = ()
         self._view = View()
@@ -337,6 +338,11 @@ class Table(ScrollView, Generic[R]):
     def action_edge(self, last: int) -> None:
         self._go(len(self.rows) - 1 if last else 0)
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action == "choose":
+            return self._opens and self.row is not None
+        return True
+
     def action_choose(self) -> None:
         if self.row is not None:
             self.post_message(self.Chosen(self.row))
@@ -373,7 +379,7 @@ class Table(ScrollView, Generic[R]):
             return
         again = at == self.cursor
         self._go(at)
-        if again:
+        if again and self._opens:
             self.action_choose()
 
     def _click_heading(self, x: int) -> None:

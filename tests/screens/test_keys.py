@@ -101,8 +101,10 @@ async def test_help_lists_every_key_that_works_here() -> None:
         await running.press("4")
         await running.press("question_mark")
 
-        for words in ("HERE", "EVERYWHERE", "filter", "stop sending", "order by the next", "uncertain"):
+        for words in ("HERE", "ROWS", "EVERYWHERE", "PLACES", "filter", "stop sending", "order by the next"):
             assert words in running.text()
+        await running.press("end")
+        assert "uncertain" in running.text()
         await running.press("escape")
         assert running.lines()[0].startswith(" HUNTAZE queue")
 
@@ -145,7 +147,7 @@ async def test_tables_sort_by_any_column_and_turn() -> None:
 async def test_costs_group_and_look_back() -> None:
     source = ScriptedSource()
     async with console(source) as running:
-        await running.press("2", "b", "t", "enter")
+        await running.press("2", "b", "b", "t", "enter")
 
     asked = [query for query in source.asked if isinstance(query, CostBreakdown)]
     assert asked[0].by == ("provider", "model")
@@ -157,7 +159,7 @@ async def test_costs_group_and_look_back() -> None:
 
 async def test_a_day_opens_into_that_days_providers() -> None:
     async with console() as running:
-        await running.press("2", "b", "b", "b", "b", "enter")
+        await running.press("2", "b", "b", "b", "b", "b", "enter")
 
         assert running.lines()[0].startswith(" HUNTAZE costs › 2026-11-20")
 
