@@ -25,6 +25,14 @@ body.-closed .textual-terminal { display: none; }
 body.-closed .ended { display: block; }
 """
 
+# Keys go to the console from the start, and again whenever its window does: nobody should have to click first.
+SCRIPT = """
+"use strict";
+const focus = () => setTimeout(() => document.querySelector(".xterm-helper-textarea")?.focus(), 0);
+window.addEventListener("load", focus);
+window.addEventListener("focus", focus);
+"""
+
 _PAGE = """<!doctype html>
 <html lang="en">
 <head>
@@ -38,7 +46,10 @@ _PAGE = """<!doctype html>
 </body>
 </html>
 """
-_HEAD = '<link rel="stylesheet" href="/static/css/xterm.css">\n<script src="/static/js/textual.js"></script>\n'
+_HEAD = (
+    '<link rel="stylesheet" href="/static/css/xterm.css">\n<script src="/static/js/textual.js"></script>\n'
+    '<script src="/console.js"></script>\n'
+)
 
 
 def login_page(wrong: str = "") -> str:

@@ -27,7 +27,7 @@ from engine.kernel.secret import Secret
 from engine.surface.wire import READ_ONLY_HEADER
 from huntaze_console.api import ApiSettings
 from huntaze_console.api.sockets import listen_tcp, tls_context, url_of
-from huntaze_console.web.pages import POLICY, STYLE, console_page, login_page
+from huntaze_console.web.pages import POLICY, SCRIPT, STYLE, console_page, login_page
 from huntaze_console.web.sessions import Session, Sessions, Throttle
 from huntaze_console.web.visitor import Visit, VisitorService, resized
 from screens.sources.line import Address, Line, WrongToken
@@ -115,6 +115,7 @@ class _Site:
         app.router.add_post("/logout", self._logout)
         app.router.add_get("/ws", self._socket)
         app.router.add_get("/console.css", _style)
+        app.router.add_get("/console.js", _script)
         app.router.add_static("/static", Path(str(files("textual_serve") / _STATIC)), show_index=False)
         app.on_response_prepare.append(_mark)
         return app
@@ -309,6 +310,10 @@ def _hosts(settings: WebSettings, port: int) -> frozenset[str]:
 
 async def _style(_: web.Request) -> web.Response:
     return web.Response(text=STYLE, content_type="text/css")
+
+
+async def _script(_: web.Request) -> web.Response:
+    return web.Response(text=SCRIPT, content_type="text/javascript")
 
 
 def _page(html: str, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:

@@ -103,9 +103,9 @@ class Browser:
 
 
 @asynccontextmanager
-async def browser(demo: Demo, **settings: int) -> AsyncIterator[Browser]:
+async def browser(demo: Demo, *, visitors: int = 8) -> AsyncIterator[Browser]:
     address = Address(socket=demo.state.socket_path)
-    chosen = WebSettings(listen=ApiSettings(port=0), **settings)
+    chosen = WebSettings(listen=ApiSettings(port=0), visitors=visitors)
     async with (
         serve_web(address, demo.state.path, None, chosen) as url,
         aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as session,

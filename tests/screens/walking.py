@@ -15,6 +15,7 @@ from typing import Any
 from textual.pilot import Pilot
 
 from screens.app import ConsoleApp
+from screens.place import Place
 from screens.registry import NAMES
 from screens.source import ConsoleOptions
 from screens.terminal import read_terminal
@@ -53,7 +54,8 @@ class Walk:
         await self.app.switch_mode(name)
         await self._rest()
         seen = [type(self.app.screen).__name__]
-        shown = getattr(self.app.screen, "keys", tuple)() if self._every_key else ()
+        screen = self.app.screen
+        shown = screen.keys() if self._every_key and isinstance(screen, Place) else ()
         keys = [key.press for key in shown if key.group == "here"]
         for key in ("enter", *keys):
             if key in _LEAVING | _ANSWERED:
