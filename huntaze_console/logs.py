@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import sys
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Protocol
 
@@ -39,6 +41,21 @@ class LoggingChoice(Protocol):
     def format(self) -> str: ...
 
 
+class _Private(logging.FileHandler):
+    """A file for its owner alone. One that cannot be written is nothing to paint over the console for."""
+
+    def __init__(self, file: Path) -> None:
+        super().__init__(file, encoding="utf-8", delay=True)
+
+    def _open(self) -> TextIOWrapper:
+        return open(
+            self.baseFilename, "a", encoding="utf-8", opener=lambda path, flags: os.open(path, flags, mode=0o600)
+        )
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the base's name
+        """Silence."""
+
+
 class _Line(logging.Formatter):
     def __init__(self, form: str) -> None:
         super().__init__()
@@ -58,9 +75,7 @@ class _Line(logging.Formatter):
 
 def configure_logging(settings: LoggingChoice, *, file: Path | None = None) -> None:
     """Log to stderr, or to a file while the terminal is the console's. Libraries speak only when it is serious."""
-    handler: logging.Handler = (
-        logging.FileHandler(file, encoding="utf-8", delay=True) if file else logging.StreamHandler(sys.stderr)
-    )
+    handler: logging.Handler = _Private(file) if file else logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Line(settings.format))
     root = logging.getLogger()
     for old in list(root.handlers):

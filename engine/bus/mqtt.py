@@ -304,8 +304,13 @@ def _reason(error: BaseException) -> str:
         return f"the broker refused: {clean(str(error.rc), limit=100)}"
     if isinstance(error, TimeoutError) or str(error) == "Operation timed out":
         return "no answer in time"
+    if isinstance(error, ConnectionRefusedError):
+        return "nobody listens there"
     cause = error.__cause__ if isinstance(error, aiomqtt.MqttError) and error.__cause__ else error
-    return clean(str(cause), limit=200) or type(cause).__name__
+    if isinstance(cause, aiomqtt.MqttCodeError):
+        return "the connection broke off"
+    said = cause.strerror if isinstance(cause, OSError) and not isinstance(cause, ssl.SSLError) else str(cause)
+    return clean(said or "", limit=200) or type(cause).__name__
 
 
 async def _nap(real_seconds: float, stop: asyncio.Event) -> None:

@@ -205,6 +205,7 @@ def test_a_line_of_the_process_holds_no_secret_and_no_control(tmp_path: Path, ro
         root.exception("broke")
 
     text = file.read_text()
+    assert file.stat().st_mode & 0o777 == 0o600
     assert len(text.splitlines()) == 2
     assert not re.search(r"known-secret|do-not-show|planted|[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]", text)
     assert "ValueError at test_logs.py" in text

@@ -165,7 +165,8 @@ async def test_the_link_comes_back_after_the_broker_was_killed_and_restarted(bro
     async with linked(settings(broker)) as made:
         await until(lambda: made.states == ["connected"])
         broker.kill()
-        await until(lambda: made.states[-1] == "away")
+        await until(lambda: "nobody listens there" in str(made.told[-1]))
+        assert "the connection broke off" in str(made.told[1])
         await asyncio.to_thread(broker.start)
         await until(lambda: made.states[-1] == "connected")
         async with witness(broker) as heard:
