@@ -17,38 +17,36 @@ from screens.calls import CallsScreen
 from screens.drawing import BLANK, Line, Span, beside, cut, level
 from screens.facts import account_name
 from screens.formatting import clean, count, count_short, money, money_short, percent, plural
-from screens.listing import Listing, number
+from screens.listing import number
 from screens.place import as_of
-from screens.spans import MONTH, SLIDING, TODAY, Stretch, choice_line, turned
+from screens.spanned import Spanned
+from screens.spans import MONTH, SLIDING, TODAY, choice_line
 from screens.spending import budget_of, spend_chart
 from screens.view import View
 from screens.widgets.plot import sparkline
 from screens.widgets.table import Column
 
-_GROUPS = (("provider", "model"), ("tool",), ("campaign",), ("account",), ("day",))
-_STRETCHES = (*SLIDING[:4], TODAY, *SLIDING[4:], MONTH)
+_GROUPS = (("provider", "model"), ("provider",), ("tool",), ("campaign",), ("account",), ("day",))
 _SPARK = 16  # cells of a course in a row
 _CHART_FROM = 20  # rows of the terminal from which the course of the selection is drawn
 _TWO_CHARTS_FROM = 150  # columns from which the whole stands beside it
 
 
-class CostsScreen(Listing[BreakdownRow]):
+class CostsScreen(Spanned[BreakdownRow]):
     """Sums over one span by one grouping, each with its course. `day` narrows it to one calendar day."""
 
     title_text = place = "costs"
+    stretches = (*SLIDING[:4], TODAY, *SLIDING[4:], MONTH)
     empty = "no calls in this time; t looks further back"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("b", "by", "group by"),
-        Binding("t", "time(1)", "longer"),
-        Binding("T", "time(-1)", "shorter"),
         Binding("u", "budgets", "budgets"),
     ]
 
     def __init__(self, day: str = "") -> None:
-        super().__init__()
+        super().__init__(TODAY)
         self._day = day
         self._by = 0
-        self._stretch: Stretch = TODAY
         self._courses: Aside[CostCourseRow] = Aside(self, self._course_question)
         self._budgets: Aside[BudgetRow] = Aside(self, lambda: ListBudgets(campaigns=True), every=10.0)
 
@@ -64,15 +62,15 @@ class CostsScreen(Listing[BreakdownRow]):
 
     def _course_question(self) -> CostHistory:
         by = () if "day" in _GROUPS[self._by] else _GROUPS[self._by]
-        if self._stretch.width and not self._day:
-            return CostHistory(by=by, span=self._stretch.width)
+        if self.stretch.width and not self._day:
+            return CostHistory(by=by, span=self.stretch.width)
         start, end = self._bounds()
         return CostHistory(by=by, from_=start, to=end)
 
     def _bounds(self) -> tuple[int, int | None]:
         if self._day:
             return _bounds_of_day(self._day, self.view)
-        return self._stretch.start(self.view), None
+        return self.stretch.start(self.view), None
 
     def paint(self, view: View) -> None:
         self._courses.keep(view)
@@ -85,7 +83,7 @@ class CostsScreen(Listing[BreakdownRow]):
         groups: list[Span] = [("  by ", "dim")]
         for at, group in enumerate(_GROUPS[: len(_GROUPS) - bool(self._day)]):
             groups += [(", ".join(group), "chosen" if at == self._by else "dim"), ("  ", "plain")]
-        lines = [tuple(groups)] if self._day else [choice_line("over", _STRETCHES, self._stretch), tuple(groups)]
+        lines = [tuple(groups)] if self._day else [choice_line("over", self.stretches, self.stretch), tuple(groups)]
         trouble = self._courses.trouble(view)
         if trouble:
             lines.append((("  the courses ", "dim"), *trouble))
@@ -97,9 +95,9 @@ class CostsScreen(Listing[BreakdownRow]):
         tokens = sum(row.input_tokens + row.output_tokens for row in self.read)
         estimated = sum(row.estimated for row in self.read)
         unpriced = sum(row.unpriced_calls for row in self.read)
-        when = clean(self._day) or self._stretch.words(view)
-        limit = view.snapshot.money.day_threshold if self._stretch is TODAY else None
-        limit = view.snapshot.money.month_threshold if self._stretch is MONTH else limit
+        when = clean(self._day) or self.stretch.words(view)
+        limit = view.snapshot.money.day_threshold if self.stretch is TODAY else None
+        limit = view.snapshot.money.month_threshold if self.stretch is MONTH else limit
         of: Line = ()
         if limit and not self._day:
             tone = level(cost, limit)
@@ -135,14 +133,14 @@ class CostsScreen(Listing[BreakdownRow]):
 
     @property
     def _is_calendar(self) -> bool:
-        return bool(self._day or self._stretch.calendar)
+        return bool(self._day or self.stretch.calendar)
 
     @property
     def _window(self) -> str:
         """The budget's window that a span is best held against."""
         if self._day:
             return "day"
-        return self._stretch.calendar or ("hour" if self._stretch.width <= 60 * MINUTE else "day")
+        return self.stretch.calendar or ("hour" if self.stretch.width <= 60 * MINUTE else "day")
 
     def _course(self, dimensions: object) -> CostCourseRow | None:
         return next((each for each in self._courses.rows if each.dimensions == dimensions), None)
@@ -246,16 +244,12 @@ class CostsScreen(Listing[BreakdownRow]):
     def action_by(self) -> None:
         self._by = (self._by + 1) % (len(_GROUPS) - bool(self._day))
         if _GROUPS[self._by] == ("day",):
-            self._stretch = MONTH
-        self._anew()
+            self.stretch = MONTH
+        self.anew()
 
-    def action_time(self, by: int) -> None:
-        self._stretch = turned(_STRETCHES, self._stretch, by)
-        self._anew()
-
-    def _anew(self) -> None:
+    def anew(self) -> None:
         self._courses.start_over()
-        self.start_over()
+        super().anew()
 
     def action_budgets(self) -> None:
         self.app.push_screen(BudgetsScreen())

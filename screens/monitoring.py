@@ -12,35 +12,33 @@ from engine.surface.rows import MonitorCourseRow, MonitorRow
 from screens.aside import Aside
 from screens.drawing import BLANK, Line, Span, cut
 from screens.formatting import NONE, clean, count, plural
-from screens.listing import Listing, plain
+from screens.listing import plain
 from screens.place import as_of
-from screens.spans import HOURLY, SLIDING, choice_line, turned
+from screens.spanned import Spanned
+from screens.spans import HOURLY, SLIDING, choice_line
 from screens.times import SPARK, chart_rows, latency, times_and_errors
 from screens.view import View
 from screens.widgets.plot import sparkline
 from screens.widgets.table import Column
 
 _KINDS: tuple[Literal["tool", "model", "provider", "endpoint"], ...] = ("tool", "model", "provider", "endpoint")
-_STRETCHES = SLIDING[1:]  # times are counted by the minute
 _MANY = 0.05  # share of errors from which a row is told by its colour
 
 
-class MonitoringScreen(Listing[MonitorRow]):
+class MonitoringScreen(Spanned[MonitorRow]):
     """One row a name, the most called first, each with its course over the span."""
 
     title_text = place = "providers"
+    stretches = SLIDING[1:]  # times are counted by the minute
     empty = "nothing passed in this time; t looks further back, v shows the others"
     first_keys = ("by tool, model, provider, endpoint",)
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("v", "turn", "by tool, model, provider, endpoint"),
-        Binding("t", "time(1)", "longer"),
-        Binding("T", "time(-1)", "shorter"),
     ]
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(HOURLY)
         self._kind = _KINDS[0]
-        self._stretch = HOURLY
         self._courses: Aside[MonitorCourseRow] = Aside(self, self._course_question)
 
     @property
@@ -48,17 +46,17 @@ class MonitoringScreen(Listing[MonitorRow]):
         return f"providers › times and errors › by {self._kind}"
 
     def question(self) -> Monitor:
-        return Monitor(kind=self._kind, from_=self._stretch.start(self.view))
+        return Monitor(kind=self._kind, from_=self.stretch.start(self.view))
 
     def _course_question(self) -> MonitorHistory:
-        return MonitorHistory(kind=self._kind, span=self._stretch.width)
+        return MonitorHistory(kind=self._kind, span=self.stretch.width)
 
     def paint(self, view: View) -> None:
         self._courses.keep(view)
         super().paint(view)
 
     def head(self, view: View, width: int) -> Sequence[Line]:
-        line = (*choice_line("over", _STRETCHES, self._stretch), (f" {self._stretch.words(view)}  ", "dim"))
+        line = (*choice_line("over", self.stretches, self.stretch), (f" {self.stretch.words(view)}  ", "dim"))
         return (cut((*line, *self._courses.trouble(view), *as_of(view)), width),)
 
     def _course(self, name: str) -> MonitorCourseRow | None:
@@ -114,15 +112,11 @@ class MonitoringScreen(Listing[MonitorRow]):
 
     def action_turn(self) -> None:
         self._kind = _KINDS[(_KINDS.index(self._kind) + 1) % len(_KINDS)]
-        self._anew()
+        self.anew()
 
-    def action_time(self, by: int) -> None:
-        self._stretch = turned(_STRETCHES, self._stretch, by)
-        self._anew()
-
-    def _anew(self) -> None:
+    def anew(self) -> None:
         self._courses.start_over()
-        self.start_over()
+        super().anew()
 
 
 def _errors(row: MonitorRow, view: View) -> Span:

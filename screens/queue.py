@@ -19,14 +19,14 @@ from screens.formatting import NONE, age, age_rough, clean, clock, count, plural
 from screens.listing import Listing, number, plain
 from screens.place import Place, as_of
 from screens.record import Field, Record, field_lines
-from screens.spans import HOURLY, SLIDING, choice_line, turned
+from screens.spanned import Spanned
+from screens.spans import HOURLY, SLIDING, choice_line
 from screens.times import SPARK, chart_rows
 from screens.view import View
 from screens.widgets.confirm import Confirm
 from screens.widgets.plot import sparkline
 from screens.widgets.table import Column
 
-_STRETCHES = SLIDING[1:]  # depths are written down by the minute
 _VIEWS = ("", "ready", "leased", "delayed", "parked", "dead")
 
 
@@ -63,22 +63,20 @@ def redrive(screen: Place, queue: str, job_ids: tuple[str, ...], how_many: int) 
     )
 
 
-class QueueScreen(Listing[QueueView]):
+class QueueScreen(Spanned[QueueView]):
     """One row a queue; below, its priorities and how its depth went."""
 
     title_text = place = "queue"
+    stretches = SLIDING[1:]  # depths are written down by the minute
     empty = "nothing was ever put in a queue: starting a campaign does; c makes one"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("t", "time(1)", "longer"),
-        Binding("T", "time(-1)", "shorter"),
         Binding("R", "redrive_all", "redrive all dead"),
         Binding("X", "purge_all", "purge all dead"),
     ]
 
     def __init__(self) -> None:
-        super().__init__()
-        self._stretch = HOURLY
-        self._courses: Aside[QueueCourseRow] = Aside(self, lambda: QueueHistory(span=self._stretch.width))
+        super().__init__(HOURLY)
+        self._courses: Aside[QueueCourseRow] = Aside(self, lambda: QueueHistory(span=self.stretch.width))
         self._priorities: Aside[PriorityRow] = Aside(self, ListPriorities)
 
     def rows_of(self, view: View) -> Sequence[QueueView]:
@@ -91,7 +89,7 @@ class QueueScreen(Listing[QueueView]):
 
     def head(self, view: View, width: int) -> Sequence[Line]:
         trouble = self._courses.trouble(view) or self._priorities.trouble(view)
-        line = (*choice_line("depth over", _STRETCHES, self._stretch), ("  ", "plain"), *trouble, *as_of(view))
+        line = (*choice_line("depth over", self.stretches, self.stretch), ("  ", "plain"), *trouble, *as_of(view))
         return (cut(line, width),)
 
     def columns(self) -> Sequence[Column[QueueView]]:
@@ -142,8 +140,7 @@ class QueueScreen(Listing[QueueView]):
             return bool(row and row.dead) and self.may_act
         return super().check_action(action, parameters)
 
-    def action_time(self, by: int) -> None:
-        self._stretch = turned(_STRETCHES, self._stretch, by)
+    def anew(self) -> None:
         self._courses.start_over()
         self.show(self.view)
 

@@ -171,6 +171,15 @@ async def test_costs_turn_from_a_minute_to_a_month_and_say_since_when() -> None:
     assert asked[-1] == MINUTE
 
 
+async def test_a_providers_spend_is_drawn_against_its_own_budget() -> None:
+    async with console() as running:
+        await running.press("2", "b", "down", "down", "t", "t", "t", "t")
+
+        row = next(line for line in running.lines() if line.startswith("▌anthropic"))
+        assert "100 % of $300/month" in row
+        assert "$300/month" in running.text().split(row)[1]
+
+
 async def test_a_wide_terminal_stands_everything_beside_the_selection() -> None:
     async with console(size=(200, 60)) as running:
         await running.press("2", "down")
