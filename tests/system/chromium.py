@@ -22,7 +22,8 @@ _SIZE = (1_300, 800)  # of the window, in pixels
 
 
 class Chromium:
-    """One page. What came over its web sockets stands on `screen`, and where it asked for anything in `asked`."""
+    """One page. What came over its web sockets stands on `screen`, and where it asked for anything in `asked`;
+    `complaints` are what its policy refused and what its scripts broke at."""
 
     def __init__(self, line: aiohttp.ClientWebSocketResponse, session: str) -> None:
         self._line, self._session, self._number = line, session, 0
@@ -49,7 +50,7 @@ class Chromium:
             self._stream.feed(base64.b64decode(params["response"]["payloadData"]))
         elif method in ("Network.requestWillBeSent", "Network.webSocketCreated"):
             self.asked.append(params.get("url") or params["request"]["url"])
-        elif method == "Log.entryAdded":
+        elif method == "Log.entryAdded" and "Content Security Policy" in params["entry"]["text"]:
             self.complaints.append(params["entry"]["text"])
         elif method == "Runtime.exceptionThrown":
             self.complaints.append(str(params["exceptionDetails"]["text"]))

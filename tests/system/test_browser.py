@@ -26,7 +26,6 @@ async def test_an_operator_works_in_a_browser(tmp_path: Path) -> None:
             await page.until("document.querySelector('#token') !== null")
             await _log_in(page, "x" * 43)
             await page.until("document.querySelector('.wrong') !== null")
-            page.complaints.clear()  # of the status of that answer
 
             await _log_in(page, demo.state.token_path.read_text().strip())
             await page.until("document.body.classList.contains('-first-byte')")
