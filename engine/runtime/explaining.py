@@ -80,7 +80,8 @@ class Explaining:
             if row is None:
                 message = f"there is no delivery {query.delivery_id!r}"
                 raise CommandRefused(Refusal.NOT_FOUND, message, field="delivery_id")
-            before = await reader.row(_BEFORE, (row["account_id"], query.delivery_id))
+            queued = row["state"] == "queued"
+            before = await reader.row(_BEFORE, (row["account_id"], query.delivery_id)) if queued else None
         snapshot = self._snapshot()
         case = _Case(
             row=dict(row),

@@ -96,7 +96,8 @@ class Ask(ModalScreen["Values | None"]):
             for entry in self._entries:
                 with Horizontal():
                     yield Static(Content(entry.label), classes="label")
-                    suggester = SuggestFromList(entry.known, case_sensitive=False) if entry.known else None
+                    known = [clean(word, longest=200) for word in entry.known]
+                    suggester = SuggestFromList(known, case_sensitive=False) if known else None
                     field = Input(clean(entry.value), id=entry.name, placeholder=entry.hint, suggester=suggester)
                     field.cursor_blink = False
                     yield field
