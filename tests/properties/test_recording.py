@@ -115,6 +115,20 @@ def test_every_position_gives_the_snapshot_of_then_in_any_order(
 
 
 @settings(max_examples=40, deadline=None)
+@given(some_events, st.integers(-101, 101))
+def test_an_instant_is_right_after_all_that_had_happened_by_then(events: list[Event], after: int) -> None:
+    """An event that a clock set back dated earlier counts from the latest instant before it."""
+    latest, at, happened = BEGAN, BEGAN + after * SECOND, 0
+    for event in events:
+        latest = max(latest, event.at)
+        happened += latest <= at
+    with folder() as place:
+        taped(place / "r", events)
+        with Recording(place / "r") as recording:
+            assert recording.position(at) == happened
+
+
+@settings(max_examples=40, deadline=None)
 @given(some_events, st.lists(st.integers(1, 30), max_size=20), st.randoms())
 def test_seeking_shows_what_playing_shows(events: list[Event], pauses: list[int], chance: random.Random) -> None:
     """Also where the clock was set back: time in a replay never goes backwards by itself."""
@@ -143,14 +157,17 @@ def test_steps_marks_and_the_ends_stand_where_they_say(events: list[Event], move
         with Recording(place / "r") as recording:
             player = Player(recording, lambda: 0)
             for move in moves:
+                player.toggle()
                 before = player.position
                 if move in ("on", "back"):
                     player.step(1 if move == "on" else -1)
                     assert player.position == min(max(before + (1 if move == "on" else -1), 0), len(events))
+                    assert not player.playing
                 elif move in ("home", "end"):
                     player.seek(recording.began if move == "home" else recording.ended)
                 elif player.next_mark(move == "mark"):
                     assert isinstance(events[player.position - 1], AlertOpened)
+                player.pause()
                 assert player.snapshot == seen[player.position]
                 assert recording.began <= player.now <= recording.ended
 
