@@ -99,8 +99,10 @@ class ConsoleApp(MovingConsole, ReplayingConsole):
         self.set_timer(self.feed.tick(), self._look)
 
     def _show(self, view: View) -> None:
-        if self.screen_stack and isinstance(self.screen, Place) and self.screen.is_mounted:
-            self.screen.show(view)
+        """Paint what is in sight; under a question, too, so that a lost link is seen while it is thought about."""
+        shown = next((screen for screen in reversed(self.screen_stack) if isinstance(screen, Place)), None)
+        if shown is not None and shown.is_mounted:
+            shown.show(view)
 
     # ── words ───────────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -108,7 +108,13 @@ class Listing(Reading[R]):
 
     @property
     def tally(self) -> str:
-        """How many rows, beside the title: `12 of 1,000`, `1,000`, `200+` while there are more to read."""
+        """How many rows, beside the title, and as of when while they are not refreshed: `12 of 1,000, as of 14:31`."""
+        since = f"as of {clock(self.view.link.since, self.view.zone)}" if self.view.stale_for is not None else ""
+        return ", ".join(part for part in (self._rows_told, since if self.table.rows else "") if part)
+
+    @property
+    def _rows_told(self) -> str:
+        """`12 of 1,000`, `1,000`, `200+` while there are more to read."""
         table = self.table
         if self.question() is not None and not self.done:
             return ""
@@ -150,10 +156,11 @@ class Listing(Reading[R]):
 
     def _troubles(self, view: View) -> Sequence[Line]:
         lines: list[Line] = []
-        if self.error and self.done:
-            lines.append(((f"  as of {clock(self.error_at, view.zone)}: {self.error}", "warn"),))
+        if self.error and (self.done or self.table.rows):
+            what = f"as of {clock(self.error_at, view.zone)}" if self.done else "not all is here"
+            lines.append(((f"  {what}: {self.error}", "warn"),))
         if self.table.filter:
-            found = f"  {self.tally or 'looking for what does'} match ".replace(" found match", " match")
+            found = f"  {self._rows_told or 'looking for what does'} match ".replace(" found match", " match")
             lines.append(((found, "dim"), (clean(self.table.filter), "accent")))
         return lines
 

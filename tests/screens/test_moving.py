@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from engine.kernel.values import SECOND, Instant
 from engine.surface import commands
 from engine.surface.queries import ListCalls, ListDeliveries, ListJobs
 from screens import keys
@@ -395,3 +396,56 @@ async def test_looking_only_shows_no_key_that_acts_and_says_so() -> None:
         assert "cannot be done here" in running.notices[-1]
 
     assert source.submitted == []
+
+
+# ── states of every listing ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_rows_of_the_snapshot_say_that_the_others_could_not_be_read() -> None:
+    async with console("failing") as running:
+        await running.press("6")
+
+        assert "spring-ppv" in running.text()
+        assert "not all is here: the database did not answer" in running.text()
+
+
+async def test_old_rows_say_as_of_when() -> None:
+    source = ScriptedSource()
+    async with console(source) as running:
+        await running.press("2")
+        source.linked = replace(source.linked, up=False, since=from_wall(90), note="the engine cannot be reached")
+        await running.settle()
+
+        assert "costs  5, as of 14:30" in running.lines()[0]
+        assert "LINK LOST" in running.lines()[0]
+
+
+async def test_a_lost_link_shows_under_a_question() -> None:
+    source = ScriptedSource()
+    async with console(source, drains=True) as running:
+        await running.press("6", "q")
+        source.linked = replace(source.linked, up=False, since=from_wall(90), note="the engine cannot be reached")
+        await running.settle()
+
+        assert "finishes or parks" in running.text()
+        assert "LINK LOST" in running.lines()[0]
+
+
+async def test_what_was_read_stays_when_the_first_rows_are_read_again() -> None:
+    """A list of which more was read than is kept fresh does not shrink under the cursor."""
+    source = ScriptedSource("huge")
+    async with console(source) as running:
+        await running.press("4", "enter")
+        for _ in range(6):
+            await running.press("end")
+        before = len(running.app.screen.read)  # type: ignore[attr-defined]
+        row = running.app.screen.row  # type: ignore[attr-defined]
+        await running.press("ctrl+r")
+
+        assert before > 2_000
+        assert len(running.app.screen.read) == before  # type: ignore[attr-defined]
+        assert running.app.screen.row == row  # type: ignore[attr-defined]
+
+
+def from_wall(seconds: int) -> Instant:
+    return Instant(NOW - seconds * SECOND)
