@@ -217,6 +217,8 @@ class LogsScreen(Listing[Entry]):
         held = f", {plural(len(self._held), 'newer record')} held back" if self._held else ""
         if view.frozen_for is not None:
             return "  ‖ frozen with the whole console", "warn"
+        if not view.link.up:
+            return "  ‖ no link to the engine: nothing new comes until it is back", "warn"
         if self._stopped:
             return f"  ‖ not following, for {self._stopped}{held}; f follows again", "warn"
         return f"  ● {_FOLLOWS}, newest at the bottom · {count(len(self._entries))} kept", "ok"

@@ -248,6 +248,7 @@ async def test_nothing_is_asked_while_it_is_not_looked_at_or_frozen_or_cut_off()
         await running.settle()
         await running.press("9")
         assert not any(isinstance(query, ListLogs) for query in source.asked[before:])
+        assert "no link to the engine" in running.text()
 
 
 @pytest.mark.parametrize("attack", ATTACKS)
