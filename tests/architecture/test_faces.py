@@ -53,6 +53,7 @@ DOORS: dict[str, set[str]] = {
     "screens.sources.line": {"huntaze_console"},
     "huntaze_console.api.sockets": {"huntaze_console.web"},
     # Functions over one table, called with the module in front (`deliveries.find`), inside the writer's transaction.
+    "engine.accounts.audit": {"engine.runtime"},
     "engine.campaigns.store": {"engine.runtime"},
     "engine.campaigns.workflow_store": {"engine.runtime"},
     "engine.costs.breakdown": {"engine.runtime", "engine.campaigns"},
