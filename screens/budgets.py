@@ -120,7 +120,8 @@ class BudgetsScreen(Listing[BudgetRow], Acting):
         if row.resets_at is not None:
             when = f"begins anew at {clock_exact(row.resets_at, view.zone)} {zone_name(row.resets_at, view.zone)}"
         actions = ", then ".join(row.actions)
-        return BLANK, title, ((f"  {when} · where a call does not fit: {actions} · set by a {row.origin}", "dim"),)
+        rest = clean(f"{when} · where a call does not fit: {actions} · set by a {row.origin}", longest=300)
+        return BLANK, title, ((f"  {rest}", "dim"),)
 
 
 def _used(row: BudgetRow, _view: View) -> Span:

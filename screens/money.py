@@ -35,7 +35,7 @@ def amount_of(values: Values, name: str) -> int:
 
 def whose(row: BudgetRow) -> str:
     """Whose a budget is, by its id."""
-    return f"{row.scope} {clean(row.key, longest=100)}" if row.key else "everything"
+    return clean(f"{row.scope} {row.key}" if row.key else "everything", longest=120)
 
 
 def change_budget(screen: Acting, row: BudgetRow) -> None:
