@@ -148,8 +148,10 @@ class ReplayingConsole(TerminalConsole):
             here = isinstance(self.screen, Place) and not isinstance(self.focused, Input)
             shown = here and self.is_running and self._replay is not None
             return shown and (action != "replay_leave" or self._live is not None)
-        if action in ("freeze", "record"):
-            return self._replay is None and (action == "freeze" or self.options.files)
+        if action == "freeze":
+            return self._replay is None
+        if action == "record":
+            return self._replay is None and self.feed.view.loaded and self.options.files
         return True
 
     def action_replay(self, what: str) -> None:

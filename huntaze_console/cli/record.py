@@ -93,7 +93,7 @@ def _wait(taping: Taping, seconds: int | None) -> None:
 
 
 def _report(taping: Taping, looks: int) -> None:
-    words = f"recording: {taping.events:,} events, {taping.size / (1 << 20):.1f} MB"
+    words = f"recording: {taping.events:,} events, {taping.size >> 10:,} kB"
     if taping.note:
         words += f"; waiting: {taping.note}"
     if sys.stderr.isatty():
