@@ -132,7 +132,7 @@ async def lived(folder: Path, commands: list[Command]) -> None:
         assert not any(row.undoable for row in after[: len(found)])
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(asked, min_size=1, max_size=12))
 def test_one_row_each_and_undone_from_the_end_all_is_as_it_was(commands: list[Command]) -> None:
     with tempfile.TemporaryDirectory() as folder:
