@@ -8,6 +8,7 @@ import pty
 import signal
 import subprocess
 import time
+from itertools import cycle
 from pathlib import Path
 
 import pytest
@@ -126,11 +127,12 @@ def test_a_second_console_attaches_and_leaves_the_first_ones_engine_alone(tmp_pa
 
 def _stop_reading(shown: Terminal) -> None:
     """Type what makes the console write a great deal, and read none of it, until its writes have to wait."""
+    places = cycle("1234567")
     give_up = time.monotonic() + 40  # beside an engine that is busy, on a busy machine
     while not shown.stalled:
         assert time.monotonic() < give_up, "the terminal never filled up"
-        shown.type("1234567")
-        time.sleep(0.1)
+        shown.type(next(places))
+        time.sleep(0.3)  # a burst of keys is painted once, at its end
 
 
 def _leave(shown: Terminal) -> None:
