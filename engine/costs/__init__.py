@@ -16,6 +16,7 @@ from engine.costs.breakdown import (
     stats,
 )
 from engine.costs.budgets import as_begun, find_budget, get_budget, list_budgets
+from engine.costs.history import history
 from engine.costs.ledger import (
     INTERRUPTED,
     Attempt,
@@ -28,6 +29,7 @@ from engine.costs.pricing import LOCAL, Priced, Pricer
 from engine.costs.rules import Action, Budget, BudgetRule, Kind, Origin, Scope, check_rule
 from engine.costs.settings import CostSettings, PriceOverride, SyncSettings
 from engine.costs.tokens import TokenCounter
+from engine.costs.trace import attempts_of
 from engine.costs.windows import EVER, Window
 
 __all__ = [
@@ -60,12 +62,14 @@ __all__ = [
     "SyncSettings",
     "TokenCounter",
     "Window",
+    "attempts_of",
     "as_begun",
     "breakdown",
     "calls",
     "campaign_costs",
     "check_rule",
     "find_budget",
+    "history",
     "get_budget",
     "list_budgets",
     "minutes",

@@ -7,8 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from engine.costs.history import history
-from engine.costs.trace import attempts_of
+from engine.costs import attempts_of, history
 from engine.kernel.clock import Clock
 from engine.kernel.errors import CommandRefused, Refusal
 from engine.kernel.values import DAY, HOUR, MINUTE, SECOND, Instant
