@@ -125,9 +125,12 @@ class Table(ScrollView, Generic[R]):
         same = rows is self._all or (len(rows) <= _COMPARED and not arranged and rows == self._all)
         self._view, self._message, self._is_arranged = view, tuple(message), arranged
         if not same:
+            followed = self.cursor in self.in_sight
             self._all = rows
             self._texts = {}
             self._arrange()
+            if followed:
+                self._into_sight()
         self._repaint()
 
     def narrow(self, text: str) -> None:
@@ -138,8 +141,9 @@ class Table(ScrollView, Generic[R]):
         self._rearrange()
 
     def order_by(self, column: int | None, *, descending: bool = False) -> None:
-        """Sort by a column, or leave the rows as they came."""
+        """Sort by a column, or leave the rows as they came; the cursor goes to the first."""
         self.order, self.descending = column, descending
+        self.cursor, self._cursor_key = 0, ""
         self._rearrange()
 
     @property
@@ -173,6 +177,9 @@ class Table(ScrollView, Generic[R]):
 
     def _rearrange(self) -> None:
         self._arrange()
+        if self._is_arranged:  # what the engine is asked for now begins at its first row
+            self.cursor, self._cursor_key = 0, ""
+        self._into_sight()
         self._repaint()
         self.refresh()
         self.post_message(self.Arranged())

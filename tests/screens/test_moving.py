@@ -300,6 +300,33 @@ async def test_a_heading_clicked_sorts_by_it_and_turns() -> None:
         assert "welcome-fr" in running.lines()[at[0] + 1]
 
 
+@pytest.mark.parametrize("state", ["normal", "huge"])
+async def test_sorting_goes_to_the_first_row_and_the_cursor_stays_in_sight(state: str) -> None:
+    async with console(state, size=(100, 24)) as running:
+        for way in (("6",), ("enter",)):
+            await running.press(*way, "end", "o")
+            screen = running.app.screen
+            assert screen.table.cursor == 0  # type: ignore[attr-defined]
+            assert any(line.startswith("▌") for line in running.lines())
+            await running.press("home")
+
+
+async def test_the_cursor_is_followed_when_its_row_moves() -> None:
+    source = ScriptedSource("huge")
+    async with console(source, size=(100, 20)) as running:
+        await running.press("6", "down", "down")
+        row = running.app.screen.row  # type: ignore[attr-defined]
+        moved = {
+            key: replace(one, state="finished") if key == row.campaign_id else one
+            for key, one in source.shown.campaigns.items()
+        }
+        source.become(campaigns=moved)
+        await running.settle()
+
+        assert running.app.screen.row.campaign_id == row.campaign_id  # type: ignore[attr-defined]
+        assert any(line.startswith("▌") for line in running.lines())
+
+
 async def test_cursor_filter_and_order_outlast_a_visit_elsewhere() -> None:
     async with console() as running:
         await running.press("6", "o", "o", "slash")
