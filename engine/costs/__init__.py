@@ -16,7 +16,7 @@ from engine.costs.breakdown import (
     stats,
 )
 from engine.costs.budgets import as_begun, find_budget, get_budget, list_budgets
-from engine.costs.history import history
+from engine.costs.history import spend_history
 from engine.costs.ledger import (
     INTERRUPTED,
     Attempt,
@@ -62,16 +62,16 @@ __all__ = [
     "SyncSettings",
     "TokenCounter",
     "Window",
-    "attempts_of",
     "as_begun",
+    "attempts_of",
     "breakdown",
     "calls",
     "campaign_costs",
     "check_rule",
     "find_budget",
-    "history",
     "get_budget",
     "list_budgets",
     "minutes",
+    "spend_history",
     "stats",
 ]

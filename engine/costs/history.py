@@ -26,7 +26,7 @@ class Course:
     failed: tuple[int, ...]
 
 
-async def history(
+async def spend_history(
     reader: Reader,
     by: Sequence[Dimension | str],
     start: Instant,

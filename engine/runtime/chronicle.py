@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from engine.costs import attempts_of, history
+from engine.costs import attempts_of, spend_history
 from engine.kernel.clock import Clock
 from engine.kernel.errors import CommandRefused, Refusal
 from engine.kernel.values import DAY, HOUR, MINUTE, SECOND, Instant
@@ -77,7 +77,7 @@ class Chronicle:
         span = query.span if query.from_ is None else end - query.from_
         cut = grid(end, query.span, finest=SECOND if span <= _BY_SECONDS else MINUTE, start=query.from_)
         async with self._database.view() as reader:
-            found = await history(reader, query.by, cut.start, cut.step, cut.count, query.where)
+            found = await spend_history(reader, query.by, cut.start, cut.step, cut.count, query.where)
         return Page(
             tuple(
                 CostCourseRow(
