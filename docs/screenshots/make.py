@@ -23,6 +23,16 @@ HERE = Path(__file__).parent
 SIZE = (120, 40)
 FLAGS = ("--scenario", "azure-outage", "--seed", "7", "--speed", "30")
 SECONDS = 40  # real ones: some twenty virtual minutes
+STEP = 0.6  # real seconds for each key to be answered
+_PROMPT = [" ".join(letter.split()) or "space" for letter in "say hello to the fan"]
+PICTURES = (
+    ("overview", ()),
+    ("costs", ("2",)),
+    ("providers", ("3",)),
+    ("events", ("8",)),
+    ("review", ("6", "enter", "a")),
+    ("campaign", ("1", "c", *"spring", *["tab"] * 5, *_PROMPT)),
+)
 
 
 def main() -> None:
@@ -45,11 +55,11 @@ async def _take(state: StateDirectory) -> None:
     app = ConsoleApp(source)
     async with app.run_test(size=SIZE) as pilot:
         await pilot.pause(SECONDS)
-        _save("overview", app)
-        await pilot.press("c", *"spring", *["tab"] * 5)
-        await pilot.press(*(("space" if letter == " " else letter) for letter in "say hello to the fan"))
-        await pilot.pause(3)
-        _save("campaign", app)
+        for name, keys in PICTURES:
+            for key in keys:
+                await pilot.press(key)
+                await pilot.pause(STEP)
+            _save(name, app)
     source.close()
 
 

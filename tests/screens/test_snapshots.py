@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from screens.registry import REGISTRY, Entry
 from tests.screens.harness import Console, console
 from tests.screens.scripted import STATES
 
 _STORED = Path(__file__).parent / "snapshots"
-_PLACES = ("overview", "costs", "providers", "queue", "limits", "campaigns", "alerts")
 _SIZES = ((80, 24), (120, 40), (200, 60))
 
 
@@ -19,7 +19,7 @@ _SIZES = ((80, 24), (120, 40), (200, 60))
 @pytest.mark.parametrize("state", STATES)
 async def test_screens_look_as_stored(state: str, size: tuple[int, int]) -> None:
     async with console(state, size=size) as running:
-        shots = [await _shot(running, place, str(number)) for number, place in enumerate(_PLACES, 1)]
+        shots = [await _place(running, entry) for entry in REGISTRY]
         if state == "normal":
             shots += await _details(running)
 
@@ -57,9 +57,15 @@ async def _details(running: Console) -> list[str]:
     ]
 
 
+async def _place(running: Console, entry: Entry) -> str:
+    await running.app.action_place(entry.name)
+    return await _shot(running, entry.name)
+
+
 async def _shot(running: Console, name: str, *keys: str) -> str:
     for key in keys:
         await running.press(key)
+    await running.settle()
     width = running.app.size.width
     assert all(len(line) <= width for line in running.lines())
     return f"═══ {name}\n{running.text()}\n"
