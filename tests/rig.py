@@ -21,6 +21,7 @@ from engine.campaigns import Dispatch, Estimator, Feeding, Progress, Writer, cam
 from engine.content import ContentSettings
 from engine.costs import CostSettings, Ledger, PriceOverride, Pricer
 from engine.kernel.clock import Clock
+from engine.kernel.redaction import Redactor
 from engine.kernel.values import SECOND, usd
 from engine.limiter import LimiterSettings, Quotas, QuotaSettings
 from engine.limiter.local import LocalLimiter
@@ -64,6 +65,7 @@ from engine.runtime import (
     Explaining,
     Health,
     Limits,
+    Logs,
     MiddlewareDesk,
     Past,
     Previews,
@@ -80,7 +82,7 @@ from engine.storage import Database, Tx
 from engine.surface.commands import Audience, CampaignDraft, CreateCampaign, CreateKey, RevokeKey
 from engine.surface.queries import ListKeys, ListLimits
 from engine.surface.snapshot import EngineView, Snapshot
-from engine.telemetry import Monitor, Rated
+from engine.telemetry import LogBook, Monitor, Rated
 from huntaze_console.joints import (
     LedgerMeter,
     QuotaBook,
@@ -468,36 +470,39 @@ async def rig(folder: Path, *, clock: ManualClock | None = None, messages: int =
         thresholds.join(lambda: projector.snapshot, obeyed.append)
         desk.extend(thresholds.commands, thresholds.queries)
         desk.extend({}, {ListLimits: Limits(joined.quotas).listing})
+        log_book = LogBook(clock, Redactor(), kept=100)
+        desk.extend({}, Logs(log_book).queries)
         keyring = Keyring(database, clock, chance, key_budget(ledger))
         await keyring.load()
         desk.extend({CreateKey: keyring.create, RevokeKey: keyring.revoke}, {ListKeys: keyring.listing})
-        yield Rig(
-            database=database,
-            clock=clock,
-            bus=bus,
-            jobs=jobs,
-            ledger=ledger,
-            limiter=limiter,
-            providers=providers,
-            metered=metered,
-            guarded=guarded,
-            orchestrator=orchestrator,
-            shelf=shelf,
-            shadowed=joined.shadowed,
-            platform=platform,
-            fans=book,
-            progress=progress,
-            dispatch=dispatch,
-            feeding=feeding,
-            writer=writer,
-            holds=holds,
-            source=source,
-            sender=sender,
-            projector=projector,
-            desk=desk,
-            monitor=monitor,
-            tests=tests,
-            ratings=ratings,
-            obeyed=obeyed,
-            first=first,
-        )
+        with log_book.listening():
+            yield Rig(
+                database=database,
+                clock=clock,
+                bus=bus,
+                jobs=jobs,
+                ledger=ledger,
+                limiter=limiter,
+                providers=providers,
+                metered=metered,
+                guarded=guarded,
+                orchestrator=orchestrator,
+                shelf=shelf,
+                shadowed=joined.shadowed,
+                platform=platform,
+                fans=book,
+                progress=progress,
+                dispatch=dispatch,
+                feeding=feeding,
+                writer=writer,
+                holds=holds,
+                source=source,
+                sender=sender,
+                projector=projector,
+                desk=desk,
+                monitor=monitor,
+                tests=tests,
+                ratings=ratings,
+                obeyed=obeyed,
+                first=first,
+            )
