@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
@@ -75,6 +75,7 @@ from huntaze_console.options import ConsoleOptions, SettingsSource, SimulationOp
 
 ROOT = Path(__file__).parents[2]
 TOKEN = "token-of-the-fake"
+LOGIN = "berta"  # who is at the terminal
 AT = 1_795_161_600 * SECOND  # 2026-11-20T08:00:00Z
 HOSTILE = "\x1b[2J\x1b]52;c;aGk=\x07\u202eevil\x9b31m"
 
@@ -215,10 +216,11 @@ ESTIMATE = EstimateRow(
 
 @dataclass
 class FakeEngine:
-    """Answers every query with a row of its kind and remembers every command."""
+    """Answers every query with a row of its kind and remembers every command, and by which door it came."""
 
     directory: Path
     commands: list[Command] = field(default_factory=list)
+    doors: list[str | None] = field(default_factory=list)
     queries: list[Query] = field(default_factory=list)
     problem: tuple[int, dict[str, Any]] | None = None
 
@@ -267,6 +269,7 @@ class Handler(BaseHTTPRequestHandler):
             self._send(engine.problem[0], orjson.dumps(engine.problem[1]))
         else:
             engine.commands.append(wire.load_command(body))
+            engine.doors.append(self.headers[wire.VIA_HEADER])
             self._send(200, wire.dump(Done(f"done{HOSTILE}", {"campaign_id": "cmp_1", "estimate": asdict(ESTIMATE)})))
 
     def _send(self, status: int, body: bytes) -> None:
@@ -284,6 +287,11 @@ class Handler(BaseHTTPRequestHandler):
 class Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
     daemon_threads = True
     engine: FakeEngine
+
+
+@pytest.fixture(autouse=True)
+def at_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOGNAME", LOGIN)
 
 
 @pytest.fixture
@@ -312,7 +320,7 @@ def run_alone(*arguments: str, **environ: str) -> subprocess.CompletedProcess[st
     return subprocess.run(
         [sys.executable, "-W", "error", "-m", "huntaze_console", *arguments],
         cwd=ROOT,
-        env={"PATH": os.environ["PATH"], "HOME": "/nonexistent", "LANG": "C.UTF-8", **environ},
+        env={"PATH": os.environ["PATH"], "HOME": "/nonexistent", "LANG": "C.UTF-8", "LOGNAME": LOGIN, **environ},
         capture_output=True,
         text=True,
         timeout=60,
@@ -433,7 +441,8 @@ def test_a_command_reaches_the_engine(engine: FakeEngine, arguments: tuple[str, 
     answer = run(engine.directory, *arguments)
 
     assert (answer.exit_code, answer.stderr) == (0, "")
-    assert engine.commands == [command]
+    assert engine.commands == [replace(command, actor=LOGIN)]
+    assert engine.doors == ["cli"]
     assert harmless(answer.stdout)
 
 
@@ -452,7 +461,7 @@ def test_approving_binds_to_the_texts_that_were_shown(engine: FakeEngine) -> Non
     answer = run(engine.directory, "campaign", "approve", "cmp_1", "--yes")
 
     texts = {"dlv_0": "digest-0", "dlv_1": "digest-1", "dlv_2": "digest-2"}
-    assert engine.commands == [ApproveDeliveries(campaign_id="cmp_1", texts=texts)]
+    assert engine.commands == [ApproveDeliveries(actor=LOGIN, campaign_id="cmp_1", texts=texts)]
     assert all(f"Hello {number}" in answer.stdout for number in range(3))
     assert harmless(answer.stdout)
 
@@ -582,7 +591,7 @@ def test_an_environment_variable_names_the_state_directory_too(engine: FakeEngin
     answer = run_alone("stop", HUNTAZE_STATE_DIR=str(engine.directory))
 
     assert (answer.returncode, answer.stderr) == (0, "")
-    assert engine.commands == [HaltSending()]
+    assert engine.commands == [HaltSending(actor=LOGIN)]
 
 
 def test_a_refusal_leaves_a_process_with_its_code(engine: FakeEngine) -> None:
@@ -629,4 +638,4 @@ def test_a_demo_never_shows_a_real_engine(engine: FakeEngine, monkeypatch: pytes
     )
 
     with pytest.raises(WrongMode, match="real engine"):
-        show_console(options)
+        show_console(options, ask=lambda _: pytest.fail("nobody is asked for a token here"))
