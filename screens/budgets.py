@@ -87,7 +87,7 @@ class BudgetsScreen(Listing[BudgetRow], Acting):
 
     def open(self, row: BudgetRow) -> None:
         if self.may_act:
-            change_budget(self, row)
+            change_budget(self, row, self._owner(row))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action in ("change", "take"):
@@ -98,7 +98,7 @@ class BudgetsScreen(Listing[BudgetRow], Acting):
 
     def action_change(self) -> None:
         if self.row is not None:
-            change_budget(self, self.row)
+            change_budget(self, self.row, self._owner(self.row))
 
     def action_give(self) -> None:
         new_budget(self, self.view.snapshot)

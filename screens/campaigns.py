@@ -48,7 +48,8 @@ class CampaignsScreen(Listing[CampaignView], Steering):
 
     title_text = place = "campaigns"
     empty = "no campaign yet: c makes the first"
-    BINDINGS: ClassVar[list[BindingType]] = [*VERBS]
+    first_keys = ("review texts",)
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("m", "review", "review texts"), *VERBS]
 
     def question(self) -> ListCampaigns:
         return ListCampaigns()
@@ -113,7 +114,14 @@ class CampaignsScreen(Listing[CampaignView], Steering):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action in VERB_ACTIONS:
             return self.may(action)
+        if action == "review":
+            row = self.row if self.is_mounted else None
+            return row is not None and bool(row.counts.get("drafted"))
         return super().check_action(action, parameters)
+
+    def action_review(self) -> None:
+        if self.row is not None:
+            self.app.push_screen(ReviewScreen(self.row))
 
 
 class CampaignScreen(Listing[DeliveryRow], Steering):

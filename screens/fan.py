@@ -16,7 +16,10 @@ from screens.widgets.table import Column
 
 
 class FanScreen(Listing[DeliveryRow]):
-    """One row a delivery to the fan, the newest first. `who` is the fan's id, or ACCOUNT/ID."""
+    """One row a delivery to the fan, the newest first. `who` is the fan's id or name, or ACCOUNT/ID.
+
+    An id is looked up at once; only where nobody has it, the names are looked through.
+    """
 
     place = "campaigns"
     title_text = "fan"
@@ -25,6 +28,7 @@ class FanScreen(Listing[DeliveryRow]):
         super().__init__()
         account, slash, fan = who.partition("/")
         self._account, self._fan = (account.strip(), fan.strip()) if slash else ("", who.strip())
+        self._by_name = False
 
     @property
     def heading(self) -> str:
@@ -34,18 +38,26 @@ class FanScreen(Listing[DeliveryRow]):
     @property
     def empty(self) -> str:  # type: ignore[override]
         return (
-            f"no campaign has a row for the fan {clean(self._fan, longest=60)}: the id is another, or no campaign chose"
-            " this fan. huntaze fans lists the fans of an account"
+            f"no campaign has a row for a fan of the id or name {clean(self._fan, longest=60)}:"
+            " it is spelled otherwise, or no campaign chose this fan"
         )
 
     def question(self) -> ListDeliveries:
-        return ListDeliveries(fan_id=self._fan, order="-changed_at")
+        if self._by_name:
+            return ListDeliveries(find=(f"fan:{self._fan}",), order="-changed_at", offset=0)
+        return ListDeliveries(fan_id=self._fan)
+
+    def paint(self, view: View) -> None:
+        if self.done and not self.error and not self.read and not self._by_name and self._fan:
+            self._by_name = True
+            self.start_over()
+            return
+        super().paint(view)
 
     def rows_of(self, view: View) -> Sequence[DeliveryRow]:
-        if not self._account:
-            return self.read
         wanted = self._account.casefold()
-        return tuple(row for row in self.read if wanted in (row.account_id.casefold(), _name(row, view).casefold()))
+        found = (row for row in self.read if wanted in ("", row.account_id.casefold(), _name(row, view).casefold()))
+        return sorted(found, key=lambda row: -row.changed_at)
 
     @property
     def arranged(self) -> bool:
@@ -99,7 +111,9 @@ class FanScreen(Listing[DeliveryRow]):
     def foot(self, row: DeliveryRow, view: View, width: int) -> Sequence[Line]:
         glyph, tone, word = state(row.state)
         why = f": {clean(row.reason, longest=200)}" if row.reason else ""
-        title: Line = ((f"  {clean(row.fan_name or row.fan_id, longest=60)}  ", "head"), (f"{glyph} {word}{why}", tone))
+        name = f"{clean(row.fan_name, longest=60)}  " if row.fan_name else ""
+        fan = f"{clean(row.fan_id, longest=60)}  "
+        title: Line = ((f"  {name}", "head"), (fan, "dim" if name else "head"), (f"{glyph} {word}{why}", tone))
         text = clean_lines(row.text or "no text yet", width - 4)[:3]
         return (BLANK, cut(title, width), *(((f"  {line}", "plain" if row.text else "dim"),) for line in text))
 

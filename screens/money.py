@@ -38,7 +38,11 @@ def whose(row: BudgetRow) -> str:
     return clean(f"{row.scope} {row.key}" if row.key else "everything", longest=120)
 
 
-def change_budget(screen: Acting, row: BudgetRow) -> None:
+def _per(window: str) -> str:
+    return "in all" if window == "total" else f"by the {window}"
+
+
+def change_budget(screen: Acting, row: BudgetRow, owner: str) -> None:
     """Another limit in place of the one there is."""
 
     async def preview(values: Values) -> str:
@@ -46,7 +50,7 @@ def change_budget(screen: Acting, row: BudgetRow) -> None:
         return budget_effect((await screen.rows(query))[0], screen.view.now, screen.view.zone)
 
     screen.ask(
-        f"How much may {whose(row)} spend by the {row.window}?",
+        f"How much may {owner} spend {_per(row.window)}?",
         (Entry(name="limit", label="limit, $", value=plain_dollars(row.limit)),),
         lambda values: SetBudget(
             scope=row.scope,

@@ -76,6 +76,10 @@ class Place(Screen[None]):
     def action_reload(self) -> None:
         """Ask the engine again for what is not in the snapshot."""
 
+    def start_over(self) -> None:
+        """Forget what was read, which is not so any more, and read it anew."""
+        self.action_reload()
+
     @property
     def heading(self) -> str:
         """The way here, its steps parted by ` › `."""

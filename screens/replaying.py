@@ -69,7 +69,7 @@ class ReplayingConsole(TerminalConsole):
         for stack in self._screen_stacks.values():
             for screen in stack:
                 if isinstance(screen, Place) and screen.is_mounted:
-                    screen.action_reload()
+                    screen.start_over()
 
     @property
     def _replay(self) -> ReplaySource | None:

@@ -69,7 +69,7 @@ class RoutesScreen(Listing[RouteRow], Acting):
         return tuple(lines)
 
     def open(self, row: RouteRow) -> None:
-        self.app.push_screen(DecisionScreen(row.tool))
+        self.app.push_screen(DecisionScreen(row.tool, row.strategy))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         row = self.row if self.is_mounted else None
@@ -134,9 +134,10 @@ class DecisionScreen(Listing[CandidateRow], Acting):
         Binding("b", "breaker", "breaker"),
     ]
 
-    def __init__(self, tool: str) -> None:
+    def __init__(self, tool: str, strategy: str) -> None:
         super().__init__()
         self._tool, self._strategy = tool, ""
+        self._others = ("", *(each for each in _STRATEGIES if each != strategy))
 
     @property
     def heading(self) -> str:
@@ -184,8 +185,7 @@ class DecisionScreen(Listing[CandidateRow], Acting):
 
     def action_turn(self) -> None:
         """Look how another strategy would decide; nothing is changed by looking."""
-        at = _STRATEGIES.index(self._strategy) + 1 if self._strategy else 0
-        self._strategy = _STRATEGIES[at] if at < len(_STRATEGIES) else ""
+        self._strategy = self._others[(self._others.index(self._strategy) + 1) % len(self._others)]
         self.start_over()
 
     def action_keep(self) -> None:
@@ -207,7 +207,8 @@ class DecisionScreen(Listing[CandidateRow], Acting):
         return model.breaker_held_by if model else ""
 
     def _kept(self) -> None:
-        self._strategy = ""
+        kept = self._strategy
+        self._strategy, self._others = "", ("", *(each for each in _STRATEGIES if each != kept))
 
 
 def _typed(values: Values) -> tuple[str, tuple[str, ...], tuple[int, ...]]:

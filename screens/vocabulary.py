@@ -287,8 +287,8 @@ _THINGS: tuple[Word, ...] = (
     Word("model", "one model's calls: :model gpt-4o-mini", lambda key, _: Show("model", key),
          choices=_models, wants="a model"),
     Word("queue", "queues, or jobs: :queue dead", _jobs, ("queues", "jobs"), choices=_queues),
-    Word("fan", "what one fan got, and why not: :fan ID or :fan ACCOUNT/ID", lambda rest, _: Show("fan", rest),
-         ("why",), wants="a fan's id, or ACCOUNT/ID"),
+    Word("fan", "what one fan got, and why not: :fan NAME or :fan ACCOUNT/ID", lambda rest, _: Show("fan", rest),
+         ("why",), wants="a fan's name or id, or ACCOUNT/ID"),
 )  # fmt: skip
 _DEEDS: tuple[Word, ...] = (
     Word("alert", "alerts that hold these words: :alert breaker", _visit("alerts")),

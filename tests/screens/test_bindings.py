@@ -35,6 +35,7 @@ WAYS: dict[str, tuple[tuple[str, ...], ...]] = {
     "review": (("campaigns", "enter", "m"), ("campaigns", "enter", "m", "space")),
     "delivery": (("campaigns", "enter", "enter"), ("campaigns", "down", "enter", "down", "down", "enter")),
     "workflow": (("campaigns", "down", "enter", "w"),),
+    "fan": (),  # only `:fan` leads there; it has a table's keys and no others
     "compose": (("campaigns", "c"),),
     "alerts": (("alerts",),),
     "stream": (("events",),),
@@ -168,7 +169,7 @@ async def test_looking_only_offers_nothing_that_would_be_asked_or_done() -> None
     source = ScriptedSource()
     async with console(source, size=SIZE, read_only=True) as running:
         for name, ways in WAYS.items():
-            if name == "compose":
+            if name == "compose" or not ways:
                 continue
             await reach(running, ways[0])
             offered = set(own(running).values())

@@ -170,7 +170,7 @@ async def test_a_route_is_looked_at_under_another_strategy_and_changed_after_a_q
         await running.press("3", "r", "down", "enter")
         assert "w" not in running.keys
         assert "anthropic claude-sonnet-4-5: 8.1 s expected where 5.0 s is the most" in running.text()
-        await running.press("s", "s")
+        await running.press("s")
         assert "as it would be: cheapest" in running.text()
         assert source.submitted == []
         await running.press("w", "y")
