@@ -9,7 +9,7 @@ import click
 from huntaze_console.cli.flags import Where, about
 from huntaze_console.cli.line import reading
 from huntaze_console.cli.paper import moment, say, say_json, table
-from huntaze_console.cli.reading import LIMIT, instant_of, tell
+from huntaze_console.cli.reading import LIMIT, instant_of, present, tell
 
 if TYPE_CHECKING:
     from engine.surface.rows import AuditRow
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @click.option("--actor", default="", help="Only this one's; a * at the end: any ending, here and in the next two.")
 @click.option("--action", default="", help="Only these, such as pause-campaign or set-*.")
 @click.option("--subject", default="", help="Only what was done to this, such as a campaign's id.")
-@click.option("--since", metavar="TIME", help="From then on; a day or a time with an offset.")
+@click.option("--since", metavar="TIME", help="From then on; today, 2h ago, a day, or a time with an offset.")
 @LIMIT
 @about
 def audit(place: Where, *, actor: str, action: str, subject: str, since: str | None, limit: int) -> None:
@@ -30,8 +30,9 @@ def audit(place: Where, *, actor: str, action: str, subject: str, since: str | N
     from engine.surface.queries import ListAudit
 
     with reading(place) as line:
-        zone = line.snapshot().engine.time_zone
-        from_ = instant_of("since", since, zone) or 0
+        snapshot = line.snapshot()
+        zone = snapshot.engine.time_zone
+        from_ = instant_of("since", since, zone, present(snapshot)) or 0
         page = line.query(ListAudit(actor=actor, action=action, subject=subject, since=from_, limit=limit))
     if place.json:
         say_json({"rows": page.rows, "next": page.next, "as_of": page.as_of})

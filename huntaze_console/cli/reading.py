@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -12,7 +13,7 @@ import click
 
 from engine.kernel.errors import CommandRefused, Refusal
 from engine.kernel.periods import day_bounds
-from engine.kernel.values import decimal_usd, from_datetime, iso, seconds
+from engine.kernel.values import DAY, HOUR, MINUTE, decimal_usd, from_datetime, iso, seconds
 from huntaze_console.cli.flags import Ordered, Where, about, alone
 from huntaze_console.cli.line import Line, reading, writing
 from huntaze_console.cli.paper import (
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from engine.surface.rows import JobRow, LimitRow
     from engine.surface.snapshot import Snapshot
 
+_AGO = re.compile(r"([1-9]\d{0,4})([mhd])")
+_UNITS: Mapping[str, int] = {"m": MINUTE, "h": HOUR, "d": DAY}
 _DIMENSIONS = ("provider", "model", "tool", "campaign", "account", "tenant", "user", "day", "hour")
 
 LIMIT = click.option("--limit", type=click.IntRange(1, 1_000), default=100, help="At most so many rows [100].")
@@ -54,7 +57,9 @@ def tell(where: Where, command: Command) -> None:
 
 @click.group(cls=Ordered, invoke_without_command=True, short_help="What was spent, by whom and for what.")
 @click.option("--by", default="provider,model", metavar="DIM,…", help=f"Any of {', '.join(_DIMENSIONS)}.")
-@click.option("--from", "from_", metavar="TIME", help="Inclusive; a day or a time with an offset [this month].")
+@click.option(
+    "--from", "from_", metavar="TIME", help="Inclusive; today, 2h ago, a day, or a time with an offset [this month]."
+)
 @click.option("--to", metavar="TIME", help="Exclusive [now].")
 @click.option("--calls", is_flag=True, help="List single calls, newest first, instead of sums.")
 @LIMIT
@@ -82,7 +87,8 @@ def _breakdown(place: Where, line: Line, by: str, from_: str | None, to: str | N
     if unknown:
         raise click.UsageError(f"--by: {unknown[0]} is none of {', '.join(_DIMENSIONS)}")
     zone = snapshot.engine.time_zone
-    query = CostBreakdown(by=dimensions, from_=instant_of("from", from_, zone), to=instant_of("to", to, zone))
+    start, end = (instant_of(*each, zone, present(snapshot)) for each in (("from", from_), ("to", to)))
+    query = CostBreakdown(by=dimensions, from_=start, to=end)
     page = line.query(query)
     if place.json:
         rows = [{**row.dimensions, **_without(plain(row), "dimensions")} for row in page.rows]
@@ -408,16 +414,24 @@ def _say_halt(snapshot: Snapshot) -> None:
 # ── small things ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def instant_of(flag: str, text: str | None, zone: str) -> int | None:
-    """An instant from a flag: a day begins at midnight in the costs' zone, a time needs an offset."""
+def instant_of(flag: str, text: str | None, zone: str, now: int | None = None) -> int | None:
+    """An instant from a flag: a day begins at midnight in the costs' zone, a time needs an offset.
+
+    Where the engine's present is given, `today` and `2h` ago are understood as well.
+    """
     if text is None:
         return None
+    if now is not None and text == "today":
+        return day_bounds(now, ZoneInfo(zone))[0]
+    if now is not None and (ago := _AGO.fullmatch(text)):
+        return now - int(ago[1]) * _UNITS[ago[2]]
     try:
         if len(text) == len("2026-11-20"):
             return day_bounds(from_datetime(datetime.fromisoformat(f"{text}T12:00:00+00:00")), ZoneInfo(zone))[0]
         return from_datetime(datetime.fromisoformat(text))
     except ValueError as error:
-        raise click.UsageError(f"--{flag}: a day such as 2026-11-20, or a time with its offset: {error}") from error
+        what = "a day such as 2026-11-20, or a time with its offset" + (", today, or 2h ago" if now is not None else "")
+        raise click.UsageError(f"--{flag}: {what}: {error}") from error
 
 
 def present(snapshot: Snapshot) -> int:
