@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -25,6 +26,7 @@ class RigSource:
         self.commands: list[Command] = []
         self.read_only = False
         self.up = True
+        self._loop = asyncio.get_running_loop()
 
     def snapshot(self) -> Snapshot:
         found = self.play.desk.snapshot()
@@ -35,7 +37,11 @@ class RigSource:
         return Link(attached=False, up=self.up, since=now, now=now, read_only=self.read_only)
 
     async def query(self, query: Query) -> Page[Any]:
-        return await self.play.desk.query(query)
+        """Also from a thread of its own, as the past is read."""
+        if asyncio.get_running_loop() is self._loop:
+            return await self.play.desk.query(query)
+        asked = asyncio.run_coroutine_threadsafe(self.play.desk.query(query), self._loop)
+        return await asyncio.wrap_future(asked)
 
     async def submit(self, command: Command) -> Done:
         self.commands.append(command)
