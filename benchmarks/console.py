@@ -54,7 +54,7 @@ new_fans_per_hour = 0.0
 accounts = [{ id = "anna", fans = 100 }]
 """
 _PEERS = {  # what each opens with, and bytes of its first whole frame
-    "posting": (["posting"], b"Posting 2."),
+    "posting": (["posting"], b"Enter a URL"),
     "harlequin": (["harlequin", ":memory:"], b"Query"),
     "dolphie": (["dolphie", "--tab-setup"], b"Hostgroup"),
 }

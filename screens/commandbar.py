@@ -14,6 +14,7 @@ from textual.suggester import Suggester
 from textual.widgets import Input, Static
 
 from screens.drawing import Line, cell, cut
+from screens.prompt import Prompt
 from screens.vocabulary import Offer
 from screens.widgets.board import Board
 
@@ -35,7 +36,7 @@ class Ghost(Suggester):
         return next((offer.line for offer in self._offers(value) if offer.line.startswith(value)), None)
 
 
-class CommandBar(ModalScreen[str]):
+class CommandBar(Prompt, ModalScreen[str]):
     """Answers with the line that was entered, "" for none. `past` are those of before, the newest last.
 
     `flaw` says why a line means nothing; such a one is not taken, so that it can be mended.

@@ -10,6 +10,7 @@ from textual.screen import ModalScreen, Screen
 
 from screens.drawing import BLANK, Line, cell
 from screens.keys import spelled
+from screens.prompt import Prompt
 from screens.registry import REGISTRY
 from screens.widgets.board import Board
 
@@ -21,7 +22,7 @@ _LEGEND = (
 _FILTER = "/ takes words that all must match, -word for what must not, column:word for one column"
 
 
-class HelpScreen(ModalScreen[None]):
+class HelpScreen(Prompt, ModalScreen[None]):
     """Every key that works, in groups; it scrolls where it does not fit."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q,question_mark,enter", "close", "back")]

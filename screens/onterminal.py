@@ -50,6 +50,14 @@ class TerminalConsole(Console):
         self.theme = f"huntaze-{options.theme if options.theme in themes.NAMES else 'dark'}"
         self._apply_terminal()
 
+    @property
+    def answering(self) -> bool:
+        """Whether what changes now answers a key; see prompt.py."""
+        return self.pacer.answering
+
+    def delay_update(self, delay: float = 0.0) -> None:
+        """Textual holds painting for 50 ms when the place changes, to mask the change. Ours paint whole, at once."""
+
     def get_driver_class(self) -> type[Driver]:
         return lasting(super().get_driver_class())
 

@@ -85,6 +85,11 @@ class Pacer:
         """The operator pressed a key: what comes of it is not kept waiting for the budget."""
         self._acted_at = self._clock()
 
+    @property
+    def answering(self) -> bool:
+        """Whether what changes now answers a key, and the terminal keeps up."""
+        return self._clock() - self._acted_at < _ANSWERED_WITHIN and self._meter.backlog <= _BACKLOG
+
     def painted(self) -> None:
         """A painting begins now. What the thread does until the next question is its cost; looking on is not."""
         self._painted_at, self._processor_seen, self._is_charged = self._clock(), self._processor(), True
@@ -102,7 +107,7 @@ class Pacer:
         if self._meter.backlog > _BACKLOG:
             return rate.least
         least = max(0.0, self._painted_at + rate.least - now)
-        if now - self._acted_at < _ANSWERED_WITHIN:
+        if self.answering:
             return least
         owed = max(self._bytes / rate.bytes, self._time / rate.share, least)
         return min(owed, max(0.0, self._painted_at + _MOST_OWED - now))

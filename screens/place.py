@@ -16,6 +16,7 @@ from screens.drawing import Line
 from screens.feed import Feed
 from screens.formatting import age, clean, clock
 from screens.keys import named, spelled
+from screens.prompt import Prompt
 from screens.source import ConsoleOptions, Source
 from screens.view import View
 from screens.widgets.bars import Key, KeyBar, StatusBar
@@ -49,7 +50,7 @@ class Console(App[int]):
         raise NotImplementedError
 
 
-class Place(Screen[None]):
+class Place(Prompt, Screen[None]):
     """A screen of the console. `title` stands in the status line; `place` is the numbered place it belongs to."""
 
     title_text = ""

@@ -17,6 +17,7 @@ from textual.widgets import Input, Static
 
 from engine.kernel.errors import CommandRefused, HuntazeError
 from screens.formatting import clean
+from screens.prompt import Prompt
 
 Values = Mapping[str, str]
 Check = Callable[[Values], Mapping[str, str]]
@@ -44,7 +45,7 @@ def _no_errors(_values: Values) -> Mapping[str, str]:
     return {}
 
 
-class Ask(ModalScreen["Values | None"]):
+class Ask(Prompt, ModalScreen["Values | None"]):
     """The values as typed, or None. Enter confirms what the shown effect belongs to, and nothing else.
 
     `check` says per field what would be right. `preview` asks the engine what it would do; without one enter confirms

@@ -14,9 +14,10 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
 from screens.formatting import clean
+from screens.prompt import Prompt
 
 
-class Confirm(ModalScreen[bool]):
+class Confirm(Prompt, ModalScreen[bool]):
     """Yes or no. With `typed` the answer is that word, typed: for acts too large for one key."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -63,7 +64,7 @@ class Confirm(ModalScreen[bool]):
         self.dismiss(yes)
 
 
-class Choose(ModalScreen[str]):
+class Choose(Prompt, ModalScreen[str]):
     """One of a few answers, each by its own key; esc for none of them."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q", "none", "none")]
