@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 @click.option("--actor", default="", help="Only this one's; a * at the end: any ending, here and in the next two.")
 @click.option("--action", default="", help="Only these, such as pause-campaign or set-*.")
 @click.option("--subject", default="", help="Only what was done to this, such as a campaign's id.")
-@click.option("--since", metavar="TIME", help="From then on; today, 2h ago, a day, or a time with an offset.")
+@click.option(
+    "--since", metavar="TIME", help="From then on; today, 2h for two hours ago, a day, or a time with an offset."
+)
 @LIMIT
 @about
 def audit(place: Where, *, actor: str, action: str, subject: str, since: str | None, limit: int) -> None:

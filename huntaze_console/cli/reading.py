@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from engine.surface.rows import JobRow, LimitRow
     from engine.surface.snapshot import Snapshot
 
-_AGO = re.compile(r"([1-9]\d{0,4})([mhd])")
+_AGO = re.compile(r"([1-9]\d{0,4})([mhd])(?: ago)?")
 _UNITS: Mapping[str, int] = {"m": MINUTE, "h": HOUR, "d": DAY}
 _DIMENSIONS = ("provider", "model", "tool", "campaign", "account", "tenant", "user", "day", "hour")
 
@@ -58,7 +58,10 @@ def tell(where: Where, command: Command) -> None:
 @click.group(cls=Ordered, invoke_without_command=True, short_help="What was spent, by whom and for what.")
 @click.option("--by", default="provider,model", metavar="DIM,…", help=f"Any of {', '.join(_DIMENSIONS)}.")
 @click.option(
-    "--from", "from_", metavar="TIME", help="Inclusive; today, 2h ago, a day, or a time with an offset [this month]."
+    "--from",
+    "from_",
+    metavar="TIME",
+    help="Inclusive; today, 2h for two hours ago, a day, or a time with an offset [this month].",
 )
 @click.option("--to", metavar="TIME", help="Exclusive [now].")
 @click.option("--calls", is_flag=True, help="List single calls, newest first, instead of sums.")
@@ -417,7 +420,7 @@ def _say_halt(snapshot: Snapshot) -> None:
 def instant_of(flag: str, text: str | None, zone: str, now: int | None = None) -> int | None:
     """An instant from a flag: a day begins at midnight in the costs' zone, a time needs an offset.
 
-    Where the engine's present is given, `today` and `2h` ago are understood as well.
+    Where the engine's present is given, `today` and `2h`, or `2h ago`, are understood as well.
     """
     if text is None:
         return None
@@ -430,7 +433,9 @@ def instant_of(flag: str, text: str | None, zone: str, now: int | None = None) -
             return day_bounds(from_datetime(datetime.fromisoformat(f"{text}T12:00:00+00:00")), ZoneInfo(zone))[0]
         return from_datetime(datetime.fromisoformat(text))
     except ValueError as error:
-        what = "a day such as 2026-11-20, or a time with its offset" + (", today, or 2h ago" if now is not None else "")
+        what = "a day such as 2026-11-20, or a time with its offset" + (
+            ", today, or 2h for two hours ago" if now is not None else ""
+        )
         raise click.UsageError(f"--{flag}: {what}: {error}") from error
 
 

@@ -172,7 +172,7 @@ async def before_dearest(play: Rig) -> None:
 
 @scene("find today's dearest campaign", before_dearest)
 async def dearest(running: Console, play: Rig) -> None:
-    first, second = (line for line in running.lines() if "autumn  " in line[:12] or "spring  " in line[:12])
+    first, second = (line for line in running.lines() if line[1:8] in ("autumn ", "spring "))
     assert first.startswith("▌autumn"), (first, second)
     assert "today" in running.lines()[1]
 
