@@ -279,6 +279,18 @@ async def test_the_colon_leads_into_a_recording_and_q_back_to_the_engine(file: P
         assert live.submitted == []
 
 
+async def test_nothing_that_the_engine_said_stands_in_a_recording(file: Path) -> None:
+    """Rows read before, of a screen that the recording knows nothing of, would be of another time."""
+    async with console(ScriptedSource()) as running:
+        await running.app.action_place("audit")  # type: ignore[attr-defined]
+        await until(running, lambda: "▌" in running.text())
+        running.app.action_past(str(file))  # type: ignore[attr-defined]
+        await until(running, lambda: "RECORDING" in running.lines()[0])
+        await until(running, lambda: "not in the recording" in running.text())
+
+        assert "▌" not in "\n".join(running.lines()[:4])
+
+
 async def test_what_is_no_time_and_no_file_is_said(file: Path) -> None:
     async with console() as running:
         running.app.action_past("tomorrow perhaps")  # type: ignore[attr-defined]
