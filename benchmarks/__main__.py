@@ -10,7 +10,7 @@ import json
 import subprocess
 import sys
 
-NAMES = ("limiter", "queue", "ledger", "budgets", "overhead", "gateway", "startup", "listing")
+NAMES = ("limiter", "queue", "ledger", "budgets", "overhead", "gateway", "startup", "console", "listing")
 
 
 def main() -> int:

@@ -17,6 +17,7 @@ from pathlib import Path
 from engine.kernel.secret import Secret
 from engine.storage.directory import StateDirectory
 from screens.app import ConsoleApp
+from screens.sources.line import Address
 from screens.sources.remote import RemoteSource
 
 HERE = Path(__file__).parent
@@ -50,7 +51,7 @@ def main() -> None:
 
 async def _take(state: StateDirectory) -> None:
     token = Secret(state.token_path.read_text().strip())
-    source = RemoteSource("http://localhost", token, chance=random.Random(7), socket=state.socket_path)  # noqa: S311
+    source = RemoteSource(Address(socket=state.socket_path), token, chance=random.Random(7))  # noqa: S311
     source.start()
     app = ConsoleApp(source)
     async with app.run_test(size=SIZE) as pilot:
