@@ -46,7 +46,7 @@ format: $(DEVELOPMENT_STAMP)
 	$(BIN)/ruff check --fix .
 
 system: $(DEVELOPMENT_STAMP)
-	@missing=""; for tool in tmux sshd ssh; do PATH="$$PATH:/usr/sbin" command -v $$tool >/dev/null || missing="$$missing $$tool"; done; \
+	@missing=""; for tool in tmux screen sshd ssh chromium; do PATH="$$PATH:/usr/sbin" command -v $$tool >/dev/null || missing="$$missing $$tool"; done; \
 	if [ -n "$$missing" ]; then echo "make system needs these tools, which are not installed:$$missing"; exit 1; fi
 	$(BIN)/pytest -m system
 

@@ -31,7 +31,7 @@ PICTURES = (
     ("costs", ("2",)),
     ("providers", ("3",)),
     ("events", ("8",)),
-    ("review", ("6", "enter", "a")),
+    ("review", ("6", "m")),
     ("campaign", ("1", "c", *"spring", *["tab"] * 5, *_PROMPT)),
 )
 
