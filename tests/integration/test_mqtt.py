@@ -24,7 +24,7 @@ from engine.kernel.secret import Secret
 from engine.kernel.values import MILLISECOND
 from engine.messaging import Outgoing
 from engine.runtime import Engine, Service
-from tests.acceptance.stage import stage
+from tests.acceptance.stage import Stage, stage
 from tests.fakes import MORNING, ManualClock
 from tests.mqtt_broker import MqttBroker, Witness, witness
 from tests.rig import Rig, rig
@@ -365,7 +365,7 @@ def test_a_killed_daemon_is_offline_and_a_stopped_one_says_so(tmp_path: Path, br
             async with witness(broker) as heard:
                 daemon = await asyncio.to_thread(play.start)
                 await heard.until(lambda: any(one["kind"] == "EngineStarted" for one in heard.events))
-                health = await asyncio.to_thread(play.ask, _health)
+                health = await _told_of_the_broker(play)
                 daemon.kill()
                 await heard.until(lambda: heard.statuses[-1]["state"] == "offline")
                 daemon = await asyncio.to_thread(play.start)
@@ -388,6 +388,16 @@ def _health(client: Any) -> Any:
     from engine.surface.queries import CheckHealth
 
     return client.query(CheckHealth()).rows
+
+
+async def _told_of_the_broker(play: Stage) -> Any:
+    """The engine's health, once it says something of the broker: its events may be there before it does."""
+    async with asyncio.timeout(20):
+        while True:
+            health = await asyncio.to_thread(play.ask, _health)
+            if any(row.name == "mqtt" and row.state != "off" for row in health):
+                return health
+            await asyncio.sleep(0.05)
 
 
 async def test_no_text_no_prompt_no_fan_and_no_secret_is_in_any_byte(tmp_path: Path, broker: MqttBroker) -> None:

@@ -287,6 +287,8 @@ async def test_a_cut_stream_is_recorded_as_incomplete(world: RunningWorld, recor
             response.close()
         await session.post(f"{world.url}/world/speed", json={"speed": 200})
         async with asyncio.timeout(5):
+            while not record.read_bytes():  # the first call of this world
+                await asyncio.sleep(0.01)
             while (line := last_call(record))["prompt_sha256"] is None or not line["streamed"] or line["complete"]:
                 await asyncio.sleep(0.02)
 
