@@ -52,12 +52,15 @@ class Terminal:
         self.listen(0)
         self._tail = b""
         pressed = time.perf_counter()
-        os.write(self._master, key)
+        self.press(key)
         give_up = pressed + timeout
         while text not in self._tail:
             if time.perf_counter() > give_up or not self._read(0.5):
                 raise TimeoutError(f"{key!r} was not answered with {text!r}")
         return time.perf_counter() - pressed
+
+    def press(self, key: bytes) -> None:
+        os.write(self._master, key)
 
     def listen(self, seconds: float) -> int:
         """Read for so long; returns how many bytes came."""

@@ -15,6 +15,7 @@ from typing import Any
 from textual.pilot import Pilot
 
 from screens.app import ConsoleApp
+from screens.listing import FilterInput
 from screens.place import Place
 from screens.registry import NAMES
 from screens.source import ConsoleOptions
@@ -67,6 +68,9 @@ class Walk:
         return seen
 
     async def _back(self, name: str) -> None:
+        if isinstance(self.app.focused, FilterInput):
+            self.app.simulate_key("escape")
+            await self._rest()
         for _ in range(4):
             if len(self.app.screen_stack) == 1 and self.app.current_mode == name:
                 return
