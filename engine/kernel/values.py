@@ -6,6 +6,7 @@ ever a float inside; they become decimals and aware datetimes at the edge, with 
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from decimal import ROUND_CEILING, ROUND_HALF_EVEN, Decimal, InvalidOperation
 from typing import NewType, Protocol
@@ -36,6 +37,9 @@ NANOS_PER_USD = 1_000_000_000
 _CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"
 _PAIRS = tuple(high + low for high in _CROCKFORD for low in _CROCKFORD)  # ten bits at once
 _SHIFTS = tuple(range(120, -1, -10))
+_STAMPED = re.compile(
+    rf"(?:.*_(?P<stamp>[{_CROCKFORD}]{{10}})[{_CROCKFORD}]{{16}}|(?P<hex>[0-9a-f]{{12}})[0-9a-f]{{20}})"
+)
 
 
 def usd(amount: str | int | Decimal) -> NanoUSD:
@@ -105,3 +109,21 @@ def new_id(prefix: str, now: Instant | int, chance: Random) -> str:
     """A sortable unique id such as `cmp_01jd…`: 48 bits of milliseconds, then 80 bits of chance, Crockford base 32."""
     number = (now // MILLISECOND & (1 << 48) - 1) << 80 | chance.getrandbits(80)
     return f"{prefix}_{''.join([_PAIRS[number >> shift & 1023] for shift in _SHIFTS])}"
+
+
+def new_hex_id(now: Instant | int, chance: Random) -> str:
+    """The same 128 bits as 32 hexadecimal digits, for those who expect a trace's id as W3C writes it."""
+    return f"{now // MILLISECOND & (1 << 48) - 1:012x}{chance.getrandbits(80):020x}"
+
+
+def instant_in(name: str) -> Instant | None:
+    """When an id of `new_id` or `new_hex_id` was made, to the millisecond; None of any other text."""
+    found = _STAMPED.fullmatch(name)
+    if found is None:
+        return None
+    if found["hex"]:
+        return Instant(int(found["hex"], 16) * MILLISECOND)
+    number = 0  # the first ten letters: two bits more than the 48 need, and those are 0
+    for letter in found["stamp"]:
+        number = number << 5 | _CROCKFORD.index(letter)
+    return Instant(number * MILLISECOND)

@@ -125,8 +125,8 @@ class Chronicle:
     async def _trace(self, query: queries.GetTrace) -> Page[AttemptRow]:
         if not query.trace_id:
             raise CommandRefused(Refusal.INVALID, "a trace is found by its id", field="trace_id")
-        async with self._database.view() as reader:
-            return Page(await attempts_of(reader, query.trace_id, query.at or self._clock.now()))
+        async with self._database.reader() as reader:
+            return Page(await attempts_of(reader, query.trace_id, query.at))
 
 
 def _courses(found: Sequence[Figures], kind: str, cut: Grid) -> tuple[MonitorCourseRow, ...]:

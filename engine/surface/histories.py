@@ -54,5 +54,5 @@ class GetTrace(Query):
     """Every attempt of a task, in the order they began: retries, fallbacks, and what is held for one under way."""
 
     row: ClassVar[type] = AttemptRow
-    trace_id: str
-    at: int = 0  # around when it ran; 0: now. Those that ended more than 15 minutes off are not found
+    trace_id: str  # or the id of one of its attempts
+    at: int = 0  # around when it ran, where that is known: it is looked for there first

@@ -35,7 +35,7 @@ class QueueCourseRequest(RequestShape):
 
 class TraceRequest(RequestShape):
     at: str | None = Field(default=None, max_length=64)
-    """Around when the task ran, ISO 8601; now without it. Attempts that ended over 15 minutes off are not found."""
+    """Around when the task ran, ISO 8601: it is looked for there first. Needed by none but ids that tell no time."""
 
 
 class CostCourse(AnswerShape):

@@ -113,13 +113,19 @@ def _queue(place: Where, over: int) -> None:
 
 
 @click.command(short_help="Every call of one task.")
-@click.argument("trace_id", metavar="TRACE")
-@click.option("--at", metavar="TIME", help="Around when it ran: a time with an offset [now].")
+@click.argument("trace_id", metavar="TRACE|CALL")
+@click.option("--at", metavar="TIME", help="Around when it ran, for an id that does not tell.")
 @about
 def trace(place: Where, *, trace_id: str, at: str | None) -> None:
     """Show each attempt of a task: retries, fallbacks, what each cost, and what is held for one under way.
 
-    `huntaze costs --calls --json` names the traces. Attempts that ended more than 15 minutes from --at are not found.
+    `huntaze costs --calls` lists calls, and with --json the traces they belong to; either id finds the task, however
+    long ago it ran, as long as the ledger keeps it.
+
+    \b
+    Examples:
+      huntaze trace att_01kaesv7e0m2j6m5w9h4p3t8zq
+      huntaze trace trc_01kaesv7dz1f0w7c2n8r5k6b4x --json
     """
     from engine.surface.queries import GetTrace
 
@@ -129,9 +135,6 @@ def trace(place: Where, *, trace_id: str, at: str | None) -> None:
     if place.json:
         rows = [{**plain(row), "held_usd": None if row.held is None else decimal_usd(row.held)} for row in page.rows]
         say_json({"rows": [{name: each for name, each in row.items() if name != "held"} for row in rows]})
-        return
-    if not page.rows:
-        click.echo(f"No attempt of {trace_id[:100]!r} ended within 15 minutes of that time; --at names another.")
         return
     table(
         (f"began ({zone})", "provider", "model", "outcome", "took", "cost", "held by", "call"),

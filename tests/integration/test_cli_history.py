@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import sqlite3
 import time
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from engine.kernel.values import MINUTE, SECOND, usd
+from engine.kernel.values import DAY, HOUR, MINUTE, SECOND, new_id, usd
 from engine.storage import Mode, StateDirectory, connect, migrate
 from huntaze_console.cli.history import course
 from huntaze_console.cli.root import huntaze
@@ -35,12 +36,12 @@ def state(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def _book(connection: sqlite3.Connection, id_: str, at: int, outcome: str, cost: int) -> None:
+def _book(connection: sqlite3.Connection, id_: str, at: int, outcome: str, cost: int, *, trace: str = "trc_1") -> None:
     connection.execute(
         "INSERT INTO entries (id, at, timestamp, combination, trace_id, job_id, outcome, basis, cost, input_tokens,"
         " cached_tokens, cache_write_tokens, output_tokens, reasoning_tokens, price_source, price_date,"
-        " model_reported, duration) VALUES (?, ?, '', 1, 'trc_1', '', ?, 'measured', ?, 1, 0, 0, 1, 0, '', '', '', ?)",
-        (id_, at, outcome, cost, SECOND),
+        " model_reported, duration) VALUES (?, ?, '', 1, ?, '', ?, 'measured', ?, 1, 0, 0, 1, 0, '', '', '', ?)",
+        (id_, at, trace, outcome, cost, SECOND),
     )
 
 
@@ -74,7 +75,31 @@ def test_a_trace_lists_its_attempts(state: Path) -> None:
 
     assert answer.exit_code == 0, answer.output
     assert [line.split()[-1] for line in answer.output.splitlines()[1:]] == ["att_1", "att_2"]
-    assert "No attempt of 'trc_9'" in run(state, "trace", "trc_9").output
+
+
+def test_a_trace_is_found_however_long_ago_it_ran(state: Path) -> None:
+    then = time.time_ns() - 9 * HOUR
+    trace, call = new_id("trc", then, random.Random(1)), new_id("att", then + SECOND, random.Random(2))
+    connection = connect(state / "huntaze.db")
+    _book(connection, call, then + 2 * SECOND, "ok", usd("0.25"), trace=trace)
+    _book(connection, "att_old", then - DAY, "ok", 0, trace="d5a1c41a0c0bd02b")  # an id that tells no time
+    connection.close()
+
+    for wanted in (trace, call, "d5a1c41a0c0bd02b", "att_old"):
+        answer = run(state, "trace", wanted)
+
+        assert answer.exit_code == 0, answer.output
+        assert answer.output.splitlines()[-1].split()[-1] == (call if wanted in (trace, call) else "att_old")
+
+
+def test_a_trace_that_is_not_kept_is_told_from_one_that_never_was(state: Path) -> None:
+    older = new_id("trc", time.time_ns() - 9 * DAY, random.Random(1))
+
+    unknown, gone = run(state, "trace", "trc_9"), run(state, "trace", older)
+
+    assert (unknown.exit_code, gone.exit_code) == (3, 3)
+    assert "the ledger holds no attempt of 'trc_9'" in unknown.output
+    assert "it is not kept" in gone.output
 
 
 @pytest.mark.parametrize("over", ["", "7", "d", "7w", "-1h", "1.5h", "99999999d"])

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from engine.accounts import Key, Keyring
 from engine.kernel.clock import Clock
-from engine.kernel.values import Random
+from engine.kernel.values import Random, new_hex_id
 from engine.orchestrator import Answer, Emit, Orchestrator, Task
 from engine.providers import Operation
 from huntaze_console.api.gateway.catalogue import Catalogue, Choice
@@ -63,7 +63,7 @@ class Gateway:
         return None if key is None else Client(key)
 
     def trace_id(self) -> str:
-        return f"{self._chance.getrandbits(128):032x}"
+        return new_hex_id(self.clock.now(), self._chance)
 
     def choose(self, client: Client, asked: Asked) -> Choice:
         """What the model's name stands for. Raises GatewayError for one unknown, or not for this client."""
