@@ -13,8 +13,9 @@ from engine.storage import Database
 from engine.surface import commands, queries
 from engine.surface.commands import Command, Done
 from engine.surface.queries import Page, Query
+from engine.surface.rates import monitor_row
 from engine.surface.rows import LoadTestBound, LoadTestCall, LoadTestRow, MonitorRow
-from engine.telemetry import Figures, Kind, Mean, Monitor, Rated, Series, find, means, rate
+from engine.telemetry import Figures, Kind, Mean, Monitor, Rated, find, means, rate
 
 _STEPS = {"minute": MINUTE, "hour": HOUR}
 _LONGEST = {"": 0, "minute": 6 * HOUR, "hour": 31 * 24 * HOUR}  # nanoseconds; a bucket and name each is a row
@@ -69,7 +70,13 @@ class Watch:
         async with self._database.reader() as reader:
             ratings = await means(reader)
         length = step or min(end, now) - start
-        return Page(tuple(_row(one, max(length, MINUTE), _rating(one, ratings)) for one in found))
+        rated = [(one, _rating(one, ratings)) for one in found]
+        return Page(
+            tuple(
+                monitor_row(one.kind, one.name, one.at, one.series, length, rating=mean.score, ratings=mean.count)
+                for one, mean in rated
+            )
+        )
 
     async def _start_test(self, command: commands.StartLoadTest) -> Done:
         test_id = self._tests.start(command.tool, command.count, command.concurrency)
@@ -86,41 +93,6 @@ class Watch:
     async def _bound_test(self, query: queries.BoundLoadTest) -> Page[LoadTestBound]:
         most = self._tests.most(query.tool, query.count)
         return Page((LoadTestBound(tool=query.tool, count=query.count, cost=most),))
-
-
-def _row(found: Figures, length: int, rating: Mean) -> MonitorRow:
-    series = found.series
-    p50, p95, p99 = series.whole.quantiles(0.5, 0.95, 0.99)
-    first_p50, first_p95 = series.first.quantiles(0.5, 0.95)
-    counted = series.calls - series.refused
-    return MonitorRow(
-        kind=found.kind,
-        name=found.name,
-        at=found.at,
-        calls=series.calls,
-        errors=series.errors,
-        refused=series.refused,
-        fallbacks=series.fallbacks,
-        error_rate=series.errors / counted if counted else 0.0,
-        fallback_rate=_fallback_rate(found.kind, series),
-        per_minute=series.calls * MINUTE / length,
-        p50=p50,
-        p95=p95,
-        p99=p99,
-        first_p50=first_p50,
-        first_p95=first_p95,
-        rating=rating.score,
-        ratings=rating.count,
-    )
-
-
-def _fallback_rate(kind: Kind, series: Series) -> float | None:
-    """Of a tool: the answers that not the first choice gave. Of a model: the times wanted that another took over."""
-    if kind is Kind.ENDPOINT:
-        return None
-    answered = series.calls - series.errors - series.refused
-    wanted = answered if kind is Kind.TOOL else series.calls + series.passed
-    return min(1.0, series.fallbacks / wanted) if wanted else float(series.fallbacks > 0)
 
 
 def _rating(found: Figures, ratings: Mapping[tuple[str, str, str], Mean]) -> Mean:

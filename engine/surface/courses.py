@@ -1,9 +1,46 @@
-"""Rows that tell how things went: courses in equal steps of time, priorities, and one task's attempts."""
+"""How things went: the steps that a span is cut into, rows in them, priorities, and one task's attempts."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+
+from engine.kernel.errors import CommandRefused, Refusal
+from engine.kernel.values import DAY, HOUR, MINUTE, SECOND, Instant
+
+MOST_POINTS = 240
+LONGEST = 92 * DAY  # nanoseconds
+_STEPS = (
+    *(each * SECOND for each in (1, 5, 15)), *(each * MINUTE for each in (1, 5, 15)),
+    *(each * HOUR for each in (1, 3, 6, 12, 24)),
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """Equal steps that a span is cut into, the last one under way."""
+
+    start: Instant
+    step: int
+    count: int
+
+
+def grid(end: int, span: int, *, finest: int, start: int | None = None) -> Grid:
+    """At most `MOST_POINTS` steps, the shortest allowed: over the last `span`, or from `start` on.
+
+    Without a start the steps lie on round times, so that a figure stays in its step as time goes on.
+    Raises CommandRefused for a span of nothing, or one longer than is kept.
+    """
+    span = end - start if start is not None else span
+    if not 0 < span <= LONGEST:
+        raise CommandRefused(Refusal.INVALID, f"a span is at most {LONGEST // DAY} days, and not empty", field="span")
+    most = MOST_POINTS if start is None else MOST_POINTS - 1  # the first step may begin a little before the start
+    step = next(each for each in _STEPS if each >= finest and -(-span // each) <= most)
+    if start is None:
+        count = max(1, span // step)
+        return Grid(Instant((end // step + 1 - count) * step), step, count)
+    first = start - start % min(step, MINUTE)
+    return Grid(Instant(first), step, max(1, -(-(end - first) // step)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,6 +53,7 @@ class CostCourseRow:
     cost: tuple[int, ...]
     calls: tuple[int, ...]
     failed: tuple[int, ...]
+    before: int = 0  # nano-dollars of what was asked for that lie before the first step: a recording begins there
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

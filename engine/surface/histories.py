@@ -6,8 +6,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
-from engine.surface.courses import AttemptRow, CostCourseRow, MonitorCourseRow, PriorityRow, QueueCourseRow
+from engine.kernel.values import HOUR, MINUTE, SECOND
+from engine.surface.courses import (
+    AttemptRow,
+    CostCourseRow,
+    Grid,
+    MonitorCourseRow,
+    PriorityRow,
+    QueueCourseRow,
+    grid,
+)
 from engine.surface.query import Query
+
+_BY_SECONDS = 4 * MINUTE  # up to so long a span of spend is cut finer than minutes
+_FINE = 6 * HOUR  # up to so long a span of latencies is cut into minutes: each is a histogram to read
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,3 +68,15 @@ class GetTrace(Query):
     row: ClassVar[type] = AttemptRow
     trace_id: str  # or the id of one of its attempts
     at: int = 0  # around when it ran, where that is known: it is looked for there first
+
+
+def cost_grid(query: CostHistory, now: int) -> Grid:
+    """The steps of an answer. Raises CommandRefused for a span that nobody kept."""
+    end = query.to if query.to is not None else now
+    span = query.span if query.from_ is None else end - query.from_
+    return grid(end, query.span, finest=SECOND if span <= _BY_SECONDS else MINUTE, start=query.from_)
+
+
+def monitor_grid(query: MonitorHistory, now: int) -> Grid:
+    """As `cost_grid`."""
+    return grid(now, query.span, finest=MINUTE if query.span <= _FINE else HOUR)

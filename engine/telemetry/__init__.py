@@ -1,10 +1,9 @@
 """What the engine measures of itself: rates, errors and latency histograms that can be added up."""
 
-from engine.telemetry.histogram import RELATIVE_ERROR, Histogram, merged
 from engine.telemetry.logbook import LEVELS, Entry, LogBook, entry_of, line_of
 from engine.telemetry.monitor import HOURS_KEPT, MINUTES_KEPT, Figures, Monitor
 from engine.telemetry.ratings import HIGHEST, LOWEST, Mean, Rated, find, means, rate, recent
-from engine.telemetry.series import Kind, Recorder, Series
+from engine.telemetry.series import Kind, Recorder
 
 __all__ = [
     "HIGHEST",
@@ -12,22 +11,18 @@ __all__ = [
     "LEVELS",
     "LOWEST",
     "MINUTES_KEPT",
-    "RELATIVE_ERROR",
     "Entry",
     "Figures",
-    "Histogram",
     "Kind",
     "LogBook",
     "Mean",
     "Monitor",
     "Rated",
     "Recorder",
-    "Series",
     "entry_of",
     "find",
     "line_of",
     "means",
-    "merged",
     "rate",
     "recent",
 ]

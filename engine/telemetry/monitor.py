@@ -16,10 +16,11 @@ from itertools import chain
 from engine.events import Recorded
 from engine.kernel.clock import Clock
 from engine.kernel.errors import CommitUnknown
+from engine.kernel.histogram import Histogram, dump, load
+from engine.kernel.series import Series
 from engine.kernel.values import DAY, HOUR, MINUTE, Random, new_id
 from engine.storage import Database, Reader, Tx
-from engine.telemetry.histogram import Histogram, dump, load
-from engine.telemetry.series import Kind, Minute, Recorder, Series
+from engine.telemetry.series import Kind, Minute, Recorder
 
 _log = logging.getLogger(__name__)
 

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from enum import StrEnum
 
 from engine.events import CallSettled, Event, FallbackTaken
+from engine.kernel.histogram import bucket_of
+from engine.kernel.series import Series
 from engine.kernel.values import MINUTE
-from engine.telemetry.histogram import Histogram, bucket_of
 
 OTHERS = "(others)"
-
-_OK = "ok"
-_NOBODYS_FAULT = "cancelled"
-_BREAKER_OPEN = "breaker_open"
 
 
 class Kind(StrEnum):
@@ -22,32 +18,6 @@ class Kind(StrEnum):
     TOOL = "tool"
     PROVIDER = "provider"
     MODEL = "model"
-
-
-@dataclass(slots=True)
-class Series:
-    """Counts of one name in one span of time. Added to in place.
-
-    `refused` are the asker's own doing (a 4xx, a call that its caller left) and no errors. `passed` counts how often a
-    model was passed over without a call because its breaker was open.
-    """
-
-    calls: int = 0
-    errors: int = 0
-    refused: int = 0
-    fallbacks: int = 0
-    passed: int = 0
-    whole: Histogram = field(default_factory=Histogram)  # to the end of the answer
-    first: Histogram = field(default_factory=Histogram)  # to the first byte, of what was streamed
-
-    def add(self, other: Series) -> None:
-        self.calls += other.calls
-        self.errors += other.errors
-        self.refused += other.refused
-        self.fallbacks += other.fallbacks
-        self.passed += other.passed
-        self.whole.add(other.whole)
-        self.first.add(other.first)
 
 
 Key = tuple[Kind, str]
@@ -95,13 +65,10 @@ class Recorder:
             case CallSettled():
                 bucket = bucket_of(event.duration) if event.duration else None  # 0 where nobody saw the end
                 for kind, name in _names(event.tool, event.provider, event.model):
-                    _settled(self.series(event.at, kind, name), event.outcome, bucket)
+                    self.series(event.at, kind, name).settle(event.outcome, bucket)
             case FallbackTaken():
-                passed = event.reason == _BREAKER_OPEN
                 for kind, name in _names(event.tool, event.failed_provider, event.failed_model):
-                    series = self.series(event.at, kind, name)
-                    series.fallbacks += 1
-                    series.passed += passed
+                    self.series(event.at, kind, name).hand_over(event.reason)
 
     def between(self, start: int, end: int) -> Iterator[tuple[int, Key, Series]]:
         """What is in memory of the minutes from `start` to before `end`, in nanoseconds: minute, key, counts."""
@@ -123,16 +90,6 @@ class Recorder:
             del self._open[min(self._open)]
             self.lost += 1
         return self._open.setdefault(number, {})
-
-
-def _settled(series: Series, outcome: str, bucket: int | None) -> None:
-    series.calls += 1
-    if outcome == _NOBODYS_FAULT:
-        series.refused += 1
-        return
-    series.errors += outcome != _OK
-    if bucket is not None:
-        series.whole.put(bucket)
 
 
 def _names(tool: str, provider: str, model: str) -> tuple[Key, Key, Key]:

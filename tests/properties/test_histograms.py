@@ -7,8 +7,18 @@ import math
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.telemetry import RELATIVE_ERROR, Histogram, merged
-from engine.telemetry.histogram import BUCKETS, LEAST, MOST, bucket_of, dump, load, middle_of
+from engine.kernel.histogram import (
+    BUCKETS,
+    LEAST,
+    MOST,
+    RELATIVE_ERROR,
+    Histogram,
+    bucket_of,
+    dump,
+    load,
+    merged,
+    middle_of,
+)
 
 DURATIONS = st.integers(min_value=LEAST, max_value=MOST)
 MANY = st.lists(DURATIONS, min_size=1, max_size=200)

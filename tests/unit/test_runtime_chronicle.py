@@ -13,8 +13,8 @@ from engine.kernel.errors import CommandRefused
 from engine.kernel.values import DAY, HOUR, MINUTE, SECOND, JobId
 from engine.queue import NewJob, Priority
 from engine.runtime import Depths
-from engine.runtime.chronicle import LONGEST, MOST_POINTS, grid
 from engine.surface import queries
+from engine.surface.courses import LONGEST, MOST_POINTS, grid
 from engine.surface.rows import CostCourseRow
 from engine.surface.snapshot import QueueView
 from tests.fakes import MORNING
