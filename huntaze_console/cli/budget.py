@@ -27,7 +27,8 @@ _WINDOW = click.option(
 
 
 @click.group(cls=Ordered, short_help="Hard limits on what AI calls may cost.")
-def budget() -> None:
+@about
+def budget(_: Where) -> None:
     """Hard limits: no call is made that could overspend one.
 
     A budget covers everything (global), or one tenant, campaign, account, user or provider, by the hour, day or month

@@ -46,7 +46,8 @@ _UNNAMED = "estimate"
 
 
 @click.group(cls=Ordered, short_help="Create, estimate, start, pause, resume, cancel, approve, settle.")
-def campaign() -> None:
+@about
+def campaign(_: Where) -> None:
     """Campaigns: messages to many fans, each written for one, sent under the limit and within the budget."""
 
 

@@ -30,7 +30,8 @@ _PARTS = {
 
 
 @click.group(cls=Ordered, short_help="Breakers: which models are left alone, and holding one open or closed.")
-def breaker() -> None:
+@about
+def breaker(_: Where) -> None:
     """A breaker keeps calls from a model that fails, and tries it again by itself.
 
     Held open, nobody asks its model; held closed, everybody does whatever it does. Both last across restarts, until

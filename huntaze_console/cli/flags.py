@@ -21,11 +21,51 @@ FILE = click.Path(dir_okay=False, path_type=Path)
 DIRECTORY = click.Path(file_okay=False, path_type=Path)
 
 
+_GIVEN = frozenset({ParameterSource.COMMANDLINE, ParameterSource.DEFAULT_MAP})  # here, or by the group around
+
+
+class Shared(click.Option):
+    """An option that means the same to every command that takes it: it may stand before the command or behind it."""
+
+
 class Ordered(click.Group):
-    """A group that lists its commands in the order they were written."""
+    """A group that lists its commands in the order they were written, and hands shared options down to them."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self.commands)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """What was given before the command counts as given behind it; behind it again, the later one counts.
+
+        An option that the command does not take is refused: a --state-dir that is dropped acts on the wrong engine.
+        """
+        name, command, rest = super().resolve_command(ctx, args)
+        if name is not None and command is not None:
+            ctx.default_map = {name: _handed_down(ctx, command)}
+        return name, command, rest
+
+
+def _handed_down(ctx: click.Context, command: click.Command) -> dict[str, Any]:
+    """The values, by name, that the group's options have for this command of it."""
+    taken = {parameter.name for parameter in command.params if isinstance(parameter, Shared)}
+    found = {}
+    for parameter in ctx.command.params:
+        name = parameter.name
+        if name is None or ctx.get_parameter_source(name) not in _GIVEN:
+            continue
+        if isinstance(parameter, Shared) and name in taken:
+            found[name] = ctx.params[name]
+        elif not ctx.resilient_parsing:
+            raise click.UsageError(_misplaced(parameter.opts[0], command), ctx)
+    return found
+
+
+def _misplaced(option: str, command: click.Command) -> str:
+    if any(option in parameter.opts for parameter in command.params):
+        return f"put {option} behind `{command.name}`"
+    return f"`{command.name}` takes no {option}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,18 +80,27 @@ class Where:
         return SettingsSource(file=self.config, environ=dict(os.environ), flags=flags or {}, simulated=simulated)
 
 
+def shared(*names: str, **more: Any) -> Callable[[F], F]:
+    """As click.option, of an option that may stand before the command too."""
+    return click.option(*names, cls=Shared, **more)
+
+
 def about(command: F) -> F:
     """Adds --state-dir, --config and --json; the command gets them as its first argument, a Where."""
 
-    @click.option(
-        "--json", "as_json", is_flag=True, help="Answer in JSON: money as decimal strings, times in ISO 8601."
-    )
+    @answering
     @_places
     @functools.wraps(command)
     def asked(*, state_dir: Path | None, config: Path | None, as_json: bool, **rest: Any) -> Any:
         return command(where(state_dir, config, json=as_json), **rest)
 
     return asked  # type: ignore[return-value]
+
+
+def answering(command: F) -> F:
+    """Adds --json."""
+    words = "Answer in JSON: money as decimal strings, times in ISO 8601."
+    return shared("--json", "as_json", is_flag=True, help=words)(command)
 
 
 def running(command: F) -> F:
@@ -63,10 +112,8 @@ def drawing(command: F) -> F:
     """Adds the flags of a command that draws on the terminal."""
     for option in reversed(
         (
-            click.option("--ascii/--no-ascii", default=None, help="Draw with ASCII only [by the terminal]."),
-            click.option(
-                "--low-bandwidth/--no-low-bandwidth", default=None, help="Send little, and seldom [by the link]."
-            ),
+            shared("--ascii/--no-ascii", default=None, help="Draw with ASCII only [by the terminal]."),
+            shared("--low-bandwidth/--no-low-bandwidth", default=None, help="Send little, and seldom [by the link]."),
         )
     ):
         command = option(command)
@@ -81,8 +128,8 @@ def drawn(flags: dict[str, Any]) -> dict[str, Any]:
 
 def looking(command: F) -> F:
     """Adds the flags of whoever opens a console."""
-    read_only = click.option("--readonly", "--read-only", "read_only", is_flag=True, help="Look, and change nothing.")
-    actor = click.option("--actor", metavar="NAME", help="Who acts, for the audit [USER@HOST].")
+    read_only = shared("--readonly", "--read-only", "read_only", is_flag=True, help="Look, and change nothing.")
+    actor = shared("--actor", metavar="NAME", help="Who acts, for the audit [USER@HOST].")
     return read_only(actor(command))
 
 
@@ -90,12 +137,10 @@ def connecting(command: F) -> F:
     """Adds the flags of a console on an engine elsewhere."""
     for option in reversed(
         (
-            click.option(
-                "--connect", metavar="URL", help="Attach to the engine there; its token is no flag, see next."
-            ),
-            click.option("--token-file", type=FILE, help="Holds its token [HUNTAZE_TOKEN, or a prompt]."),
-            click.option("--ca-file", type=FILE, help="Who signed its certificate, in PEM [whom the system trusts]."),
-            click.option("--insecure", is_flag=True, help="Plain http, also across a network: it shows the token."),
+            shared("--connect", metavar="URL", help="Attach to the engine there; its token is no flag, see next."),
+            shared("--token-file", type=FILE, help="Holds its token [HUNTAZE_TOKEN, or a prompt]."),
+            shared("--ca-file", type=FILE, help="Who signed its certificate, in PEM [whom the system trusts]."),
+            shared("--insecure", is_flag=True, help="Plain http, also across a network: it shows the token."),
         )
     ):
         command = option(command)
@@ -129,18 +174,8 @@ def simulation(
 
 
 def alone() -> bool:
-    """Whether a group was called without one of its commands.
-
-    Its own flags would not reach the command, and a --state-dir that is dropped acts on the wrong engine: refused.
-    """
-    context = click.get_current_context()
-    if context.invoked_subcommand is None:
-        return True
-    given = [name for name in context.params if context.get_parameter_source(name) is ParameterSource.COMMANDLINE]
-    if given:
-        names = {parameter.name: parameter.opts[0] for parameter in context.command.params}
-        raise click.UsageError(f"put {names[given[0]]} behind `{context.invoked_subcommand}`")
-    return False
+    """Whether a group was called without one of its commands."""
+    return click.get_current_context().invoked_subcommand is None
 
 
 def where(state_dir: Path | None, config: Path | None, *, json: bool = False, demo: bool = False) -> Where:
@@ -153,6 +188,6 @@ def where(state_dir: Path | None, config: Path | None, *, json: bool = False, de
 
 
 def _places(command: F) -> F:
-    state = click.option("--state-dir", type=DIRECTORY, help="The state directory [HUNTAZE_STATE_DIR, or the XDG one].")
-    config = click.option("--config", type=FILE, help="The configuration [HUNTAZE_CONFIG, or the XDG one].")
+    state = shared("--state-dir", type=DIRECTORY, help="The state directory [HUNTAZE_STATE_DIR, or the XDG one].")
+    config = shared("--config", type=FILE, help="The configuration [HUNTAZE_CONFIG, or the XDG one].")
     return state(config(command))

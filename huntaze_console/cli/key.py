@@ -22,7 +22,8 @@ _SPAN = re.compile(r"(\d{1,5})([hd])")
 
 
 @click.group(cls=Ordered, short_help="Keys for programs that use the models through the gateway.")
-def key() -> None:
+@about
+def key(_: Where) -> None:
     """Keys for the gateway: any program that speaks OpenAI's interface, pointed at this engine's /v1."""
 
 

@@ -18,7 +18,8 @@ _SHARE = click.IntRange(0, 100)
 
 
 @click.group(cls=Ordered, short_help="Answers kept for the next who asks the same: what they save; forget them.")
-def cache() -> None:
+@about
+def cache(_: Where) -> None:
     """Show what kept answers and shared calls save, and forget kept answers."""
 
 
@@ -83,7 +84,8 @@ def clear(place: Where, *, tenant: str | None, yes: bool) -> None:
 
 
 @click.group(cls=Ordered, short_help="Feature flags: who has what switched on.")
-def flag() -> None:
+@about
+def flag(_: Where) -> None:
     """Show feature flags, and switch them while the engine runs."""
 
 
@@ -171,7 +173,8 @@ def set_(
 
 
 @click.group(cls=Ordered, short_help="Models on trial, beside those that answer.")
-def shadow() -> None:
+@about
+def shadow(_: Where) -> None:
     """Try a model on a part of a tool's tasks, after the answer was given, and see how it compares."""
 
 

@@ -35,7 +35,7 @@ from huntaze_console.cli import (
     web,
     workflow,
 )
-from huntaze_console.cli.flags import Ordered, alone, connecting, drawing, looking, running
+from huntaze_console.cli.flags import Ordered, alone, answering, connecting, drawing, looking, running
 
 _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
@@ -54,15 +54,26 @@ class Commands(Ordered):
 @click.group(cls=Commands, invoke_without_command=True, context_settings=_CONTEXT, epilog=exits.MEANING)
 @click.version_option(package_name="huntaze-console", prog_name="huntaze")
 @running
+@answering
 @looking
 @connecting
 @drawing
-def huntaze(**flags: Any) -> None:
+def huntaze(*, as_json: bool, **flags: Any) -> None:
     """AI message campaigns under strict limits and budgets, from a terminal.
 
     Without a command it opens the console: on the running engine of the state directory, or else on one of its own.
+    What several commands take may stand before the command or behind it.
+
+    \b
+    Examples:
+      huntaze demo                          look around: a simulated world, nothing real
+      huntaze                               the console on the engine of this host
+      huntaze --connect https://host:8642   on another's
+      huntaze costs --json                  a command; each has --help
     """
     if alone():
+        if as_json:
+            raise click.UsageError("--json is for a command's answer, such as: huntaze costs --json")
         run.open_console(**flags)
 
 

@@ -23,7 +23,8 @@ _TOOL = click.option("--tool", required=True, help="The tool, by its name or an 
 
 
 @click.group(cls=Ordered, short_help="How each tool's models are chosen, and why.")
-def route() -> None:
+@about
+def route(_: Where) -> None:
     """Show, explain and change how each tool's models are chosen."""
 
 

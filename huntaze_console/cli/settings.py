@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 
 @click.group(cls=Ordered, short_help="Check the configuration, or show what is in force.")
-def config() -> None:
+@about
+def config(_: Where) -> None:
     """Check the configuration, or show what is in force and who said so."""
 
 

@@ -13,7 +13,8 @@ from huntaze_console.cli.reading import tell
 
 
 @click.group(cls=Ordered, short_help="From which sum of a day or a month on an alert is critical.")
-def threshold() -> None:
+@about
+def threshold(_: Where) -> None:
     """Sums of a day and of a month from which on an alert is critical. They stop nothing; a budget does.
 
     What is set here holds at once and across restarts, over the configuration's.

@@ -19,7 +19,8 @@ _READ_ONLY = click.option(
 
 
 @click.group(cls=Ordered, short_help="A token for consoles and programs that only look.")
-def token() -> None:
+@about
+def token(_: Where) -> None:
     """The API's token that may look and change nothing, beside the one that the engine makes at its first start."""
 
 

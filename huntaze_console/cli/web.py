@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from huntaze_console.cli.flags import FILE, running, where
+from huntaze_console.cli.flags import FILE, running, shared, where
 from huntaze_console.options import Remote
 
 _PORT = 8643
@@ -21,8 +21,8 @@ _PORT = 8643
 @click.option(
     "--visitors", type=click.IntRange(1, 100), default=8, show_default=True, help="Consoles that may be open at once."
 )
-@click.option("--connect", metavar="URL", help="Show the engine that answers there [that of the state directory].")
-@click.option("--ca-file", type=FILE, help="Who signed that engine's certificate, in PEM.")
+@shared("--connect", metavar="URL", help="Show the engine that answers there [that of the state directory].")
+@shared("--ca-file", type=FILE, help="Who signed that engine's certificate, in PEM.")
 @running
 def web(
     *,

@@ -19,7 +19,8 @@ _TONES = {"done": Tone.GOOD, "failed": Tone.BAD, "cancelled": Tone.BAD, "paused"
 
 
 @click.group(cls=Ordered, short_help="Each campaign's way: plan, generate, moderate, approve, send.")
-def workflow() -> None:
+@about
+def workflow(_: Where) -> None:
     """Look at the workflows that campaigns follow."""
 
 

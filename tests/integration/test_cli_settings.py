@@ -119,11 +119,20 @@ def test_without_an_engine_and_without_state_the_code_is_four_and_nothing_is_mad
     assert not (tmp_path / "state").exists()
 
 
-def test_flags_before_a_groups_command_are_refused_instead_of_dropped(tmp_path: Path) -> None:
-    answer = CliRunner().invoke(huntaze, ["queue", "--state-dir", str(tmp_path), "purge", "q", "--yes"])
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--actor", "bea", "audit"), "put --actor behind `audit`"),
+        (("alerts", "--all", "ack", "alr_1"), "`ack` takes no --all"),
+        (("--state-dir", "/nowhere", "world"), "`world` takes no --state-dir"),
+        (("--json",), "--json is for a command's answer"),
+    ],
+)
+def test_flags_that_would_be_dropped_are_refused(tmp_path: Path, arguments: tuple[str, ...], words: str) -> None:
+    answer = CliRunner().invoke(huntaze, arguments)
 
     assert answer.exit_code == 2
-    assert "put --state-dir behind `purge`" in answer.stderr
+    assert words in answer.stderr
 
 
 def test_flags_of_a_simulation_need_one(tmp_path: Path) -> None:
