@@ -122,7 +122,7 @@ class CostsScreen(Spanned[BreakdownRow]):
         if own is None:
             return (BLANK, *spend_chart(whole, "everything", None, self._is_calendar, view, width - 2, height))
         budget = budget_of(row.dimensions, self._budgets.rows, view, self._window)
-        name = self._words(row) or "(none)"
+        name = self._words(row)
         if not everything:
             return (BLANK, *spend_chart(own, name, budget, self._is_calendar, view, width - 2, height))
         half = (width - 4) // 2
@@ -154,7 +154,7 @@ class CostsScreen(Spanned[BreakdownRow]):
                 title="cost",
                 width=11,
                 right=True,
-                paint=lambda row, _: (money(row.cost), "strong"),
+                paint=lambda row, _: (money(row.cost), "dim" if self.stands_last(row) else "strong"),
                 sort=lambda row: row.cost,
             ),
             Column(title="share", width=6, right=True, paint=self._share, sort=lambda row: row.cost),
@@ -203,16 +203,24 @@ class CostsScreen(Spanned[BreakdownRow]):
         return "\0".join(row.dimensions.values())
 
     def words_of(self, row: BreakdownRow) -> str:
-        return self._words(row)
+        return f"{self._words(row)} {' '.join(row.dimensions.values())}"
+
+    def rows_of(self, view: View) -> Sequence[BreakdownRow]:
+        return sorted(self.read, key=self.stands_last)
+
+    def stands_last(self, row: BreakdownRow) -> bool:
+        """What is of none of the groups is no answer to which of them is the dearest."""
+        return not any(row.dimensions.values())
 
     def _words(self, row: BreakdownRow) -> str:
         return " ".join(self._label(name, value, self.view) for name, value in row.dimensions.items())
 
-    def _what(self, row: BreakdownRow, view: View) -> Span:
-        words = " ".join(self._label(name, value, view) for name, value in row.dimensions.items())
-        return (words, "plain") if words.strip() else ("(none)", "dim")
+    def _what(self, row: BreakdownRow, _view: View) -> Span:
+        return self._words(row), "dim" if self.stands_last(row) else "plain"
 
     def _label(self, dimension: str, value: str, view: View) -> str:
+        if not value:
+            return f"no {dimension}"
         if dimension == "account":
             return account_name(view, value)
         known = view.snapshot.campaigns.get(value) if dimension == "campaign" else None

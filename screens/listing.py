@@ -66,6 +66,10 @@ class Listing(Reading[R]):
         """What is shown: by itself, what was read."""
         return self.read
 
+    def stands_last(self, row: R) -> bool:
+        """Does a row stand below the others in whatever order?"""
+        return False
+
     def head(self, view: View, width: int) -> Sequence[Line]:
         return ()
 
@@ -80,7 +84,7 @@ class Listing(Reading[R]):
     def body(self) -> ComposeResult:
         yield Board(id="head")
         opens = type(self).open is not Listing.open
-        yield Table[R](self.columns(), key=self.key_of, words=self.words_of, opens=opens)
+        yield Table[R](self.columns(), key=self.key_of, words=self.words_of, last=self.stands_last, opens=opens)
         yield Board(id="foot")
         field = FilterInput(id="filter")
         field.cursor_blink = False

@@ -86,15 +86,20 @@ def _painted(part: str | tuple[str, Tone], colours: bool) -> str:
     return click.style(text, fg=tone.value) if tone and colours else text
 
 
-def table(headers: Sequence[str], rows: Iterable[Sequence[str]], *, right: Iterable[int] = ()) -> None:
-    """Print rows under headers, columns aligned, those numbered in `right` to the right. Cells are cleaned here."""
-    right = frozenset(right)
+def table(
+    headers: Sequence[str], rows: Iterable[Sequence[str]], *, right: Iterable[int] = (), dim: Iterable[int] = ()
+) -> None:
+    """Print rows under headers, columns aligned, those numbered in `right` to the right; the rows in `dim` stand back.
+
+    Cells are cleaned here.
+    """
+    right, faint = frozenset(right), {0, *(number + 1 for number in dim)}
     grid = [tuple(headers), *(tuple(clean(cell, limit=_CELL) for cell in row) for row in rows)]
     widths = [max(map(width, column)) for column in zip(*grid, strict=True)]
     for number, row in enumerate(grid):
         cells = (_padded(cell, widths[index], right=index in right) for index, cell in enumerate(row))
         line = "  ".join(cells).rstrip()
-        say((line, Tone.DIM) if number == 0 else line)
+        say((line, Tone.DIM) if number in faint else line)
 
 
 def colourful() -> bool:

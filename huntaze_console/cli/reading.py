@@ -30,7 +30,7 @@ from huntaze_console.cli.paper import (
 
 if TYPE_CHECKING:
     from engine.surface.commands import Command
-    from engine.surface.rows import JobRow, LimitRow
+    from engine.surface.rows import BreakdownRow, JobRow, LimitRow
     from engine.surface.snapshot import Snapshot
 
 _AGO = re.compile(r"([1-9]\d{0,4})([mhd])(?: ago)?")
@@ -70,7 +70,8 @@ def tell(where: Where, command: Command) -> None:
 def costs(place: Where, *, by: str, from_: str | None, to: str | None, calls: bool, limit: int) -> None:
     """Show what was spent today and this month, and the sums by provider and model or by other dimensions.
 
-    Unpriced calls are counted beside the sums, never inside them as zero.
+    The dearest come first; below them what belongs to none, such as calls of no campaign. Unpriced calls are counted
+    beside the sums, never inside them as zero.
     """
     if not alone():
         return
@@ -99,20 +100,34 @@ def _breakdown(place: Where, line: Line, by: str, from_: str | None, to: str | N
         say_json({**plain(snapshot.money), "total_usd": decimal_usd(total), "as_of": page.as_of, "rows": rows})
         return
     _say_money(snapshot)
+    shown = sorted(page.rows, key=_of_none)
+    names = ("name",) if "campaign" in dimensions else ()
     table(
-        (*dimensions, "calls", "failed", "input", "output", "cost", "estimated", "unpriced"),
+        (*dimensions, *names, "calls", "failed", "input", "output", "cost", "estimated", "unpriced"),
         (
             (
-                *(row.dimensions.get(name) or "-" for name in dimensions),
+                *(row.dimensions.get(name) or f"no {name}" for name in dimensions),
+                *(_campaign_name(row, snapshot) for _ in names),
                 *map(count, (row.calls, row.failed_calls, row.input_tokens, row.output_tokens)),
                 money(row.cost),
                 money(row.estimated),
                 count(row.unpriced_calls),
             )
-            for row in page.rows
+            for row in shown
         ),
-        right=range(len(dimensions), len(dimensions) + 7),
+        right=range(len(dimensions) + len(names), len(dimensions) + len(names) + 7),
+        dim=[number for number, row in enumerate(shown) if _of_none(row)],
     )
+
+
+def _of_none(row: BreakdownRow) -> bool:
+    """Is it what belongs to none of the groups?"""
+    return bool(row.dimensions) and not any(row.dimensions.values())
+
+
+def _campaign_name(row: BreakdownRow, snapshot: Snapshot) -> str:
+    known = snapshot.campaigns.get(row.dimensions.get("campaign", ""))
+    return known.name if known else "-"
 
 
 def _say_money(snapshot: Snapshot) -> None:

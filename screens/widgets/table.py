@@ -96,12 +96,13 @@ class Table(ScrollView, Generic[R]):
         *,
         key: Callable[[R], str],
         words: Callable[[R], str],
+        last: Callable[[R], bool] = lambda row: False,
         opens: bool = True,
         id: str | None = None,  # noqa: A002 - Textual's word
     ) -> None:
         super().__init__(id=id)
         self.columns = tuple(columns)
-        self._key, self._words, self._opens = key, words, opens
+        self._key, self._words, self._last, self._opens = key, words, last, opens
         self._all: Sequence[R] = ()
         self.rows: Sequence[R] = ()
         self._view = View()
@@ -212,7 +213,7 @@ class Table(ScrollView, Generic[R]):
 
     def _sorted(self, rows: Sequence[R]) -> Sequence[R]:
         sort = self.columns[self.order].sort if self.order is not None else None
-        return rows if sort is None else sorted(rows, key=sort, reverse=self.descending)
+        return rows if sort is None else sorted(sorted(rows, key=sort, reverse=self.descending), key=self._last)
 
     def _find(self, key: str) -> int | None:
         """The number of the row with a key: where the cursor is or near it, more often than not."""

@@ -227,6 +227,9 @@ class FakeEngine:
     def answer(self, query: Query) -> tuple[Any, ...]:
         self.queries.append(query)
         match query:
+            case CostBreakdown(by=("campaign",)):
+                dearest = replace(BREAKDOWN, dimensions={"campaign": ""}, cost=usd(9))
+                return (dearest, replace(BREAKDOWN, dimensions={"campaign": "cmp_9"}))
             case CostBreakdown():
                 return (BREAKDOWN,)
             case ListCalls():
@@ -392,6 +395,14 @@ def test_json_has_decimal_money_and_iso_times(engine: FakeEngine, arguments: tup
     assert found(json.loads(answer.stdout)) == expected[arguments]
     assert answer.stdout.isascii()
     assert "\x1b" not in answer.stdout
+
+
+def test_what_is_of_no_campaign_is_called_so_and_stands_below_the_dearest(engine: FakeEngine) -> None:
+    *_, first, last = run(engine.directory, "costs", "--by", "campaign").stdout.splitlines()
+
+    assert first.startswith("cmp_9")
+    assert last.startswith("no campaign")
+    assert "$9.00" in last
 
 
 def test_a_day_begins_at_midnight_and_a_time_needs_its_offset(engine: FakeEngine) -> None:
