@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 from engine.kernel.errors import EngineUnavailable, StateDirectoryBusy, WrongMode
 from engine.kernel.secret import Secret
 from engine.storage.directory import Mode, StateDirectory
+from huntaze_console.acting import operator
 from huntaze_console.configuration.look import Look, look
 from huntaze_console.logs import configure_logging
 from huntaze_console.options import ConsoleOptions, Remote
@@ -248,15 +249,3 @@ def _embedded(options: ConsoleOptions, directory: StateDirectory) -> Iterator[Em
 def _claim(directory: StateDirectory, *, simulated: bool) -> None:
     mode = Mode.SIMULATED if simulated else Mode.REAL
     directory.acquire(kind="console", mode=mode, version=version_of("huntaze-console"))
-
-
-def operator() -> str:
-    """Who is at the terminal, and where: what others see of an act, and what its row in the audit says."""
-    import getpass
-    import socket
-
-    try:
-        user = getpass.getuser()
-    except (KeyError, OSError):
-        user = "operator"
-    return f"{user}@{socket.gethostname()}"

@@ -132,9 +132,11 @@ def _spill(tx: Tx, most: int) -> int:
 def _matching(column: str, pattern: str) -> tuple[list[str], list[str]]:
     if not pattern:
         return [], []
-    if not pattern.endswith("*"):
-        return [f"{column} = ?"], [pattern]
-    return [f"{column} >= ?", f"{column} < ?"], [pattern[:-1], pattern[:-1] + "\U0010ffff"]
+    if pattern.endswith("*"):
+        return [f"{column} >= ?", f"{column} < ?"], [pattern[:-1], pattern[:-1] + "\U0010ffff"]
+    if column == "actor" and "@" not in pattern:  # a user, wherever they are
+        return ["(actor = ? OR actor >= ? AND actor < ?)"], [pattern, pattern + "@", pattern + "@\U0010ffff"]
+    return [f"{column} = ?"], [pattern]
 
 
 def _read_cursor(cursor: str) -> int:

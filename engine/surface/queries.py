@@ -22,6 +22,7 @@ from engine.surface.effects import (
 )
 from engine.surface.histories import CostHistory as CostHistory
 from engine.surface.histories import GetTrace as GetTrace
+from engine.surface.histories import KeptBudgets as KeptBudgets
 from engine.surface.histories import ListPriorities as ListPriorities
 from engine.surface.histories import MonitorHistory as MonitorHistory
 from engine.surface.histories import QueueHistory as QueueHistory
@@ -179,7 +180,10 @@ class ListSilences(Query):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListAudit(Query):
-    """What was asked of the engine, newest first. An actor, action or subject may end in `*`; `since` is an instant."""
+    """What was asked of the engine, newest first. An actor, action or subject may end in `*`; `since` is an instant.
+
+    An actor without a host is found on every host.
+    """
 
     row: ClassVar[type] = AuditRow
     actor: str = ""

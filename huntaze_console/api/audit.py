@@ -21,7 +21,7 @@ _Pattern = Annotated[str, StringConstraints(max_length=200)]
 
 class AuditListing(RequestShape):
     actor: _Pattern = ""
-    """Who asked; a * at the end stands for any ending, here and in the next two."""
+    """Who asked: anna, on whichever host, or anna@desk; a * at the end is any ending, here and in the next two."""
     action: _Pattern = ""
     """What was asked, such as pause-campaign."""
     subject: _Pattern = ""

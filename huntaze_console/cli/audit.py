@@ -16,7 +16,11 @@ if TYPE_CHECKING:
 
 
 @click.command(short_help="Who did what, what it changed, and whether it can be undone.")
-@click.option("--actor", default="", help="Only this one's; a * at the end: any ending, here and in the next two.")
+@click.option(
+    "--actor",
+    default="",
+    help="Only theirs: anna on any host, or anna@desk. A * ends this and the next two in anything.",
+)
 @click.option("--action", default="", help="Only these, such as pause-campaign or set-*.")
 @click.option("--subject", default="", help="Only what was done to this, such as a campaign's id.")
 @click.option(

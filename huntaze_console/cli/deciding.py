@@ -8,7 +8,7 @@ import click
 
 from engine.kernel.text import clean
 from huntaze_console.cli.flags import Where, about
-from huntaze_console.cli.line import operator, reading
+from huntaze_console.cli.line import reading
 from huntaze_console.cli.paper import Tone, say, say_json
 from huntaze_console.cli.reading import ask, instant_of, tell
 
@@ -34,7 +34,7 @@ def schedule(place: Where, *, campaign_id: str, when: str) -> None:
         with reading(place) as line:
             zone = line.snapshot().engine.time_zone
         starts_at = instant_of("TIME", when, zone)
-    tell(place, ScheduleCampaign(actor=operator(), campaign_id=campaign_id, starts_at=starts_at))
+    tell(place, ScheduleCampaign(campaign_id=campaign_id, starts_at=starts_at))
 
 
 @click.command(short_help="Why one message was not sent, and what helps.")
@@ -68,4 +68,4 @@ def settle_all(place: Where, *, campaign_id: str, outcome: Literal["sent", "fail
     from engine.surface.commands import SettleDeliveries
 
     ask(f"Settle every uncertain send of {clean(campaign_id)} as {outcome}?", yes=yes)
-    tell(place, SettleDeliveries(actor=operator(), campaign_id=campaign_id, outcome=outcome))
+    tell(place, SettleDeliveries(campaign_id=campaign_id, outcome=outcome))

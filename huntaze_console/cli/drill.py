@@ -10,7 +10,7 @@ from engine.kernel.values import SECOND, decimal_usd
 from huntaze_console.cli import exits
 from huntaze_console.cli.dry import dry, foretell
 from huntaze_console.cli.flags import Ordered, Where, about
-from huntaze_console.cli.line import Line, operator, reading, writing
+from huntaze_console.cli.line import Line, reading, writing
 from huntaze_console.cli.paper import Tone, count, moment, money, say, say_json, span, table
 from huntaze_console.cli.reading import ask, tell
 
@@ -108,7 +108,7 @@ def _force(place: Where, target: str, state: Any, *, dry_run: bool) -> None:
 
         foretell(place, PreviewBreaker(provider=provider, model=model, state=state), breaker_effect)
         return
-    tell(place, ForceBreaker(actor=operator(), provider=provider, model=model, state=state))
+    tell(place, ForceBreaker(provider=provider, model=model, state=state))
 
 
 # ── recoveries ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -186,7 +186,7 @@ def drill(place: Where, *, down: str, tools: tuple[str, ...], yes: bool) -> None
     with writing(place) as line:
         plan = line.query(PlanDrill(down=down, tools=tools)).rows
         ask(_question(down, plan), yes=yes)
-        done = line.submit(RunDrill(actor=operator(), down=down, tools=tools))
+        done = line.submit(RunDrill(down=down, tools=tools))
         _say_drill(place, line, done.summary, done.data)
     if done.data["unserved"]:
         click.get_current_context().exit(exits.FAILED)

@@ -53,7 +53,7 @@ def _handed_down(ctx: click.Context, command: click.Command) -> dict[str, Any]:
     found = {}
     for parameter in ctx.command.params:
         name = parameter.name
-        if name is None or ctx.get_parameter_source(name) not in _GIVEN:
+        if ctx.get_parameter_source(name) not in _GIVEN:
             continue
         if isinstance(parameter, Shared) and name in taken:
             found[name] = ctx.params[name]

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import click
 
 from engine.kernel.errors import ConfigError, EngineUnavailable, StateDirectoryBusy
+from huntaze_console.acting import operator
 from huntaze_console.cli.exits import NeedsEngine
 from huntaze_console.cli.flags import Where
 from huntaze_console.places import state_directory
@@ -70,16 +71,6 @@ def reading(where: Where) -> Iterator[Line]:
         raise NeedsEngine(f"there is no state in {state.path} yet", remedy=_how_to_start(state))
     with client or _files(where, state) as line:
         yield line
-
-
-def operator() -> str:
-    """Who is at the terminal, for what is said of a command afterwards."""
-    import getpass
-
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return "operator"
 
 
 def signed(command: Command) -> Command:

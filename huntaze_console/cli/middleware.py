@@ -7,7 +7,7 @@ import click
 from engine.kernel.values import decimal_usd, iso, seconds
 from huntaze_console.cli.dry import dry, foretell
 from huntaze_console.cli.flags import Ordered, Where, about
-from huntaze_console.cli.line import operator, reading
+from huntaze_console.cli.line import reading
 from huntaze_console.cli.paper import count, moment, money, say, say_json, span, table
 from huntaze_console.cli.reading import ask, tell
 
@@ -166,7 +166,7 @@ def set_(
 
         foretell(place, PreviewFlag(flag=setting), lambda rows: flag_effect(rows[0]))
         return
-    tell(place, SetFlags(actor=operator(), flags=(setting,)))
+    tell(place, SetFlags(flags=(setting,)))
 
 
 # ── models on trial ─────────────────────────────────────────────────────────────────────────────────────────────────
@@ -253,5 +253,5 @@ def try_(place: Where, *, tool: str, target: str, percentage: float, budget: str
         return
     tell(
         place,
-        SetShadow(actor=operator(), tool=tool, target=target, percentage=percentage, budget=amount, fans=fans),
+        SetShadow(tool=tool, target=target, percentage=percentage, budget=amount, fans=fans),
     )

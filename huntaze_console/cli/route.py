@@ -9,7 +9,7 @@ import click
 from engine.kernel.values import decimal_usd, iso, nanos, seconds
 from huntaze_console.cli.dry import dry, foretell
 from huntaze_console.cli.flags import Ordered, Where, about
-from huntaze_console.cli.line import operator, reading
+from huntaze_console.cli.line import reading
 from huntaze_console.cli.paper import Tone, count, moment, money, say, say_json, span, table
 from huntaze_console.cli.reading import tell
 
@@ -163,7 +163,7 @@ def change(
     if dry_run:
         _foretell(place, PreviewRoute(**wanted))
     else:
-        tell(place, SetRoute(actor=operator(), **wanted))
+        tell(place, SetRoute(**wanted))
 
 
 @route.command(short_help="Let the configuration file decide over a tool again.")
@@ -178,7 +178,7 @@ def reset(place: Where, *, tool: str, dry_run: bool) -> None:
     if dry_run:
         _foretell(place, PreviewRoute(tool=tool, reset=True))
     else:
-        tell(place, ResetRoute(actor=operator(), tool=tool))
+        tell(place, ResetRoute(tool=tool))
 
 
 def _foretell(place: Where, query: PreviewRoute) -> None:

@@ -7,7 +7,7 @@ import click
 from engine.kernel.values import usd
 from huntaze_console.cli.dry import dry, foretell, in_dollars
 from huntaze_console.cli.flags import Ordered, Where, about
-from huntaze_console.cli.line import operator, reading
+from huntaze_console.cli.line import reading
 from huntaze_console.cli.paper import moment, money, say_json, table
 from huntaze_console.cli.reading import tell
 
@@ -68,7 +68,7 @@ def set_(place: Where, *, day: str | None, month: str | None, dry_run: bool) -> 
 
         foretell(place, PreviewThreshold(day=sums[0], month=sums[1]), threshold_effect)
     else:
-        tell(place, SetThreshold(actor=operator(), day=sums[0], month=sums[1]))
+        tell(place, SetThreshold(day=sums[0], month=sums[1]))
 
 
 @threshold.command(short_help="Let the configuration file decide again.")
@@ -77,7 +77,7 @@ def reset(place: Where) -> None:
     """Let the configuration file decide over both thresholds again."""
     from engine.surface.commands import ResetThreshold
 
-    tell(place, ResetThreshold(actor=operator()))
+    tell(place, ResetThreshold())
 
 
 def _sum(flag: str, text: str | None) -> int | None:

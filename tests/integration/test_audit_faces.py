@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import getpass
 import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from engine.kernel.secret import Secret
 from engine.kernel.values import DAY, HOUR, iso
 from engine.surface import wire
 from engine.surface.commands import HaltSending
+from huntaze_console.acting import operator
 from huntaze_console.cli.root import huntaze
 from screens.sources.line import Address, Line
 from tests.fakes import MORNING
@@ -154,7 +154,7 @@ async def test_a_silence_of_everything_or_for_ever_is_refused(stage: Stage, body
 async def test_the_command_line_shows_who_did_what_and_takes_it_back(stage: Stage) -> None:
     assert (await stage.run("flag", "set", "use_kept_answers", "--off")).exit_code == 0
     row = json.loads((await stage.run("audit", "--action", "set-*", "--json")).output)["rows"][0]
-    assert (row["actor"], row["via"], row["undoable"]) == (getpass.getuser(), "cli", True)
+    assert (row["actor"], row["via"], row["undoable"]) == (operator(), "cli", True)
     shown = (await stage.run("audit")).output
     assert "huntaze undo 1" in shown
     assert "on, 100 %" in shown

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import socket
 import socketserver
 import subprocess
 import sys
@@ -76,6 +77,7 @@ from huntaze_console.options import ConsoleOptions, SettingsSource, SimulationOp
 ROOT = Path(__file__).parents[2]
 TOKEN = "token-of-the-fake"
 LOGIN = "berta"  # who is at the terminal
+ACTOR = f"{LOGIN}@{socket.gethostname()}"
 AT = 1_795_161_600 * SECOND  # 2026-11-20T08:00:00Z
 HOSTILE = "\x1b[2J\x1b]52;c;aGk=\x07\u202eevil\x9b31m"
 
@@ -452,7 +454,7 @@ def test_a_command_reaches_the_engine(engine: FakeEngine, arguments: tuple[str, 
     answer = run(engine.directory, *arguments)
 
     assert (answer.exit_code, answer.stderr) == (0, "")
-    assert engine.commands == [replace(command, actor=LOGIN)]
+    assert engine.commands == [replace(command, actor=ACTOR)]
     assert engine.doors == ["cli"]
     assert harmless(answer.stdout)
 
@@ -472,7 +474,7 @@ def test_approving_binds_to_the_texts_that_were_shown(engine: FakeEngine) -> Non
     answer = run(engine.directory, "campaign", "approve", "cmp_1", "--yes")
 
     texts = {"dlv_0": "digest-0", "dlv_1": "digest-1", "dlv_2": "digest-2"}
-    assert engine.commands == [ApproveDeliveries(actor=LOGIN, campaign_id="cmp_1", texts=texts)]
+    assert engine.commands == [ApproveDeliveries(actor=ACTOR, campaign_id="cmp_1", texts=texts)]
     assert all(f"Hello {number}" in answer.stdout for number in range(3))
     assert harmless(answer.stdout)
 
@@ -602,7 +604,7 @@ def test_an_environment_variable_names_the_state_directory_too(engine: FakeEngin
     answer = run_alone("stop", HUNTAZE_STATE_DIR=str(engine.directory))
 
     assert (answer.returncode, answer.stderr) == (0, "")
-    assert engine.commands == [HaltSending(actor=LOGIN)]
+    assert engine.commands == [HaltSending(actor=ACTOR)]
 
 
 def test_a_refusal_leaves_a_process_with_its_code(engine: FakeEngine) -> None:

@@ -572,7 +572,9 @@ async def test_the_audit_is_asked_by_who_what_and_when(play: Rig) -> None:
     async def actions_of(**query: Any) -> list[str]:
         return [row.action for row in await rows(play, **query)]
 
-    assert await actions_of(actor="anna") == ["pause-campaign"]
+    assert await actions_of(actor="anna") == ["halt-sending", "pause-campaign"]  # wherever she is
+    assert await actions_of(actor="anna@host") == ["halt-sending"]
+    assert await actions_of(actor="ann") == []
     assert await actions_of(actor="anna*") == ["halt-sending", "pause-campaign"]
     assert await actions_of(action="*-sending") == []
     assert await actions_of(action="resume-*") == ["resume-sending"]
