@@ -19,8 +19,9 @@ from screens.keys import named, spelled
 from screens.prompt import Prompt
 from screens.source import ConsoleOptions, Source
 from screens.view import View
-from screens.widgets.bars import Key, KeyBar, StatusBar
+from screens.widgets.keybar import Key, KeyBar
 from screens.widgets.replaybar import ReplayBar
+from screens.widgets.statusbar import StatusBar
 
 
 class Console(App[int]):

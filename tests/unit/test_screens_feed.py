@@ -11,7 +11,7 @@ from screens.drawing import by_minute, even, gauge, slots, spark, width_of
 from screens.events import event_line
 from screens.feed import Feed
 from screens.view import View
-from screens.widgets.bars import Key, key_lines
+from screens.widgets.keybar import Key, key_lines
 from tests.screens.scripted import NOW, ScriptedSource
 
 
