@@ -14,7 +14,7 @@ from engine.surface.queries import GetDraft, GetWorkflow, ListCampaigns, ListDel
 from engine.surface.rows import DeliveryRow, WorkflowRow
 from engine.surface.snapshot import CampaignView
 from screens.delivery import DeliveryScreen
-from screens.drawing import BLANK, Line, Span, cut, gauge, state
+from screens.drawing import BLANK, Line, Span, cut, gauge, state, width_of
 from screens.facts import account_name, budget_word, campaign_progress, campaign_rank, campaign_word
 from screens.formatting import NONE, clean, clean_lines, clock_exact, count, moment, money, percent, plural, price
 from screens.listing import Listing, plain
@@ -26,8 +26,7 @@ from screens.widgets.asking import Entry
 from screens.widgets.table import Column
 from screens.workflow import WorkflowScreen, trouble_line, workflow_line
 
-_VIEWS = ("", "drafted", "uncertain", "failed", "sent", "queued", "skipped", "rejected")
-_SHOWN_COUNTS = (
+_DELIVERY_STATES = (  # in the order that `v` steps through them: what waits for a person first
     "drafted",
     "uncertain",
     "failed",
@@ -151,7 +150,9 @@ class CampaignScreen(Listing[DeliveryRow], Steering):
 
     @property
     def heading(self) -> str:
-        return f"campaigns › {clean(self._campaign.name, longest=50)} › {self._state or 'all'}"
+        return (
+            f"campaigns › {clean(self._campaign.name, longest=50)} › {state(self._state)[2] if self._state else 'all'}"
+        )
 
     @property
     def empty(self) -> str:  # type: ignore[override]
@@ -208,13 +209,31 @@ class CampaignScreen(Listing[DeliveryRow], Steering):
             *([(" · ", "dim"), warned] if warned else []),
             (f" · made {moment(campaign.created_at, view.now, view.zone)}{self._asks()}", "dim"),
         )
-        counts: list[Span] = []
-        for name in _SHOWN_COUNTS:
-            number = campaign.counts.get(name, 0)
-            if number:
-                mark, shade, words = state(name)
-                counts.append((f"  {mark} {count(number)} {words}", "chosen" if name == self._state else shade))
-        return (cut(first, width), cut(second, width), *self._way(view, width), cut(tuple(counts), width))
+        return (cut(first, width), cut(second, width), *self._way(view, width), *self._choice(width))
+
+    def _choice(self, width: int) -> list[Line]:
+        """The states that `v` steps through, each with its deliveries; as many lines as they need."""
+        lines: list[Line] = [BLANK]
+        for name in self._states:
+            word, tone = self._counted(name)
+            part: Line = (("  ", "plain"), (word, "chosen" if name == self._state else tone))
+            if lines[-1] and width_of(lines[-1]) + width_of(part) > width:
+                lines.append(BLANK)
+            lines[-1] = (*lines[-1], *part)
+        return lines
+
+    @property
+    def _states(self) -> tuple[str, ...]:
+        """Nothing for all of them, then each state that has a delivery; the chosen one also when it has none left."""
+        counts = self.target().counts
+        return ("", *(name for name in _DELIVERY_STATES if counts.get(name) or name == self._state))
+
+    def _counted(self, name: str) -> Span:
+        counts = self.target().counts
+        if not name:
+            return f"all {count(sum(counts.values()))}", "dim"
+        mark, tone, word = state(name)
+        return f"{mark} {count(counts.get(name, 0))} {word}", tone
 
     def _way(self, view: View, width: int) -> Sequence[Line]:
         """The workflow in a line, and what failed last in another."""
@@ -252,7 +271,7 @@ class CampaignScreen(Listing[DeliveryRow], Steering):
             ),
             Column(
                 title="risk",
-                width=8,
+                width=15,
                 need=130,
                 paint=lambda row, _: risk_span(row.risk) if row.text else ("", "plain"),
                 sort=lambda row: row.risk,
@@ -325,6 +344,8 @@ class CampaignScreen(Listing[DeliveryRow], Steering):
             return row is not None and row.state == wanted and self.may_act
         if action == "review":
             return bool(self.target().counts.get("drafted"))
+        if action == "view":
+            return len(self._states) > 1
         if action in ("approve_all", "settle_all"):
             wanted = "uncertain" if action == "settle_all" else "drafted"
             return bool(self.target().counts.get(wanted)) and self.may_act
@@ -334,7 +355,8 @@ class CampaignScreen(Listing[DeliveryRow], Steering):
         self.app.push_screen(WorkflowScreen(self._campaign))
 
     def action_view(self) -> None:
-        self._state = _VIEWS[(_VIEWS.index(self._state) + 1) % len(_VIEWS)]
+        states = self._states
+        self._state = states[(states.index(self._state) + 1) % len(states)]
         self.start_over()
 
     def action_review(self) -> None:
