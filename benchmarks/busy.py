@@ -156,7 +156,7 @@ def _pump(rate: float, figures: Path) -> None:
             finally:
                 pumping.cancel()
 
-    bootstrap.open_engine = build_and_pump  # type: ignore[assignment]
+    bootstrap.open_engine = build_and_pump
 
 
 def main() -> None:

@@ -162,7 +162,7 @@ class Load:
         self._until = self._from + self._seconds
         loop = asyncio.get_running_loop()
         for number in range(self._clients):
-            await loop.create_connection(lambda number=number: Client(self, number), host, int(port))  # type: ignore[misc]
+            await loop.create_connection(lambda number=number: Client(self, number), host, int(port))
         await self._done.wait()
         times = sorted(self._times)
         return {

@@ -153,8 +153,7 @@ class Witness:
     async def listen(self, client: aiomqtt.Client) -> None:
         with contextlib.suppress(aiomqtt.MqttError):
             async for message in client.messages:
-                payload = message.payload if isinstance(message.payload, bytes) else b""
-                self.heard.append((str(message.topic), payload, message.retain))
+                self.heard.append((str(message.topic), message.payload, message.retain))
                 self._more.set()
 
 

@@ -167,7 +167,8 @@ class FakePlatform:
             yield fan
 
     async def thread(self, account_id: str, fan_id: str) -> AsyncIterator[ThreadMessage]:
-        for message in ():
+        nothing: tuple[ThreadMessage, ...] = ()
+        for message in nothing:
             yield message
 
     async def close(self) -> None: ...

@@ -93,10 +93,11 @@ def words_of(dialect: str, text: str = TEXT) -> list[bytes]:
         start = {**answer_of(dialect), "content": [], "stop_reason": None}
         start["usage"] = {**usage_of(dialect), "output_tokens": 1}
         block = {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}}
-        deltas = [
+        deltas: list[dict[str, Any]] = [
             {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": part}} for part in parts
         ]
-        return [event(one) for one in ({"type": "message_start", "message": start}, block, {"type": "ping"}, *deltas)]
+        opened: list[dict[str, Any]] = [{"type": "message_start", "message": start}, block, {"type": "ping"}]
+        return [event(one) for one in (*opened, *deltas)]
     return [
         _chunk({"role": "assistant", "content": ""}),
         *(_chunk({"content": part}) for part in parts),
@@ -107,7 +108,7 @@ def end_of(dialect: str, *, finish: str = "stop", usage: object = "") -> list[by
     """The events of a stream that end it: the finish, the usage, and what else is due."""
     report = usage_of(dialect) if usage == "" else usage
     if dialect == "anthropic":
-        told = {"output_tokens": report["output_tokens"]} if usage == "" else report  # type: ignore[index,call-overload]
+        told = {"output_tokens": report["output_tokens"]} if usage == "" else report  # type: ignore[index]
         delta: dict[str, Any] = {"type": "message_delta", "delta": {"stop_reason": _REASONS[finish]}}
         if told is not None:
             delta["usage"] = told

@@ -184,7 +184,7 @@ class Provider:
             return web.json_response(told)
         start = {**told, "content": [], "stop_reason": None, "usage": {**told["usage"], "output_tokens": 1}}  # type: ignore[dict-item]
         pieces = [{"type": "text_delta", "text": word} for word in (TEXT[:9], TEXT[9:])]
-        spoken = [
+        spoken: list[dict[str, Any]] = [
             {"type": "message_start", "message": start},
             {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
             *({"type": "content_block_delta", "index": 0, "delta": piece} for piece in pieces),

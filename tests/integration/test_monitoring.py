@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
@@ -70,7 +71,7 @@ async def ended(play: Rig, test_id: str) -> LoadTestRow:
         await asyncio.sleep(0.005)
 
 
-async def started(play: Rig, **fields: int) -> str:
+async def started(play: Rig, **fields: Any) -> str:
     return str((await play.desk.submit(StartLoadTest(tool="message", **fields))).data["test_id"])
 
 

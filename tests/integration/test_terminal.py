@@ -40,7 +40,7 @@ def test_a_terminal_that_stops_reading_does_not_slow_the_engine(tmp_path: Path, 
         shown.press("1")
         shown.wait("engine ok")
         _leave(shown)
-    assert not demo.locked
+    assert not demo.locked()
 
 
 def test_losing_the_terminal_drains_the_engine(tmp_path: Path) -> None:
@@ -48,14 +48,14 @@ def test_losing_the_terminal_drains_the_engine(tmp_path: Path) -> None:
     with terminal(demo.command(), environment=demo.environment) as shown:
         started(shown)
         shown.wait(lambda _: demo.sent() >= 5)
-        assert demo.locked
+        assert demo.locked()
         assert len(demo.processes()) == 2  # the console and its world
 
         shown.hang_up()
         code = shown.finish()
 
     assert code == 128 + signal.SIGHUP
-    assert not demo.locked
+    assert not demo.locked()
     assert demo.processes() == []
     assert not demo.state.endpoint_path.exists()
     left = demo.deliveries()
@@ -82,7 +82,7 @@ def test_a_terminal_that_vanishes_without_a_signal_is_left_too(tmp_path: Path) -
         finally:
             console.kill()  # no change once it has left; without it a console that stays would hang the test
 
-    assert not demo.locked
+    assert not demo.locked()
     assert demo.processes() == []
 
 
@@ -102,7 +102,7 @@ def test_sigterm_drains_the_engine_and_gives_the_terminal_back(tmp_path: Path) -
             assert last < 0 or shown.written[last + 2 + len(mode)] == ord("l"), mode
         assert b"\x1b[?25h" in shown.written[shown.written.rfind(b"\x1b[?1049l") :]  # the cursor is back
         assert b"Traceback" not in shown.written
-    assert not demo.locked
+    assert not demo.locked()
     assert demo.processes() == []
     assert "sending" not in demo.deliveries()
 

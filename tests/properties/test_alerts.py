@@ -79,7 +79,7 @@ async def live(path: Path, story: list[tuple[int, Snapshot, str]]) -> list[sqlit
             assert len({(row["rule"], row["subject"]) for row in rows}) == len(rows)
             fresh = [row["alert_id"] for row in rows if not row["acknowledged_by"]]
             if action == "acknowledge" and fresh:
-                await database.write(lambda tx, one=fresh[0]: acknowledge(tx, one, "ada", clock.now()))  # type: ignore[misc]
+                await database.write(lambda tx, one=fresh[0]: acknowledge(tx, one, "ada", clock.now()))
         async with database.reader() as reader:
             return await reader.rows(
                 "SELECT n.*, rule, subject FROM notices n JOIN alerts USING (alert_id) ORDER BY at"

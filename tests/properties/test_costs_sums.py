@@ -91,7 +91,7 @@ async def book(database: Database, made: list[tuple[Attempt, Settlement]]) -> li
     ledger = Ledger(database, PRICER, ManualClock())
     for attempt, settlement in made:
         await ledger.open(attempt)
-        await database.write(lambda tx, a=attempt, s=settlement: ledger.settle(tx, a, s))  # type: ignore[misc]
+        await database.write(lambda tx, a=attempt, s=settlement: ledger.settle(tx, a, s))
     async with database.reader() as reader:
         return [dict(row) for row in await reader.rows("SELECT * FROM ledger")]
 
@@ -170,7 +170,8 @@ def test_stats_totals_history_and_lists_agree_with_the_entries(
                     campaigns = await campaign_costs(reader, ["x", "nobody"])
                     history = await minutes(reader, 600, MORNING)
                     chosen = CallFilter(dimensions={Dimension.CAMPAIGN: where}) if where else CallFilter()
-                    listed, cursor = [], ""
+                    listed: list[Any] = []
+                    cursor = ""
                     while True:
                         answer = await calls(reader, chosen, cursor, page)
                         listed += answer.rows

@@ -29,7 +29,9 @@ def most_in_any_window(arrivals: list[int]) -> int:
 @given(st.lists(st.tuples(seconds, st.integers(0, 5 * SECOND), st.floats(0, 1)), min_size=1, max_size=120))
 def test_never_more_than_the_limit_arrive_in_any_window(sends: list[tuple[int, int, float]]) -> None:
     window = Window(limit=10, width=WIDTH)
-    now, arrivals, settled = 0, [], []
+    now = 0
+    arrivals: list[int] = []
+    settled: list[tuple[str, int]] = []
     for number, (gap, duration, share) in enumerate(sends):
         now += gap // 10
         for slot, end in [entry for entry in settled if entry[1] <= now]:

@@ -17,7 +17,7 @@ from engine.alerts.history import insert, read_state, resolve
 from engine.events import Recorded
 from engine.kernel.errors import CommandRefused, ErrorClass, ProviderError
 from engine.kernel.values import HOUR, MINUTE, SECOND, new_id
-from engine.messaging.platform import NotSent, Refused, Throttled, Unauthorised, Uncertain
+from engine.messaging.platform import NotSent, Outcome, Refused, Throttled, Unauthorised, Uncertain
 from engine.runtime import Sampler
 from engine.surface import Snapshot, apply
 from engine.surface.commands import (
@@ -42,7 +42,7 @@ STEPS = (
     *("refused", "uncertain", "throttled", "unauthorised", "unsent", "provider", "alert", "acknowledge", "resolve"),
     "sample",
 )
-OUTCOMES = {
+OUTCOMES: dict[str, Outcome] = {
     "refused": Refused("400", opted_out=True),
     "uncertain": Uncertain("reset"),
     "throttled": Throttled(SECOND),
@@ -170,13 +170,13 @@ def _sampler(play: Rig) -> Sampler:
 
 async def _alert(play: Rig, step: str, now: int) -> None:
     if step == "alert":
-        alert = new_id("alr", now, play.chance)
-        firing = Firing(rule=Rule.DEAD_LETTERS, subject=alert, severity=Severity.WARNING, summary="dead", since=now)
-        await play.database.write(lambda tx: insert(tx, alert, firing, None, now))
+        alert_id = new_id("alr", now, play.chance)
+        firing = Firing(rule=Rule.DEAD_LETTERS, subject=alert_id, severity=Severity.WARNING, summary="dead", since=now)
+        await play.database.write(lambda tx: insert(tx, alert_id, firing, None, now))
         return
     found = await play.database.write(lambda tx: read_state(tx, told_after=0, opened_after=0))
     for alert in found.alerts[:1]:
         if step == "acknowledge":
             await play.desk.submit(AcknowledgeAlert(alert_id=alert.alert_id))
         else:
-            await play.database.write(lambda tx, alert=alert: resolve(tx, alert, now))  # type: ignore[misc]
+            await play.database.write(lambda tx, alert=alert: resolve(tx, alert, now))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from collections.abc import Callable
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -133,11 +135,12 @@ def test_the_cheapest_is_the_cheapest(wish: Wish, facts: list[Facts]) -> None:
 def test_the_measured_strategies_put_the_best_measured_first(wish: Wish, facts: list[Facts]) -> None:
     facts = [each._replace(worst_cost=NanoUSD(1), room=None, latency=each.latency or 1) for each in facts]
 
-    for strategy, figure in (
+    figures: tuple[tuple[Strategy, Callable[[Facts], Any]], ...] = (
         (Strategy.FASTEST, lambda each: each.latency),
         (Strategy.LEAST_BUSY, lambda each: each.in_flight),
         (Strategy.BEST, lambda each: -round(each.quality, 2)),
-    ):
+    )
+    for strategy, figure in figures:
         judged = wish._replace(strategy=strategy)
         clean = [each for each in facts if judge(judged, each) is None]
         if clean:

@@ -647,6 +647,7 @@ def budgets(query: ListBudgets) -> Sequence[BudgetRow]:
 
 def gauges(query: ListGauges) -> Sequence[GaugeRow]:
     """Every model with a call today, one of them not measured lately, and one that only stands in a chain."""
+    figures: tuple[tuple[str, str, int | None, int, float], ...]
     figures = (("azure", "gpt-4-turbo", None, 0, 0.61), ("openai", "gpt-4o-mini", 820, 3, 0.98))
     figures += (("anthropic", "claude-sonnet-4-5", 2_950, 1, 0.96), ("deepseek", "deepseek-chat", 1_180, 2, 0.93))
     figures += (("xai", "grok-3", 2_140, 0, 0.91), ("gemini", "gemini-2.5-flash", None, 0, 0.9))

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from engine.kernel.errors import CommandRefused, Refusal
-from engine.kernel.values import MINUTE, SECOND, usd
+from engine.kernel.values import MINUTE, SECOND, Instant, usd
 from engine.surface import commands
 from engine.surface.queries import CostBreakdown, CostHistory, ListAlerts, ListCalls, ListDeliveries, ListJobs
 from screens.app import CRASHED, LEFT, ConsoleApp
@@ -69,7 +69,7 @@ async def test_freezing_holds_the_screen_and_says_how_far_behind_it_is() -> None
     async with console(source) as running:
         await running.press("space")
         source.become(money=replace(source.shown.money, today=usd("77.77")))
-        source.linked = replace(source.linked, now=NOW + 40 * SECOND)
+        source.linked = replace(source.linked, now=Instant(NOW + 40 * SECOND))
         await running.settle()
 
         assert "$77.77" not in running.text()

@@ -269,7 +269,7 @@ async def test_the_colon_leads_into_a_recording_and_q_back_to_the_engine(file: P
         await until(running, lambda: "RECORDING" in running.lines()[0])
         assert running.keys["q"] == "back to the engine"
         await running.press("n")
-        await until(running, lambda: running.app.source.snapshot().seq > 41)  # type: ignore[attr-defined]
+        await until(running, lambda: running.app.source.snapshot().seq > 41)
 
         await running.press("q")
 
@@ -282,9 +282,9 @@ async def test_the_colon_leads_into_a_recording_and_q_back_to_the_engine(file: P
 async def test_nothing_that_the_engine_said_stands_in_a_recording(file: Path) -> None:
     """Rows read before, of a screen that the recording knows nothing of, would be of another time."""
     async with console(ScriptedSource()) as running:
-        await running.app.action_place("audit")  # type: ignore[attr-defined]
+        await running.app.action_place("audit")
         await until(running, lambda: "▌" in running.text())
-        running.app.action_past(str(file))  # type: ignore[attr-defined]
+        running.app.action_past(str(file))
         await until(running, lambda: "RECORDING" in running.lines()[0])
         await until(running, lambda: "not in the recording" in running.text())
 
@@ -293,12 +293,12 @@ async def test_nothing_that_the_engine_said_stands_in_a_recording(file: Path) ->
 
 async def test_what_is_no_time_and_no_file_is_said(file: Path) -> None:
     async with console() as running:
-        running.app.action_past("tomorrow perhaps")  # type: ignore[attr-defined]
+        running.app.action_past("tomorrow perhaps")
         await until(running, lambda: bool(running.notices))
         assert "14:00" in running.notices[-1]
 
         file.write_bytes(file.read_bytes()[:10])
-        running.app.action_past(str(file))  # type: ignore[attr-defined]
+        running.app.action_past(str(file))
         await until(running, lambda: len(running.notices) > 1)
         assert "no recording" in running.notices[-1]
         assert "RECORDING" not in running.lines()[0]
@@ -340,7 +340,7 @@ async def test_a_key_records_what_happens_and_says_how_large_it_is(
 async def test_files_of_this_host_are_not_for_who_is_elsewhere(file: Path) -> None:
     async with console(files=False) as running:
         await running.press("R")
-        running.app.action_past(str(file))  # type: ignore[attr-defined]
+        running.app.action_past(str(file))
         await until(running, lambda: bool(running.notices))
 
         assert "RECORDING" not in running.lines()[0]

@@ -8,7 +8,7 @@ import pytest
 
 from engine import events
 from engine.events import Recorded
-from engine.kernel.values import HOUR, MINUTE, SECOND
+from engine.kernel.values import HOUR, MINUTE, SECOND, Instant
 from engine.surface.queries import CostHistory, GetTrace, ListEvents, MonitorHistory, QueueHistory
 from screens.stream import KEPT
 from tests.screens.harness import Console, console
@@ -267,7 +267,7 @@ async def test_a_task_that_is_over_is_read_once() -> None:
     source.rows[GetTrace] = lambda query: over
     async with console(source) as running:
         await running.press("2", "enter", "end", "enter")
-        source.linked = replace(source.linked, now=NOW + HOUR)
+        source.linked = replace(source.linked, now=Instant(NOW + HOUR))
         for _ in range(3):
             source.become()
             await running.settle()

@@ -58,7 +58,6 @@ class Demo:
 
     # ── what is left ────────────────────────────────────────────────────────────────────────────────────────────────
 
-    @property
     def locked(self) -> bool:
         with self.state.lock_path.open() as lock:
             try:

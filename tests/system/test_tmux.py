@@ -87,7 +87,7 @@ def test_the_overview_shows_what_matters_at_every_size(tmp_path: Path, columns: 
         window.wait("Leave and stop the engine?")
         window.press("y")
         window.wait("left with 0")
-        assert not demo.locked
+        assert not demo.locked()
 
 
 def test_a_campaign_is_made_started_and_paused_by_keys(tmp_path: Path) -> None:

@@ -259,7 +259,7 @@ async def test_automatic_approval_skips_the_step_and_sends_while_others_are_writ
 async def test_the_branch_is_the_kept_graphs_and_not_the_codes(play: Rig) -> None:
     """A campaign's own graph may lead past the person although the campaign asks for one: the graph decides."""
     campaign_id = await play.create(count=1, prompt=PROMPT, approval="required")
-    await play.database.write(lambda tx: tx.execute("UPDATE workflows SET facts = ?", (AUTOMATIC,)) and None)
+    await play.database.write(lambda tx: tx.execute("UPDATE workflows SET facts = ?", (AUTOMATIC,)).close())
 
     await play.write()
 
@@ -301,8 +301,8 @@ async def test_what_moderation_blocks_and_what_no_model_writes_are_told_apart(pl
 async def test_a_failed_try_is_counted_with_its_cause_and_waits_as_the_step_says(play: Rig) -> None:
     campaign_id = await play.create(count=1, prompt=PROMPT)
     away = [ProviderError(name, "m", ErrorClass.UNKNOWN, "nonsense") for name in ("one", "two") for _ in range(2)]
-    play.providers["one"].script = away[:2]
-    play.providers["two"].script = away[2:]
+    play.providers["one"].script = [*away[:2]]
+    play.providers["two"].script = [*away[2:]]
 
     leases = await play.lease_writing()
     task = play.writer.handle(leases[0])
@@ -439,7 +439,7 @@ async def test_workflows_are_listed_newest_first_by_pages_and_by_state(play: Rig
 async def test_a_start_sets_going_what_no_job_would_take_further(play: Rig) -> None:
     campaign_id = await play.create(count=4)
     await play.write(limit=2)
-    await play.database.write(lambda tx: tx.execute("DELETE FROM jobs") and None)
+    await play.database.write(lambda tx: tx.execute("DELETE FROM jobs").close())
 
     found = await play.database.write(lambda tx: take_up(tx, play.jobs, play.progress, SENDING, play.clock.now()))
     again = await play.database.write(lambda tx: take_up(tx, play.jobs, play.progress, SENDING, play.clock.now()))

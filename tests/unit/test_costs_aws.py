@@ -48,7 +48,7 @@ def test_there_are_sdk_errors_to_enumerate() -> None:
 def test_an_answer_of_aws_says_whether_repeating_helps(code: str, status: int, transient: bool) -> None:
     answer = {"Error": {"Code": code, "Message": "why"}, "ResponseMetadata": {"HTTPStatusCode": status}}
 
-    error = _raise(ClientError(answer, "BatchWriteItem"))  # type: ignore[arg-type]
+    error = _raise(ClientError(answer, "BatchWriteItem"))
 
     assert (error.code, error.transient, str(error)) == (code, transient, f"dynamodb: {code}: why")
 

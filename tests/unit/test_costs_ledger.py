@@ -266,7 +266,7 @@ async def test_a_combination_seen_before_is_found_again(database: Database, ledg
     for number, campaign in enumerate(("cmp_1", "cmp_2", "cmp_1", "cmp_2")):
         call = attempt(number, campaign_id=campaign)
         await ledger.open(call)
-        await database.write(lambda tx, call=call: ledger.settle(tx, call, ended(usage=USAGE)))  # type: ignore[misc]
+        await database.write(lambda tx, call=call: ledger.settle(tx, call, ended(usage=USAGE)))
 
     found = await rows(database, "SELECT campaign_id FROM ledger ORDER BY id")
     assert [row["campaign_id"] for row in found] == ["cmp_1", "cmp_2", "cmp_1", "cmp_2"]

@@ -177,7 +177,7 @@ def chunk(delta: dict[str, Any], finish: str | None = None, *, index: int = 0, *
 
 def streamed(*events: dict[str, Any]) -> tuple[list[Any], Any]:
     stream = BodyStream("m", QUIRKS)
-    handed_on = []
+    handed_on: list[Any] = []
     for event in events:
         pieces = stream.feed(event)
         assert not isinstance(pieces, Fault)

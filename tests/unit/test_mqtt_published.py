@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from typing import Any
 
 import pytest
 
@@ -47,9 +48,9 @@ def test_only_fields_that_exist_and_that_are_harmless_are_published(kind: type[E
 
 @pytest.mark.parametrize("kind", PUBLISHED, ids=lambda kind: kind.__name__)
 def test_a_payload_holds_the_named_fields_and_nothing_else(kind: type[Event]) -> None:
-    made = kind(**{field.name: f"{MARK}-{field.name}" for field in dataclasses.fields(kind)})
+    words: dict[str, Any] = {field.name: f"{MARK}-{field.name}" for field in dataclasses.fields(kind)}
 
-    payload = payload_of(Recorded(7, made))
+    payload = payload_of(Recorded(7, kind(**words)))
 
     assert payload["seq"] == 7
     assert payload["kind"] == kind.__name__
@@ -58,7 +59,7 @@ def test_a_payload_holds_the_named_fields_and_nothing_else(kind: type[Event]) ->
 
 
 def test_a_persons_budget_is_told_without_the_person() -> None:
-    budget = {"window": "day", "limit": 5, "at": 1}
+    budget: dict[str, Any] = {"window": "day", "limit": 5, "at": 1}
     theirs = events.BudgetChanged(scope="user", key="jo@example.com", **budget)
     whose = events.BudgetChanged(scope="account", key="anna", **budget)
     alert = events.AlertOpened(

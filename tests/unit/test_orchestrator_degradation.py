@@ -242,7 +242,8 @@ def test_a_tool_that_grew_quiet_comes_back_too() -> None:
     ladder, now = Ladder(FIGURES), 0
     for number in range(FIGURES.least_tasks):
         ladder.record(now, poor=number % 2 == 0)
-    assert ladder.level is Level.CHEAPER
+    fallen: Level = ladder.level
+    assert fallen is Level.CHEAPER
 
     for _ in range(4):  # far fewer in a window than a way down needs
         now += FIGURES.window

@@ -33,7 +33,7 @@ class Streaming(FakeProvider):
         super().__init__(name)
         self.flow = flow
 
-    async def stream(self, model: str, request: ModelRequest) -> AsyncIterator[Chunk]:  # type: ignore[override]
+    async def stream(self, model: str, request: ModelRequest) -> AsyncIterator[Chunk]:
         self.requests.append(request)
         for step in self.flow:
             if isinstance(step, BaseException):
@@ -261,7 +261,7 @@ async def test_a_reader_that_leaves_stops_the_call_and_pays_for_what_came(play: 
     closed: list[bool] = []
 
     class Closing(Streaming):
-        async def stream(self, model: str, request: ModelRequest) -> AsyncIterator[Chunk]:  # type: ignore[override]
+        async def stream(self, model: str, request: ModelRequest) -> AsyncIterator[Chunk]:
             try:
                 yield Chunk(text="Hel")
                 await asyncio.Event().wait()

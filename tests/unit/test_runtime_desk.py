@@ -132,7 +132,7 @@ INTEGERS = [
     (name, key)
     for name, kind in sorted(QUERIES.items())
     for key in ("limit", "after", "from_", "to")
-    if key in kind.__dataclass_fields__  # type: ignore[attr-defined]
+    if key in kind.__dataclass_fields__
 ]
 
 
@@ -143,7 +143,7 @@ async def test_no_integer_of_a_query_is_an_internal_error(play: Rig, name: str, 
         assert found is Refusal.INVALID or len(found.rows) <= 1000, value
 
 
-CURSORS = [name for name, kind in sorted(QUERIES.items()) if "cursor" in kind.__dataclass_fields__]  # type: ignore[attr-defined]
+CURSORS = [name for name, kind in sorted(QUERIES.items()) if "cursor" in kind.__dataclass_fields__]
 
 
 @pytest.mark.parametrize("name", CURSORS)
@@ -212,7 +212,7 @@ async def put(play: Rig, queue: str, count: int) -> None:
     now = play.clock.now()
     for number in range(count):
         job = NewJob(id=JobId(f"{queue}_{number}"), queue=queue, payload=b"{}", ready_at=now)
-        await play.database.write(lambda tx, job=job: play.jobs.put(tx, job, now))  # type: ignore[misc]
+        await play.database.write(lambda tx, job=job: play.jobs.put(tx, job, now))
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 100])

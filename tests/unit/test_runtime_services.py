@@ -55,7 +55,7 @@ async def test_a_service_whose_work_is_done_is_not_begun_again() -> None:
     async def done(_: asyncio.Event) -> None:
         runs.append(1)
 
-    async def later(_: asyncio.Event) -> None:
+    async def later(stop: asyncio.Event) -> None:
         for _ in range(50):
             await asyncio.sleep(0)
         stops.stop.set()

@@ -137,7 +137,7 @@ def _dichromat(colour: str, eyes: str) -> list[float]:
 
 def _apart(one: list[float], two: list[float]) -> float:
     """The distance of two colours in CIE L*a*b* (1976, D65)."""
-    return sum((a - b) ** 2 for a, b in zip(_lab(one), _lab(two), strict=True)) ** 0.5  # type: ignore[no-any-return]
+    return sum((a - b) ** 2 for a, b in zip(_lab(one), _lab(two), strict=True)) ** 0.5
 
 
 def _lab(linear: list[float]) -> tuple[float, float, float]:

@@ -35,7 +35,14 @@ def any_of(kind: type[Event]) -> st.SearchStrategy[Event]:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_kind_has_a_sentence_of_its_own(kind: str) -> None:
-    plain = {"str": "some", "int": 3, "bool": True, "float": 1.0, "int | None": None, "str | None": None}
+    plain: dict[str, Any] = {
+        "str": "some",
+        "int": 3,
+        "bool": True,
+        "float": 1.0,
+        "int | None": None,
+        "str | None": None,
+    }
     event = EVENTS[kind](**{field.name: plain[str(field.type)] for field in dataclasses.fields(EVENTS[kind])})
 
     text, tone = told(event, View())

@@ -125,4 +125,5 @@ def test_a_right_token_is_not_counted() -> None:
 def test_a_browsers_size_is_taken_within_reason() -> None:
     assert resized({"width": 120, "height": 40}) == (120, 40)
     assert resized({"width": 10**9, "height": -1}) == (500, 2)
-    assert [resized(one) for one in (None, [], {"width": "9", "height": 9}, {"width": 1.5, "height": 2})] == [None] * 4
+    nonsense: tuple[object, ...] = (None, [], {"width": "9", "height": 9}, {"width": 1.5, "height": 2})
+    assert [resized(one) for one in nonsense] == [None] * 4
