@@ -5,8 +5,6 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-from textual.screen import Screen
-
 from screens import theme as themes
 from screens.commandbar import CommandBar
 from screens.formatting import clean
@@ -16,11 +14,15 @@ from screens.onterminal import TerminalConsole
 from screens.place import Place
 from screens.vocabulary import Act, Do, Offer, Show, Step, Unknown, Visit, meaning, offers
 
-_REMEMBERED = 50  # lines of the command bar, and places to go back to
+_REMEMBERED = 50  # lines of the command bar
 
 
 class MovingConsole(TerminalConsole):
-    """A console one moves about in. `came_from` are the places that `:` led away from, the last at the end."""
+    """A console one moves about in.
+
+    `came_from` are the places that `:` led away from, the last at the end, each once. What `:` opened over a place, and
+    all that was opened from there, is an excursion: the next one takes its turn, so that screens never pile up.
+    """
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
@@ -30,10 +32,11 @@ class MovingConsole(TerminalConsole):
     # ── places ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def action_place(self, place: str) -> None:
-        """Go to a numbered place; there already, go back to its first screen."""
+        """Go to a numbered place, as it was left but for an excursion; there already, to its first screen."""
         self.came_from = ()
         if self.current_mode != place:
             await self.switch_mode(place)
+            await self._end_excursion()
             return
         while len(self.screen_stack) > 1:
             await self.pop_screen()
@@ -48,7 +51,8 @@ class MovingConsole(TerminalConsole):
     async def visit(self, step: Visit) -> None:
         """Go to a place's first screen, so that esc leads back here."""
         if self.current_mode != step.place:
-            before = (*self.came_from, self.current_mode)[-_REMEMBERED:]
+            here = self.current_mode
+            before = (*(place for place in self.came_from if place not in (here, step.place)), here)
             await self.switch_mode(step.place)
             self.came_from = before
         while len(self.screen_stack) > 1:
@@ -97,7 +101,7 @@ class MovingConsole(TerminalConsole):
             case Visit():
                 await self.visit(step)
             case Show():
-                self._open(step)
+                await self._open(step)
             case Do(action):
                 await self._do(action)
             case Unknown(why):
@@ -121,16 +125,24 @@ class MovingConsole(TerminalConsole):
         else:
             self.tell(f"There is no theme {clean(name, longest=40)}: {', '.join(themes.NAMES)}", severity="warning")
 
-    def _open(self, step: Show) -> None:
-        """Open one thing over what is shown: esc leads back to the very row."""
+    async def _open(self, step: Show) -> None:
+        """Open one thing over what is shown, or in place of the excursion that is: esc leads back to the very row."""
         screen = _screen(step, self)
         if screen is None:
             self.tell(f"{clean(step.key, longest=60)} is not there any more", severity="warning")
-        else:
-            self.push_screen(screen)
+            return
+        screen.begins_way = True
+        with self.batch_update():
+            await self._end_excursion()
+            await self.push_screen(screen)
+
+    async def _end_excursion(self) -> None:
+        """Close what `:` opened over this place, with all that was opened from there."""
+        while any(getattr(screen, "begins_way", False) for screen in self.screen_stack):
+            await self.pop_screen()
 
 
-def _screen(step: Show, app: MovingConsole) -> Screen[None] | None:
+def _screen(step: Show, app: MovingConsole) -> Place | None:
     snapshot = app.feed.view.snapshot
     made: Any
     match step.what:
@@ -148,5 +160,5 @@ def _screen(step: Show, app: MovingConsole) -> Screen[None] | None:
             made = import_module("screens.queue").JobsScreen(step.key, step.more)
         case _:
             made = import_module("screens.fan").FanScreen(step.key)
-    screen: Screen[None] | None = made
+    screen: Place | None = made
     return screen

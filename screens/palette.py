@@ -11,9 +11,8 @@ from textual.content import Content
 
 from screens.formatting import clean
 from screens.keys import spelled
-from screens.place import Console
 from screens.registry import REGISTRY
-from screens.vocabulary import Visit
+from screens.vocabulary import Show, Visit
 
 if TYPE_CHECKING:
     from screens.moving import MovingConsole
@@ -58,11 +57,6 @@ class Actions(Provider):
             )
 
     def _campaigns(self) -> Iterator[Command]:
-        console = cast("Console", self.app)
-        for campaign in console.feed.view.snapshot.campaigns.values():
-            yield f"campaign {clean(campaign.name, longest=80)}", partial(self._open, campaign)
-
-    def _open(self, campaign: Any) -> None:
-        from screens.campaigns import CampaignScreen
-
-        self.app.push_screen(CampaignScreen(campaign))
+        app = cast("MovingConsole", self.app)
+        for key, campaign in app.feed.view.snapshot.campaigns.items():
+            yield f"campaign {clean(campaign.name, longest=80)}", partial(app.carry_out, Show("campaign", key))

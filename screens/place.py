@@ -57,6 +57,7 @@ class Place(Prompt, Screen[None]):
     title_text = ""
     place = ""
     first_keys: tuple[str, ...] = ()
+    begins_way = False  # `:` opened it over another screen, which is no part of the way to it
     BINDINGS: ClassVar[list[BindingType]] = named(
         [Binding("escape", "back", "back"), Binding("ctrl+r", "reload", "read again", show=False)]
     )
@@ -116,12 +117,13 @@ class Place(Prompt, Screen[None]):
         self.show_keys()
 
     def trail(self) -> tuple[str, ...]:
-        """The steps that led here, as the screens below tell them. One of another place begins a way of its own."""
+        """The steps that led here, as the screens below tell them. One of another place begins a way of its own, as
+        does one that `:` opened."""
         steps: list[str] = []
         for screen in self.app.screen_stack:
             if isinstance(screen, Place):
                 own = screen.heading.split(" › ")
-                if steps and own[0] != steps[0]:
+                if screen.begins_way or (steps and own[0] != steps[0]):
                     steps = []
                 steps += [step for step in own if step not in steps]
             if screen is self:

@@ -214,6 +214,56 @@ async def test_one_thing_opens_over_what_is_shown_and_escape_leads_back_to_the_r
     assert any(isinstance(query, ListCalls) and query.where["model"] == "gpt-4o-mini" for query in source.asked)
 
 
+async def test_fifty_jumps_leave_one_way_and_one_step_back() -> None:
+    async with console(size=(200, 40)) as running:
+        await running.press("6", "down", "enter")
+        below = len(running.app.screen_stack)
+        for number in range(25):
+            await running.app.carry_out(Show("fan", f"ANNA/fan_{number:05}"))
+            await running.app.carry_out(Show("campaign", "cmp_4"))
+        await say(running, "campaign halloween")
+
+        assert len(running.app.screen_stack) == below + 1
+        assert running.lines()[0].startswith(" HUNTAZE campaigns › halloween › all ")
+        await running.press("escape")
+        assert running.lines()[0].startswith(" HUNTAZE campaigns › spring-ppv › all ")
+
+
+async def test_what_was_opened_from_a_jump_goes_with_it() -> None:
+    async with console() as running:
+        await running.press("2")
+        await say(running, "campaign spring-ppv")
+        await running.press("enter")
+        assert len(running.app.screen_stack) == 3
+        await say(running, "queue dead")
+
+        assert running.lines()[0].startswith(" HUNTAZE queue › huntaze-rate-limiter-queue › dead")
+        await running.press("escape")
+        assert running.lines()[0].startswith(" HUNTAZE costs ")
+
+
+async def test_a_number_leads_to_its_place_not_to_what_was_opened_over_it() -> None:
+    async with console() as running:
+        await running.press("2")
+        await say(running, "fan ANNA/fan_00001")
+        await running.press("1", "2")
+
+        assert running.lines()[0].startswith(" HUNTAZE costs ")
+
+
+async def test_places_gone_to_and_fro_are_gone_back_through_once() -> None:
+    async with console() as running:
+        for _ in range(25):
+            await running.app.carry_out(Visit("costs"))
+            await running.app.carry_out(Visit("queue"))
+        ways = []
+        while running.app.came_from:
+            await running.press("escape")
+            ways.append(running.app.current_mode)
+
+        assert ways == ["costs", "overview"]
+
+
 async def test_an_account_is_found_in_its_table() -> None:
     async with console() as running:
         await say(running, "account carla")
