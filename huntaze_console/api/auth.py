@@ -3,14 +3,18 @@
 The token is asked for on every transport, the unix socket included: a file's mode alone would let anything that runs as
 the operator speak. A second token, where there is one, may look and change nothing. A page in a browser cannot reach
 the API by a name it made resolve to this machine (DNS rebinding), since over plain HTTP only loopback's own names are
-answered; under TLS the certificate does the same.
+answered; under TLS the certificate does the same. A stream lasts as long as the token that opened it.
 """
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import ipaddress
 import socket
+from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
@@ -19,13 +23,17 @@ from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler, Middleware
 
 from engine.kernel.errors import StorageError
-from engine.kernel.secret import Secret
 from engine.storage.directory import StateDirectory
 from huntaze_console.api.problems import Problem
 from huntaze_console.tokens import make_token
 
 _SHORTEST = 32  # characters; a shorter token was not made here and may be guessed
 _LOOKING = frozenset({"GET", "HEAD"})
+_REMEMBERED = 8  # tokens that were taken back: who still has one is told so
+_LOOK_AGAIN = 0.4  # real seconds between two looks at the token of an open stream
+_GOODBYE = 0.6  # real seconds that a stream has for its last word: a client that does not read must not stay
+_SEND = "Send 'Authorization: Bearer' and the line in the state directory's api-token"
+REVOKED = "this token was revoked"
 
 
 class Access(StrEnum):
@@ -38,45 +46,67 @@ class Access(StrEnum):
 _ACCESS = web.RequestKey("access", Access)  # a request's, once it is known
 
 
-def open_token(directory: StateDirectory) -> Secret:
-    """The directory's token, made at the first start."""
+class Stay:
+    """How long a stream may go on."""
+
+    def __init__(self) -> None:
+        self.over = asyncio.Event()
+        self.reason = ""  # why it is over, where the token is the reason
+
+    def end(self, reason: str) -> None:
+        self.reason = reason
+        self.over.set()
+
+
+def open_token(directory: StateDirectory) -> TokenFile:
+    """The directory's token, made at the first start. Raises StorageError for a file that cannot be used."""
+    path = directory.token_path
     try:
-        found = directory.token_path.read_text().strip()
+        found = path.read_text().strip()
     except FileNotFoundError:
-        found = make_token()
-        directory.write_private(directory.token_path, found + "\n")
-        return Secret(found)
+        directory.write_private(path, make_token() + "\n")
+        return TokenFile(path)
     except (OSError, UnicodeDecodeError) as error:
-        raise _unusable(directory.token_path, "cannot be read") from error
+        raise _unusable(path, "cannot be read") from error
     if len(found) < _SHORTEST or not found.isascii() or not found.isprintable():
-        raise _unusable(directory.token_path, f"holds no token of at least {_SHORTEST} characters")
-    directory.token_path.chmod(0o600)
-    return Secret(found)
+        raise _unusable(path, f"holds no token of at least {_SHORTEST} characters")
+    path.chmod(0o600)
+    return TokenFile(path)
 
 
-class ReadOnlyToken:
-    """The token that may only look. Its file is read again when it changed: made or taken back, it counts at once."""
+class TokenFile:
+    """A token in a file of its own, read again when it changed: made, replaced or taken back counts at once."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._seen: tuple[int, int, int] | None = None
         self._token = b""
+        self._former: deque[bytes] = deque(maxlen=_REMEMBERED)
 
     def is_token(self, presented: bytes) -> bool:
         """Whether this is the token; of a missing, short or open file nothing is."""
         self._look()
         return bool(self._token) and hmac.compare_digest(presented, self._token)
 
+    def was_token(self, presented: bytes) -> bool:
+        """Whether this was one, and is no more."""
+        return True in [hmac.compare_digest(presented, former) for former in self._former]
+
     def _look(self) -> None:
         try:
             state = self._path.stat()
+        except FileNotFoundError:
+            self._take(None, b"")
+            return
         except OSError:
-            self._seen, self._token = None, b""
-            return
+            return  # nothing is known of the file, so what was read last counts
         seen = (state.st_ino, state.st_mtime_ns, state.st_mode)
-        if seen == self._seen:
-            return
-        found = b"" if state.st_mode & 0o077 else self._read()
+        if seen != self._seen:
+            self._take(seen, b"" if state.st_mode & 0o077 else self._read())
+
+    def _take(self, seen: tuple[int, int, int] | None, found: bytes) -> None:
+        if self._token and found != self._token:
+            self._former.append(self._token)
         self._seen, self._token = seen, found if len(found) >= _SHORTEST else b""
 
     def _read(self) -> bytes:
@@ -91,14 +121,14 @@ class Gate:
 
     def __init__(
         self,
-        token: Secret,
+        token: TokenFile,
         open_paths: frozenset[str],
         *,
         check_names: bool,
-        read_only: ReadOnlyToken,
+        read_only: TokenFile,
         asking: frozenset[str] = frozenset(),
     ) -> None:
-        self._token = token.reveal().encode()
+        self._token = token
         self._read_only = read_only
         self._open_paths = open_paths
         self._asking = asking  # paths whose POST only asks
@@ -139,15 +169,41 @@ class Gate:
         scheme, _, value = given.partition(" ")
         presented = value.strip().encode(errors="surrogateescape")
         if scheme.lower() == "bearer":
-            if hmac.compare_digest(presented, self._token):
+            if self._token.is_token(presented):
                 return Access.FULL
             if self._read_only.is_token(presented):
                 return Access.READ_ONLY
+            if self._token.was_token(presented) or self._read_only.was_token(presented):
+                raise _unauthorized(REVOKED, remedy="Ask who runs the engine for another")
         raise _unauthorized("the token is wrong")
 
     def is_token(self, value: str) -> bool:
         """Whether this is the token. Takes as long for a near miss as for a far one."""
-        return hmac.compare_digest(value.encode(errors="surrogateescape"), self._token)
+        return self._token.is_token(value.encode(errors="surrogateescape"))
+
+    @asynccontextmanager
+    async def staying(self, request: web.Request) -> AsyncIterator[Stay]:
+        """An admitted request for as long as it is answered: it is to end when its token stops to be what it was."""
+        stay = Stay()
+        async with asyncio.TaskGroup() as tasks:
+            watching = tasks.create_task(self._watch(request, stay))
+            try:
+                yield stay
+            finally:
+                watching.cancel()
+
+    async def _watch(self, request: web.Request, stay: Stay) -> None:
+        """End the stay when the token changes; one that does not end by itself is cut off."""
+        while not stay.over.is_set():
+            await asyncio.sleep(_LOOK_AGAIN)
+            try:
+                if self.access(request) is not access_of(request):
+                    stay.end("this token may do other things now: connect again")
+            except Problem as refused:
+                stay.end(refused.detail)
+        await asyncio.sleep(_GOODBYE)
+        if request.transport is not None:
+            request.transport.abort()
 
     def _is_open(self, request: web.Request) -> bool:
         return _path_of(request) in self._open_paths
@@ -195,12 +251,12 @@ def _without_port(host: str) -> str:
     return host.partition(":")[0].lower()
 
 
-def _unauthorized(detail: str = "this needs the bearer token") -> Problem:
+def _unauthorized(detail: str = "this needs the bearer token", *, remedy: str = _SEND) -> Problem:
     return Problem(
         401,
         "unauthorized",
         detail,
-        remedy="Send 'Authorization: Bearer' and the line in the state directory's api-token",
+        remedy=remedy,
         headers={hdrs.WWW_AUTHENTICATE: 'Bearer realm="huntaze"'},
     )
 

@@ -416,7 +416,7 @@ ROUTES: tuple[Route, ...] = (
             200: Answer(
                 what=(
                     "Frames of id, event (its kind) and data ({seq, kind, fields}). `event: reset` means: fetch the "
-                    "snapshot again, events were missed."
+                    "snapshot again, events were missed; `event: end` ({reason}) that the token was revoked."
                 ),
                 media_type="text/event-stream",
             )
@@ -432,7 +432,8 @@ ROUTES: tuple[Route, ...] = (
             200: Answer(
                 what=(
                     "Frames of id, event and data: `snapshot` (the whole), then `change` (a patch, the newest events, "
-                    "and how many were left out). A comment comes when nothing has for a quarter of a second."
+                    "and how many were left out). A comment comes when nothing has for a quarter of a second. `end` "
+                    "({reason}) says that the token was revoked."
                 ),
                 media_type="text/event-stream",
             )

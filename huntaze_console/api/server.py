@@ -21,7 +21,7 @@ from engine.surface import wire
 from engine.surface.desk import Desk
 from engine.surface.wire import READ_ONLY_HEADER, VERSION_HEADER, WIRE_HEADER
 from huntaze_console.api import openapi, problems
-from huntaze_console.api.auth import Access, Gate, ReadOnlyToken, access_of, open_token
+from huntaze_console.api.auth import Access, Gate, TokenFile, access_of, open_token
 from huntaze_console.api.call import Call, Office, Route
 from huntaze_console.api.feed import Seats
 from huntaze_console.api.gateway import Endpoints, Gateway
@@ -108,7 +108,7 @@ def _office(
             open_token(directory),
             open_paths,
             check_names=not settings.tls,
-            read_only=ReadOnlyToken(directory.read_only_token_path),
+            read_only=TokenFile(directory.read_only_token_path),
             asking=frozenset(route.path for route in ROUTES if route.asks),
         ),
         settings=settings,

@@ -48,11 +48,14 @@ async def _stream(call: Call) -> web.StreamResponse:
     async def send(step: Step) -> None:
         await write(frame(step, feed.epoch))
 
-    feed = Feed(call.desk, call.office.ends, settings.sse_heartbeat, send)
     await response.prepare(call.request)
     try:
         await write(_RETRY)
-        await feed.run(call.request.headers.get(LAST_EVENT_ID))
+        async with call.office.gate.staying(call.request) as stay:
+            feed = Feed(call.desk, (*call.office.ends, stay.over), settings.sse_heartbeat, send)
+            await feed.run(call.request.headers.get(LAST_EVENT_ID))
+            if stay.reason:
+                await write(last_word(stay.reason))
     except* TimeoutError:
         drop(call.request)
     except* (ConnectionError, HuntazeError):
@@ -61,6 +64,11 @@ async def _stream(call: Call) -> web.StreamResponse:
         report(call.request, errors.exceptions[0], "(a stream)")
         drop(call.request)
     return response
+
+
+def last_word(reason: str) -> bytes:
+    """Why a stream ends that could have gone on. It has no id: who comes back goes on behind the last event."""
+    return b"event: end\ndata: %s\n\n" % orjson.dumps({"reason": reason})
 
 
 def drop(request: web.Request) -> None:

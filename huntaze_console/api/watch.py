@@ -25,7 +25,7 @@ from huntaze_console.api.feed import seq_of
 from huntaze_console.api.problems import Problem, report
 from huntaze_console.api.settings import ApiSettings
 from huntaze_console.api.shapes import NoQuery
-from huntaze_console.api.sse import LAST_EVENT_ID, drop
+from huntaze_console.api.sse import LAST_EVENT_ID, drop, last_word
 
 _HEARTBEAT = b":\n\n"
 _AT_ONCE = 60  # events told with one change: no eye reads more of them in a fifth of a second
@@ -56,9 +56,12 @@ async def _stream(call: Call) -> web.StreamResponse:
             await response.write(data)
 
     await response.prepare(call.request)
-    watch = Watch(call.desk, call.office.clock, call.office.ends, settings, write)
     try:
-        await watch.run(call.request.headers.get(LAST_EVENT_ID))
+        async with call.office.gate.staying(call.request) as stay:
+            watch = Watch(call.desk, call.office.clock, (*call.office.ends, stay.over), settings, write)
+            await watch.run(call.request.headers.get(LAST_EVENT_ID))
+            if stay.reason:
+                await write(last_word(stay.reason))
     except* TimeoutError:
         drop(call.request)
     except* (ConnectionError, HuntazeError):

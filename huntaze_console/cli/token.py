@@ -50,7 +50,7 @@ def create(place: Where, *, read_only: bool, replace: bool) -> None:
 @_READ_ONLY
 @about
 def revoke(place: Where, *, read_only: bool) -> None:
-    """Take the read-only token back. Who is connected with it stays until the link ends; nobody new gets in."""
+    """Take the read-only token back. Who is connected with it is told so and cut off within a second."""
     path = _state(place).read_only_token_path
     if not path.exists():
         raise CommandRefused(Refusal.NOT_FOUND, "there is no read-only token")

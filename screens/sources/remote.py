@@ -40,6 +40,7 @@ _SILENT = 0.7  # seconds without a word before the link counts as lost; heartbea
 _OLD_SILENT = 20.0  # seconds; an engine without the stream of changes sends its heartbeats every 15 s
 _FETCH_AGAIN = 2.0  # seconds at least between two whole snapshots of such an engine
 _LONGEST_VERSION = 40  # characters
+_LONGEST_REASON = 200  # characters
 _FRESH_START = 0.1  # seconds before what could not be caught up is fetched again
 _LEAVE_WITHIN = 1.0  # seconds that the thread has to end
 
@@ -198,6 +199,8 @@ class RemoteSource:
             self._heard = time.monotonic_ns()
             if message.event == "snapshot":
                 self._begin(_object(message.data))
+            elif message.event == "end":
+                raise EngineUnavailable(clean(str(_object(message.data).get("reason")), limit=_LONGEST_REASON))
             elif message.event == "change" and not self._change(_object(message.data)):
                 return
         raise EngineUnavailable("the engine closed the link")

@@ -129,6 +129,22 @@ async def test_a_client_that_does_not_read_is_dropped(tmp_path: Path) -> None:
         assert (await served.client.get("/api/v2/limits")).status == 200
 
 
+async def test_a_client_that_does_not_read_is_cut_off_when_its_token_is_revoked(tmp_path: Path) -> None:
+    async with serving(tmp_path, unix=True) as served:
+        reader, writer = await asyncio.open_unix_connection(str(served.endpoint.socket), limit=1)
+        token = served.client.token
+        writer.write(f"GET {EVENTS} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n\r\n".encode())
+        await _listening(served)
+        served.desk.happen(9_000)
+        served.directory.token_path.unlink()
+
+        async with asyncio.timeout(5):  # its patience alone is 20 seconds
+            while served.desk.listeners:
+                await asyncio.sleep(0.01)
+        writer.transport.abort()
+        del reader
+
+
 async def test_a_client_that_left_is_forgotten(tmp_path: Path) -> None:
     async with serving(tmp_path) as served:
         async with _opened(served):

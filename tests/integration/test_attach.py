@@ -8,6 +8,7 @@ import random
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import aiohttp
 import pytest
 from aiohttp import web
 
@@ -29,6 +31,9 @@ from screens.sources.remote import RemoteSource
 from tests.integration.test_api_server import certificate_of_localhost
 from tests.proxy import Proxy
 from tests.system.terminal import Terminal, terminal
+
+LOOKING = "l" * 43  # a read-only token
+LAST_WORD = b'event: end\ndata: {"reason":"this token was revoked"}\n\n'
 
 
 @dataclass
@@ -177,6 +182,65 @@ async def test_a_read_only_token_makes_the_link_read_only(tmp_path: Path) -> Non
             assert (await source.query(ListCampaigns())).rows == ()
             with pytest.raises(CommandRefused, match="change nothing"):
                 await source.submit(HaltSending(actor="mia"))
+
+
+def read_only(engine: Daemon, token: str) -> None:
+    path = engine.state / "api-token-read-only"
+    path.touch(0o600)
+    path.write_text(token)
+
+
+async def test_a_console_whose_token_is_revoked_is_gone_within_a_second_and_says_why(tmp_path: Path) -> None:
+    with daemon(tmp_path / "s") as engine:
+        read_only(engine, LOOKING)
+        async with console(engine.port, Secret(LOOKING)) as guest, console(engine.port, engine.token) as owner:
+            await until(lambda: guest.link().up and owner.link().up)
+            (engine.state / "api-token-read-only").unlink()
+            revoked = time.monotonic()
+            await until(lambda: not guest.link().up)
+
+            assert time.monotonic() - revoked < 1.5
+            seen = guest.snapshot().seq
+            await owner.submit(HaltSending(actor="mia"))
+            await until(lambda: owner.snapshot().engine.halted_by == "mia")
+            for _ in range(20):
+                assert "this token was revoked" in guest.link().note
+                await asyncio.sleep(0.05)
+            assert guest.snapshot().seq == seen
+            assert owner.link().up
+
+
+async def test_every_stream_ends_with_its_token_and_says_why(tmp_path: Path) -> None:
+    with daemon(tmp_path / "s") as engine:
+        read_only(engine, LOOKING)
+        headers = {"Authorization": f"Bearer {LOOKING}"}
+        async with aiohttp.ClientSession(f"http://127.0.0.1:{engine.port}", headers=headers) as session:
+            streams = [await session.get(f"/api/v2/{path}") for path in ("events", "watch")]
+            assert [stream.status for stream in streams] == [200, 200]
+            read_only(engine, "another-" * 5)
+
+            async with asyncio.timeout(2):
+                told = [await stream.read() for stream in streams]
+
+            assert [text.endswith(LAST_WORD) for text in told] == [True, True]
+            async with session.get("/api/v2/events") as again:
+                assert (again.status, (await again.json(content_type=None))["detail"]) == (
+                    401,
+                    "this token was revoked",
+                )
+
+
+async def test_a_token_that_may_do_more_than_before_is_told_so(tmp_path: Path) -> None:
+    with daemon(tmp_path / "s") as engine:
+        read_only(engine, LOOKING)
+        async with console(engine.port, Secret(LOOKING)) as source:
+            await until(lambda: source.link().up)
+            assert source.link().read_only
+            (engine.state / "api-token").write_text(LOOKING)
+
+            await until(lambda: source.link().up and not source.link().read_only)
+
+            await source.submit(HaltSending(actor="mia"))
 
 
 # ── an engine of another version ────────────────────────────────────────────────────────────────────────────────────
