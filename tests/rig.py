@@ -217,6 +217,7 @@ class Rig:
     desk: EngineDesk
     monitor: Monitor
     tests: LoadTests
+    keyring: Keyring
     ratings: list[Rated]
     obeyed: list[AlertSettings]  # what the alerts were told to go by, newest last
     first: Callable[[], Awaitable[Snapshot]]
@@ -503,6 +504,7 @@ async def rig(folder: Path, *, clock: ManualClock | None = None, messages: int =
                 desk=desk,
                 monitor=monitor,
                 tests=tests,
+                keyring=keyring,
                 ratings=ratings,
                 obeyed=obeyed,
                 first=first,

@@ -1,8 +1,12 @@
 """The keys of the gateway's clients: made, shown once, looked up, taken back.
 
 A secret is 256 bits of the system's own chance behind `hz-`. Only its SHA-256 is stored: with so much chance in it a
-digest cannot be turned back, and needs no salt. Every key is held in memory, so a look-up touches no disk, and a
-revocation holds from its commit on.
+digest cannot be turned back, and needs no salt. Every key is held in memory, so a look-up touches no disk.
+
+A key that is made opens only once it is written. One that is taken back is shut before that, and in doubt stays so: who
+revokes a key fears somebody else who has it, and a key shut without need is made again. Where its commit fails, whoever
+revoked it is told so and asks again; until that is written, or the engine starts anew, the key is listed as it is on
+disk and opens nothing.
 """
 
 from __future__ import annotations
@@ -74,6 +78,7 @@ class Keyring:
         self._chance = chance
         self._set_budget = set_budget
         self._by_digest: dict[bytes, Key] = {}
+        self._shut: set[bytes] = set()  # digests of keys whose revocation is not written, or not known to be
 
     async def load(self) -> None:
         async with self._database.reader() as reader:
@@ -86,6 +91,8 @@ class Keyring:
         key = self._by_digest.get(digest)
         now = self._clock.now()
         if key is None or not hmac.compare_digest(key.digest, digest) or not key.lives(now):
+            return None
+        if digest in self._shut:
             return None
         if key.used_at is None or now - key.used_at >= MINUTE:
             self._note_use(key, now)
@@ -115,13 +122,11 @@ class Keyring:
         return replace(done, data={**done.data, "secret": secret})
 
     async def revoke(self, command: commands.RevokeKey) -> Done:
-        """Take a key back, by its id or the beginning of its secret. From now on it opens nothing."""
+        """Take a key back, by its id or the beginning of its secret. From now on it opens nothing, in doubt either."""
         key = self._named(command.key)
-        now = self._clock.now()
-        if key.revoked_at is not None:
-            return Done(f"Key {key.prefix}… was revoked already", {"key_id": key.key_id})
-        self._keep(replace(key, revoked_at=now))  # at once: a commit that fails leaves it shut until the next start
-        return await self._database.write(lambda tx: self._revoke(tx, key, now, command.actor))
+        if key.revoked_at is None:
+            self._shut.add(key.digest)
+        return await self._database.write(lambda tx: self._revoke(tx, key, self._clock.now(), command.actor))
 
     async def listing(self, query: queries.ListKeys) -> Page[KeyRow]:
         """The keys, newest first; those revoked or expired only when asked for."""
@@ -186,9 +191,17 @@ class Keyring:
         return Done(summary, {"key_id": key.key_id, "prefix": key.prefix})
 
     def _revoke(self, tx: Tx, key: Key, now: Instant, actor: str) -> Done:
-        tx.execute("UPDATE gateway_keys SET revoked_at = ? WHERE key_id = ?", (now, key.key_id))
+        told = {"key_id": key.key_id}
+        sql = "UPDATE gateway_keys SET revoked_at = ? WHERE key_id = ? AND revoked_at IS NULL"
+        if not tx.execute(sql, (now, key.key_id)).rowcount:
+            return Done(f"Key {key.prefix}… was revoked already", told)
         tx.emit(KeyRevoked(at=now, key_id=key.key_id, name=key.name, prefix=key.prefix, actor=actor))
-        return Done(f"Key {key.prefix}… opens nothing any more", {"key_id": key.key_id})
+        tx.after_commit(lambda: self._take_back(key.digest, now))
+        return Done(f"Key {key.prefix}… opens nothing any more", told)
+
+    def _take_back(self, digest: bytes, now: Instant) -> None:
+        self._keep(replace(self._by_digest[digest], revoked_at=now))
+        self._shut.discard(digest)
 
     def _keep(self, key: Key) -> None:
         self._by_digest[key.digest] = key

@@ -10,7 +10,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 
-from engine.costs.room import Rooms
+from engine.costs.room import Figures, Rooms
 from engine.costs.rules import Ask, Budget, BudgetRule, Grant, Kind, Origin, Scope, check_rule, judge
 from engine.costs.windows import EVER, Window, bounds
 from engine.events import BudgetChanged, BudgetWarned
@@ -78,8 +78,7 @@ class Budgets:
             numbers.append(number)
             pairs.append(f"{number} {begins}")
         tx.execute(_HOLD[len(rows)], (worst, *numbers))
-        for number, _, spent, held, _, ends in rows:
-            self.rooms.stands(number, spent, held + worst, ends)
+        self._tell(tx, [(number, spent, held + worst, ends) for number, _, spent, held, _, ends in rows])
         return None, " ".join(pairs)
 
     def _decide(self, tx: Tx, names: Sequence[str], ask: Ask, now: Instant) -> tuple[Grant, str]:
@@ -90,7 +89,7 @@ class Budgets:
     def _hold(self, tx: Tx, budgets: Sequence[Budget], grant: Grant, now: Instant) -> tuple[Grant, str]:
         for budget in budgets:
             tx.execute("UPDATE budgets SET held = held + ? WHERE id = ?", (grant.worst, budget.id))
-            self.rooms.stands(budget.id, budget.spent, budget.held + grant.worst, budget.ends)
+        self._tell(tx, [(one.id, one.spent, one.held + grant.worst, one.ends) for one in budgets])
         for budget in grant.used_up:
             _warn(tx, budget, USED_UP, now)
         return grant, " ".join(f"{budget.id} {budget.begins}" for budget in budgets)
@@ -109,17 +108,15 @@ class Budgets:
         numbers, begins = parts[::2], parts[1::2]
         count = len(numbers)
         rows = tx.execute(_SETTLE[count], (amount, charged, *map(int, numbers), *map(int, parts))).fetchall()
-        freed = []
-        for number, name, limit, spent, still_held, ends, warned in rows:
-            freed.append(name)
-            self.rooms.stands(number, spent, still_held, ends)
+        for number, _, limit, spent, _, _, warned in rows:
             if warned < USED_UP and spent * 100 >= limit * THRESHOLDS[0]:
                 self._reached(tx, number, now)
+        self._tell(tx, [(number, spent, still_held, ends) for number, _, _, spent, still_held, ends, _ in rows])
         if len(rows) < count:  # a window is over, or a budget was taken away
             settled = {str(row[0]) for row in rows}
             late = ((amount, charged, int(n), int(b)) for n, b in zip(numbers, begins, strict=True) if n not in settled)
             tx.executemany(_SETTLE_LATE, late)
-        return freed
+        return [name for _, name, *_ in rows]
 
     def _reached(self, tx: Tx, number: int, now: Instant) -> None:
         budget = _budget(tx.execute(f"SELECT {_COLUMNS} FROM budgets WHERE id = ?", (number,)).fetchone())
@@ -196,17 +193,27 @@ class Budgets:
         """What the file says, where no command has spoken; budgets that it no longer has go."""
         spoken = {(row[0], row[1]) for row in tx.execute('SELECT name, "window" FROM budget_commands')}
         wanted = {(rule.name, str(rule.window)): rule for rule in rules}
-        for row in tx.execute(f"SELECT {_COLUMNS} FROM budgets WHERE origin = ?", (Origin.FILE,)).fetchall():
-            if (row["name"], row["window"]) not in wanted:
+        known = tx.execute('SELECT id, name, "window", origin FROM budgets').fetchall()
+        self.rooms.expect_only({*(row["name"] for row in known), *(rule.name for rule in rules)})
+        for row in known:
+            if row["origin"] == Origin.FILE and (row["name"], row["window"]) not in wanted:
                 tx.execute("DELETE FROM budgets WHERE id = ?", (row["id"],))
-        for known, rule in wanted.items():
-            if known not in spoken:
+        for place, rule in wanted.items():
+            if place not in spoken:
                 self.set(tx, rule, Origin.FILE, now)
-        self.rooms.load(map(_budget, tx.execute(f"SELECT {_COLUMNS} FROM budgets").fetchall()))
+        budgets = [_budget(row) for row in tx.execute(f"SELECT {_COLUMNS} FROM budgets").fetchall()]
+        tx.after_commit(lambda: self.rooms.load(budgets))
+
+    # ── what is known of them in memory ─────────────────────────────────────────────────────────────────────────────
 
     def _follow(self, tx: Tx, name: str) -> None:
         rows = tx.execute(f"SELECT {_COLUMNS} FROM budgets WHERE name = ?", (name,)).fetchall()
-        self.rooms.replace(name, map(_budget, rows))
+        budgets = [_budget(row) for row in rows]
+        self.rooms.expect(name)
+        tx.after_commit(lambda: self.rooms.replace(name, budgets))
+
+    def _tell(self, tx: Tx, figures: list[Figures]) -> None:
+        tx.after_commit(lambda: self.rooms.stand(figures))
 
     def _begin(self, tx: Tx, rule: BudgetRule, origin: Origin, now: Instant) -> None:
         begins, ends = bounds(Window(rule.window), now, rule.zone or self.zone)

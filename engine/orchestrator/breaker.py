@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import NamedTuple
 
 from engine.kernel.errors import ErrorClass
 from engine.kernel.values import Random
@@ -43,13 +44,22 @@ class BreakerState(StrEnum):
     HALF_OPEN = "half_open"
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(NamedTuple):
     """The breaker took another state. `retry_at` is when an open one admits its probe; None: not by itself."""
 
     state: BreakerState
     reason: str
     retry_at: int | None
+
+
+def held(state: BreakerState, actor: str) -> Change:
+    """What holding a breaker makes of it."""
+    return Change(state, f"held {'open' if state is BreakerState.OPEN else 'closed'} by {actor}", None)
+
+
+def given_back(actor: str) -> Change:
+    """What letting go of a held breaker makes of it."""
+    return Change(BreakerState.CLOSED, f"given back by {actor}: it moves by itself again", None)
 
 
 @dataclass(slots=True)
@@ -161,8 +171,7 @@ class Breaker:
         """An operator holds it open or closed from now on."""
         self.held_by = actor
         self._clear()
-        word = "open" if state is BreakerState.OPEN else "closed"
-        return self._become(state, f"held {word} by {actor}", None, now)
+        return self._become(*held(state, actor), now)
 
     def release(self, actor: str, now: int) -> Change | None:
         """An operator lets it move by itself again: closed, with a clean slate. None when nobody held it."""
@@ -170,7 +179,7 @@ class Breaker:
             return None
         self.held_by, self.trips = "", 0
         self._clear()
-        return self._become(BreakerState.CLOSED, f"given back by {actor}: it moves by itself again", None, now)
+        return self._become(*given_back(actor), now)
 
     def _straggles(self, probe: bool) -> bool:
         """Whether a call reports that is not the probe this state waits for, or that moves nothing."""

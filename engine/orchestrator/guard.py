@@ -2,6 +2,11 @@
 
 What a breaker became is written in the transaction of the event that tells of it, and read again at the start. A
 rehearsal passes by: it neither asks a breaker nor moves one.
+
+What calls taught a breaker holds at once, written or not: a model that fails does so whatever the disk does. What an
+operator says of it holds once it is written, whichever way: a breaker routes, and what a call may cost is the budgets'
+matter, so until then and in doubt it moves by itself as before, and whoever asked is told that nothing was changed. On
+disk a word of an operator stands against whatever the calls said meanwhile.
 """
 
 from __future__ import annotations
@@ -14,7 +19,7 @@ from engine.events import BreakerChanged
 from engine.kernel.clock import Clock
 from engine.kernel.errors import ErrorClass, ProviderError, StorageError
 from engine.kernel.values import Random, seconds
-from engine.orchestrator.breaker import NEVER, Breaker, BreakerState, Change
+from engine.orchestrator.breaker import NEVER, Breaker, BreakerState, Change, given_back, held
 from engine.orchestrator.retries import LEFT_ALONE
 from engine.orchestrator.settings import BreakerSettings, OrchestratorSettings
 from engine.orchestrator.task import Answer, Hop, Target, Task
@@ -110,17 +115,33 @@ class Guarded:
 
     async def hold(self, target: Target, state: BreakerState, actor: str) -> None:
         """Hold a breaker open or closed, across restarts, until `release`."""
-        breaker = self._breaker(target, keep=True)
-        await self._tell(target, breaker, breaker.hold(state, actor, self._clock.now()))
+        now = self._clock.now()
+
+        def write(tx: Tx) -> None:
+            known = self._breakers.get(target)
+            _keep(tx, self._event(target, held(state, actor), held_by=actor), known.trips if known else 0)
+            tx.after_commit(lambda: self._hold(target, state, actor, now))
+
+        await self._database.write(write)
+
+    def _hold(self, target: Target, state: BreakerState, actor: str, now: int) -> None:
+        self._breaker(target, keep=True).hold(state, actor, now)
 
     async def release(self, target: Target, actor: str) -> bool:
         """Let a breaker move by itself again; False when nobody held it."""
-        breaker = self._breakers.get(target)
-        change = breaker.release(actor, self._clock.now()) if breaker else None
-        if breaker is None or change is None:
-            return False
-        await self._tell(target, breaker, change)
-        return True
+        now = self._clock.now()
+
+        def write(tx: Tx) -> bool:
+            if not _is_held(tx, target):
+                return False
+            _keep(tx, self._event(target, given_back(actor)), trips=0)
+            tx.after_commit(lambda: self._release(target, actor, now))
+            return True
+
+        return await self._database.write(write)
+
+    def _release(self, target: Target, actor: str, now: int) -> None:
+        self._breaker(target).release(actor, now)
 
     def standings(self, targets: Sequence[Target] = ()) -> tuple[Standing, ...]:
         """Where each breaker stands, those of `targets` that were never called included, by name."""
@@ -143,30 +164,29 @@ class Guarded:
         idle = next((target for target, breaker in self._breakers.items() if breaker.idle), None)
         return idle is not None and self._breakers.pop(idle) is not None
 
-    async def _tell(self, target: Target, breaker: Breaker, change: Change) -> None:
-        event = BreakerChanged(
+    async def _note(self, target: Target, breaker: Breaker, change: Change) -> None:
+        """Write down what a call changed. Its answer must not be lost because the breaker's row cannot be written."""
+        event, trips = self._event(target, change), breaker.trips
+
+        def write(tx: Tx) -> None:
+            if not _is_held(tx, target):  # else an operator spoke meanwhile
+                _keep(tx, event, trips)
+
+        try:
+            await self._database.write(write)
+        except StorageError as error:
+            _log.warning("the breaker of %s is %s, which could not be written down: %s", target, change.state, error)
+
+    def _event(self, target: Target, change: Change, *, held_by: str = "") -> BreakerChanged:
+        return BreakerChanged(
             at=self._clock.now(),
             provider=target.provider,
             model=target.model,
             state=str(change.state),
             reason=change.reason,
             retry_at=change.retry_at,
-            held_by=breaker.held_by,
+            held_by=held_by,
         )
-        trips = breaker.trips
-
-        def write(tx: Tx) -> None:
-            _keep(tx, event, trips)
-            tx.emit(event)
-
-        await self._database.write(write)
-
-    async def _note(self, target: Target, breaker: Breaker, change: Change) -> None:
-        """As `_tell`, for a call: its answer must not be lost because the breaker's row could not be written."""
-        try:
-            await self._tell(target, breaker, change)
-        except StorageError as error:
-            _log.warning("the breaker of %s is %s, which could not be written down: %s", target, change.state, error)
 
 
 async def standings(reader: Reader) -> list[Standing]:
@@ -199,7 +219,14 @@ def _left_alone(target: Target, left: int) -> ProviderError:
 _TRIPS = "SELECT provider, model, trips FROM breakers"
 
 
+def _is_held(tx: Tx, target: Target) -> bool:
+    row = tx.execute("SELECT held_by FROM breakers WHERE provider = ? AND model = ?", target).fetchone()
+    return row is not None and bool(row["held_by"])
+
+
 def _keep(tx: Tx, event: BreakerChanged, trips: int) -> None:
+    """How a breaker stands from now on, and the event that tells of it."""
+    tx.emit(event)
     if event.state == BreakerState.CLOSED and not event.held_by:
         tx.execute("DELETE FROM breakers WHERE provider = ? AND model = ?", (event.provider, event.model))
         return

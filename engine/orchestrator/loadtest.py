@@ -103,7 +103,8 @@ class LoadTests:
         self._clock = clock
         self._chance = chance
         self._tests: dict[str, LoadTest] = {}
-        self._running: dict[str, asyncio.Task[None]] = {}
+        self._taken = ""  # the id of the test that runs, or is about to
+        self._running: asyncio.Task[None] | None = None
         self._group: asyncio.TaskGroup | None = None
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -113,8 +114,8 @@ class LoadTests:
                 await stop.wait()
             finally:
                 self._group = None
-                for task in self._running.values():
-                    task.cancel()
+                if self._running is not None:
+                    self._running.cancel()
 
     def observe(self, recorded: Sequence[Recorded]) -> None:
         """For the bus: what the tests' calls cost, those included that failed."""
@@ -129,21 +130,27 @@ class LoadTests:
         one = self._bound(self._named(tool), _messages(count, count))
         return None if one is None else NanoUSD(one * count)
 
-    def start(self, tool: str, count: int, at_once: int) -> str:
-        """Begin a test and return its id.
+    async def start(self, tool: str, count: int, at_once: int, *, begun: Callable[[str], Awaitable[None]]) -> str:
+        """Begin a test and return its id. `begun` is awaited with it when nothing objects any more and before anything
+        is asked: a test that nobody wrote down costs nothing.
 
-        Raises CommandRefused: INVALID for figures beyond the bounds or an unknown tool, UNAVAILABLE where no model
-        serves it, CONFLICT while another test runs.
+        Raises what `begun` raises, and CommandRefused: INVALID for figures beyond the bounds or an unknown tool,
+        UNAVAILABLE where no model serves it, CONFLICT while another test runs.
         """
         self._check(tool, count, at_once)
         if self._group is None:
             raise CommandRefused(Refusal.UNAVAILABLE, "the engine is not running", remedy="Start it: huntaze daemon")
-        if self._running:
-            running = next(iter(self._running))
-            raise CommandRefused(Refusal.CONFLICT, f"load test {running} runs", remedy="Wait for it, or cancel it")
+        if self._taken:
+            raise CommandRefused(Refusal.CONFLICT, f"load test {self._taken} runs", remedy="Wait for it, or cancel it")
         now = self._clock.now()
+        self._taken = test_id = new_id("tst", now, self._chance)
+        try:
+            await begun(test_id)
+        except BaseException:
+            self._taken = ""
+            raise
         test = LoadTest(
-            test_id=new_id("tst", now, self._chance),
+            test_id=test_id,
             tool=self._named(tool),
             count=count,
             at_once=at_once,
@@ -151,16 +158,24 @@ class LoadTests:
         )
         while len(self._tests) >= _KEPT:
             del self._tests[next(iter(self._tests))]
-        self._tests[test.test_id] = test
-        task = self._running[test.test_id] = self._group.create_task(self._carry_out(test))
-        task.add_done_callback(lambda _: self._running.pop(test.test_id, None))
-        return test.test_id
+        self._tests[test_id] = test
+        self._set_off(test)
+        return test_id
+
+    def _set_off(self, test: LoadTest) -> None:
+        if self._group is None:  # the engine was told to stop meanwhile
+            self._taken, test.state, test.ended_at = "", TestState.CANCELLED, test.started_at
+            return
+        self._running = self._group.create_task(self._carry_out(test))
+        self._running.add_done_callback(lambda _: self._ended())
+
+    def _ended(self) -> None:
+        self._taken, self._running = "", None
 
     def cancel(self, test_id: str) -> bool:
         """Stop a test; calls under way are cancelled and billed right. False when it was over already."""
         self._get(test_id)
-        task = self._running.get(test_id)
-        return task is not None and task.cancel()
+        return self._taken == test_id and self._running is not None and self._running.cancel()
 
     def report(self, test_id: str) -> Report:
         """Raises CommandRefused(NOT_FOUND)."""

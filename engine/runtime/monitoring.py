@@ -79,11 +79,17 @@ class Watch:
         )
 
     async def _start_test(self, command: commands.StartLoadTest) -> Done:
-        test_id = self._tests.start(command.tool, command.count, command.concurrency)
+        """The audit has the test before the first of its calls costs something."""
         summary = f"{command.tool} is tested with {command.count:,} calls, {command.concurrency} at once"
+
+        async def begun(test_id: str) -> None:
+            await self._database.write(lambda tx: Done(summary, {"test_id": test_id}))
+
+        test_id = await self._tests.start(command.tool, command.count, command.concurrency, begun=begun)
         return Done(summary, {"test_id": test_id})
 
     async def _cancel_test(self, command: commands.CancelLoadTest) -> Done:
+        """Stopped first and written down after: what costs money stops, also where that cannot be written."""
         stopped = self._tests.cancel(command.test_id)
         return Done("The load test is cancelled" if stopped else "The load test was over already")
 
