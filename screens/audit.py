@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import orjson
 from textual.binding import Binding, BindingType
 
+from engine.kernel.errors import HuntazeError
 from engine.surface.commands import UndoAction
 from engine.surface.queries import ListAudit
 from engine.surface.rows import AuditRow
 from screens.acting import Acting
 from screens.drawing import BLANK, Line, Span, cut
+from screens.facts import account_name
 from screens.formatting import age_rough, clean, moment, stamp
 from screens.listing import Listing, plain
 from screens.record import Field, Record, field_lines
@@ -23,24 +26,28 @@ _NO_CHANGE = "nothing in short"
 
 
 class AuditScreen(Listing[AuditRow], Acting):
-    """One row an act, the newest first. `u` says what it would put back, and asks."""
+    """One row an act, the newest first. `u` says what it would put back, and asks; or why it cannot, and what can."""
 
     title_text = "audit"
     place = ""
     empty = "nobody has told the engine anything yet: what you do stands here"
     first_keys = ("undo this",)
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("u", "undo", "undo this")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("u", "undo", "undo this"),
+        Binding("u", "why_not", "why it cannot be undone", show=False),
+    ]
 
     def question(self) -> ListAudit:
         return ListAudit()
 
     def columns(self) -> Sequence[Column[AuditRow]]:
         return (
+            Column(title="number", width=6, right=True, need=96, paint=_number, sort=lambda row: row.audit_id),
             Column(title="when", width=17, paint=_when, sort=lambda row: row.at),
             Column(title="who", width=10, weight=1, paint=plain(lambda row: row.actor), sort=lambda row: row.actor),
             Column(title="via", width=7, need=110, paint=plain(lambda row: row.via, "dim"), sort=lambda row: row.via),
             Column(title="act", width=18, paint=_act, sort=lambda row: row.action),
-            Column(title="on", width=14, weight=1, paint=plain(lambda row: row.subject), sort=lambda row: row.subject),
+            Column(title="on", width=14, weight=2, paint=_on, sort=lambda row: _subject(row, self.view)),
             Column(title="before → after", width=16, weight=3, need=100, paint=_change),
             Column(title="", width=9, paint=_undone),
         )
@@ -49,19 +56,21 @@ class AuditScreen(Listing[AuditRow], Acting):
         return str(row.audit_id)
 
     def words_of(self, row: AuditRow) -> str:
-        return f"{row.actor} {row.via} {row.action} {row.subject} {row.summary} {row.before} {row.after} {row.outcome}"
+        on = f"{row.subject} {_subject(row, self.view)}"
+        what = f"{row.summary} {row.before} {row.after} {row.outcome}"
+        return f"{row.audit_id} {row.actor} {row.via} {row.action} {on} {what}"
 
     def foot(self, row: AuditRow, view: View, width: int) -> Sequence[Line]:
-        title: Line = ((f"  {clean(row.actor, longest=40)}: ", "head"), (clean(row.summary, longest=400), "plain"))
+        title: Line = ((f"  {clean(row.actor, longest=40)}: ", "head"), (_summary(row, view), "plain"))
         return BLANK, cut(title, width), cut(((f"  {undo_words(row)}", "dim"),), width)
 
     def open(self, row: AuditRow) -> None:
         self.app.push_screen(AuditRowScreen(row))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        if action == "undo":
+        if action in ("undo", "why_not"):
             row = self.row if self.is_mounted else None
-            return row is not None and may_undo(row) and self.may_act
+            return row is not None and may_undo(row) is (action == "undo") and self.may_act
         if action == "undo_last":
             return False
         return super().check_action(action, parameters)
@@ -70,12 +79,19 @@ class AuditScreen(Listing[AuditRow], Acting):
         if self.row is not None:
             undo(self, self.row)
 
+    def action_why_not(self) -> None:
+        if self.row is not None:
+            say_why_not(self, self.row)
+
 
 class AuditRowScreen(Record, Acting):
     """One act in full."""
 
     first_keys = ("undo this",)
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("u", "undo", "undo this")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("u", "undo", "undo this"),
+        Binding("u", "why_not", "why it cannot be undone", show=False),
+    ]
 
     def __init__(self, row: AuditRow) -> None:
         super().__init__()
@@ -92,9 +108,10 @@ class AuditRowScreen(Record, Acting):
         fields: list[Field | None] = [
             None,
             ("act", row.action, "head"),
-            ("on", row.subject),
+            ("on", _subject(row, view)),
+            *([("its id", row.subject, "dim")] if row.names else []),
             ("outcome", row.outcome, tone),
-            ("summary", row.summary),
+            ("summary", _summary(row, view)),
             None,
             ("who", row.actor),
             ("via", row.via),
@@ -118,8 +135,8 @@ class AuditRowScreen(Record, Acting):
             self.show(self.view)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        if action == "undo":
-            return may_undo(self._row) and self.may_act
+        if action in ("undo", "why_not"):
+            return may_undo(self._row) is (action == "undo") and self.may_act
         if action == "undo_last":
             return False
         return super().check_action(action, parameters)
@@ -127,13 +144,37 @@ class AuditRowScreen(Record, Acting):
     def action_undo(self) -> None:
         undo(self, self._row)
 
+    def action_why_not(self) -> None:
+        say_why_not(self, self._row)
+
 
 def undo(screen: Acting, row: AuditRow) -> None:
     """Say what it would put back, and ask."""
     back = "; ".join(changes(row, back=True)) or "what it changed is put back as it was"
-    question = f"Undo what {clean(row.actor, longest=40)} did? {clean(row.summary, longest=200)}"
+    question = f"Undo what {clean(row.actor, longest=40)} did? {_summary(row, screen.view)}"
     command = UndoAction(audit_id=row.audit_id, actor=screen.actor)
     screen.confirm(question, command, detail=f"{back}. It is refused if that changed again since.")
+
+
+def say_why_not(screen: Acting, row: AuditRow) -> None:
+    """Say which row cannot be undone, why, and which is the newest that can."""
+
+    async def say() -> None:
+        try:
+            found = [each for each in await screen.rows(ListAudit(undoable=True, limit=1)) if may_undo(each)]
+        except HuntazeError:  # no link: what is known is said
+            found = []
+        newest = f" The newest that can be is {_called(found[0], screen.view)}." if found else ""
+        screen.refuse(f"{_called(row, screen.view)}: {undo_words(row)}.{newest}")
+
+    screen.run_worker(say(), group="commands", exit_on_error=False)
+
+
+def _called(row: AuditRow, view: View) -> str:
+    """`17, pause-campaign of mia on spring-ppv, 14:20`."""
+    subject = _subject(row, view)
+    who = f"{clean(row.action, longest=60)} of {clean(row.actor, longest=40)}"
+    return f"{row.audit_id}, {who}{f' on {subject}' if subject else ''}, {moment(row.at, view.now, view.zone)}"
 
 
 def may_undo(row: AuditRow) -> bool:
@@ -174,6 +215,30 @@ def _word(value: Any) -> str:
     if value is None or value == "":
         return "none"
     return clean(value if isinstance(value, str) else orjson.dumps(value).decode(), longest=120)
+
+
+def _subject(row: AuditRow, view: View) -> str:
+    """What it was done to, by the names that the engine, or else the snapshot, has for its ids."""
+    return clean(_named(row.subject, row, view), longest=200)
+
+
+def _summary(row: AuditRow, view: View) -> str:
+    return clean(row.summary.replace(row.subject, _named(row.subject, row, view)), longest=400)
+
+
+def _named(subject: str, row: AuditRow, view: View) -> str:
+    def name(part: re.Match[str]) -> str:
+        return row.names.get(part[0]) or account_name(view, part[0])
+
+    return re.sub("[^:/]+", name, subject)
+
+
+def _number(row: AuditRow, _view: View) -> Span:
+    return str(row.audit_id), "dim"
+
+
+def _on(row: AuditRow, view: View) -> Span:
+    return _subject(row, view), "plain"
 
 
 def _when(row: AuditRow, view: View) -> Span:

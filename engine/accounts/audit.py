@@ -17,8 +17,9 @@ from engine.surface.rows import AuditRow
 
 KEPT = 400 * DAY  # nanoseconds: a year, and the weeks in which somebody looks back at it
 MOST = 1_000_000  # rows from which on refused ones go early: they cost their sender nothing
-_AT_ONCE = 5_000  # rows removed in one transaction
+_AT_ONCE = 5_000  # rows removed, or looked through, in one transaction
 
+_MAY_BE = "inverse != '' AND NOT EXISTS (SELECT 1 FROM audit u WHERE u.undoes = audit.audit_id)"  # undone
 _LISTED = "SELECT audit.*, (SELECT audit_id FROM audit u WHERE u.undoes = audit.audit_id) AS undone_by FROM audit"
 _INSERT = """
 INSERT INTO audit (at, actor, via, action, subject, summary, "before", "after", outcome, ground, stands, inverse,
@@ -74,15 +75,26 @@ def undoable(tx: Tx, audit_id: int) -> Entry:
     """An action that may be undone. Raises CommandRefused with the reason where none is."""
     row = tx.execute(f"{_LISTED} WHERE audit_id = ?", (audit_id,)).fetchone() if 0 < audit_id < 1 << 63 else None
     if row is None:
-        raise CommandRefused(Refusal.NOT_FOUND, f"the audit has no row {audit_id}", field="audit_id")
+        message = f"the audit has no row {audit_id}"
+        raise CommandRefused(Refusal.NOT_FOUND, message, field="audit_id", remedy=_newest(tx))
     if row["undone_by"] is not None:
         by = row["undone_by"]
         message = f"{audit_id} was undone already, by {by}"
         raise CommandRefused(Refusal.CONFLICT, message, remedy=f"To have it back, undo {by}")
     if not row["inverse"]:
-        raise CommandRefused(Refusal.CONFLICT, f"{audit_id} cannot be undone: {row['why_not']}")
+        raise CommandRefused(Refusal.CONFLICT, f"{audit_id} cannot be undone: {row['why_not']}", remedy=_newest(tx))
     names = Entry.__dataclass_fields__
     return Entry(**{name: row[name] for name in row.keys() if name in names})  # noqa: SIM118 - a Row iterates values
+
+
+def _newest(tx: Tx) -> str:
+    """What may be undone instead. Looked for among the newest rows: the writer waits meanwhile."""
+    recent = f"audit_id > (SELECT max(audit_id) FROM audit) - {_AT_ONCE}"
+    sql = f"SELECT audit_id, actor, summary FROM audit WHERE {recent} AND {_MAY_BE} ORDER BY audit_id DESC LIMIT 1"
+    row = tx.execute(sql).fetchone()
+    if row is None:
+        return "Nothing that was done lately can be undone"
+    return f"The newest that can be is {row['audit_id']}, by {row['actor']}: {row['summary']}"
 
 
 async def listing(reader: Reader, query: ListAudit) -> Page[AuditRow]:
@@ -90,6 +102,8 @@ async def listing(reader: Reader, query: ListAudit) -> Page[AuditRow]:
     limit = max(1, min(query.limit, 1000))
     clauses = ["audit_id < ?", "at >= ?"]
     bound: list[str | int] = [_read_cursor(query.cursor), query.since]
+    if query.undoable:
+        clauses.append(_MAY_BE)
     for column in ("actor", "action", "subject"):
         clause, values = _matching(column, getattr(query, column))
         clauses += clause

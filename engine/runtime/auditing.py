@@ -9,6 +9,7 @@ action had left it.
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
@@ -35,6 +36,12 @@ _LONGEST_NAME = 200  # characters of a subject, and of a fact
 _LONGEST_SUMMARY = 500
 _LONGEST_STATE = 64 << 10  # bytes of a state that is kept for an undo
 _UNKNOWN = Action()
+_PARTED = re.compile("[:/]")  # what parts a subject: scope:key:window, account/fan
+_NAMES = """
+SELECT campaign_id AS id, name FROM campaigns WHERE campaign_id IN ({0})
+UNION ALL
+SELECT delivery_id, fan_name FROM deliveries WHERE delivery_id IN ({0})
+"""
 
 
 class Auditor:
@@ -66,8 +73,18 @@ class Auditor:
         return await self._lead(record, put_back)
 
     async def listing(self, query: ListAudit) -> Page[AuditRow]:
+        """Rows with the names that people know their subjects by."""
         async with self._database.reader() as reader:
-            return await audit.listing(reader, query)
+            page = await audit.listing(reader, query)
+            parts = {row.audit_id: _PARTED.split(row.subject) for row in page.rows}
+            ids = tuple({part for some in parts.values() for part in some if "_" in part})
+            found = await reader.rows(_NAMES.format(", ".join("?" * len(ids))), ids * 2) if ids else ()
+        known = {row["id"]: row["name"] for row in found if row["name"]}
+        rows = (
+            replace(row, names={part: known[part] for part in parts[row.audit_id] if part in known})
+            for row in page.rows
+        )
+        return replace(page, rows=tuple(rows))
 
     def _action(self, command: Command) -> Action:
         return self._actions.get(type(command), _UNKNOWN)

@@ -182,7 +182,7 @@ class ListSilences(Query):
 class ListAudit(Query):
     """What was asked of the engine, newest first. An actor, action or subject may end in `*`; `since` is an instant.
 
-    An actor without a host is found on every host.
+    An actor without a host is found on every host. `undoable` leaves out what was undone already, and what cannot be.
     """
 
     row: ClassVar[type] = AuditRow
@@ -190,6 +190,7 @@ class ListAudit(Query):
     action: str = ""
     subject: str = ""
     since: int = 0
+    undoable: bool = False
     limit: int = 100
     cursor: str = ""
 

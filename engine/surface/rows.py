@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from engine.surface.courses import AttemptRow as AttemptRow
@@ -162,6 +162,9 @@ class AuditRow:
     undoable: bool  # UndoAction may put it back, unless it changed again since
     undone_by: int | None  # the audit_id of the action that did
     why_not: str = ""  # why it cannot be undone; empty where it can
+    names: Mapping[str, str] = field(
+        default_factory=dict
+    )  # of the ids in `subject`: a campaign's name, a delivery's fan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

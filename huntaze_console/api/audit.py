@@ -42,6 +42,8 @@ class Action(AnswerShape):
     """By which door it came: console, cli, api, gateway or engine."""
     action: str
     subject: str
+    names: dict[str, str]
+    """What the ids in the subject are called: a campaign's name, a delivery's fan."""
     summary: str
     before: dict[str, Any]
     """Facts of what changed, as they were; empty where nothing can be said in short."""
@@ -103,6 +105,7 @@ def _action(row: AuditRow) -> Action:
         via=row.via,
         action=row.action,
         subject=row.subject,
+        names=dict(row.names),
         summary=row.summary,
         before=orjson.loads(row.before or "{}"),
         after=orjson.loads(row.after or "{}"),

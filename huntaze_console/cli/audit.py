@@ -55,7 +55,7 @@ def audit(place: Where, *, actor: str, action: str, subject: str, since: str | N
                 row.actor,
                 row.via,
                 row.action,
-                row.subject,
+                _subject(row),
                 row.summary.partition(": ")[2],
                 _undo(row),
             )
@@ -65,16 +65,36 @@ def audit(place: Where, *, actor: str, action: str, subject: str, since: str | N
 
 
 @click.command(short_help="Put back what an action changed.")
-@click.argument("audit_id", metavar="NUMBER", type=click.IntRange(1))
+@click.argument("audit_id", metavar="NUMBER", type=click.IntRange(1), required=False)
 @about
-def undo(place: Where, *, audit_id: int) -> None:
+def undo(place: Where, *, audit_id: int | None) -> None:
     """Put back what an action of `huntaze audit` changed.
 
-    Refused where it changed again since, and for what cannot be undone: what was sent stays sent.
+    Refused where it changed again since, and for what cannot be undone: what was sent stays sent. Without a number,
+    the newest that can be is named, and nothing is done.
     """
     from engine.surface.commands import UndoAction
 
+    if audit_id is None:
+        raise click.UsageError(_which(place))
     tell(place, UndoAction(audit_id=audit_id))
+
+
+def _which(place: Where) -> str:
+    """What to say instead."""
+    from engine.surface.queries import ListAudit
+
+    with reading(place) as line:
+        rows = line.query(ListAudit(undoable=True, limit=1)).rows
+    if not rows or not rows[0].undoable:
+        return "say the NUMBER of an action: huntaze audit lists them, and none of them can be undone now"
+    newest = f"{rows[0].action} of {rows[0].actor}{f' on {_subject(rows[0])}' if rows[0].subject else ''}"
+    return f"say which: the newest that can be undone is {newest}, with: huntaze undo {rows[0].audit_id}"
+
+
+def _subject(row: AuditRow) -> str:
+    """Its id, and what that is called."""
+    return f"{row.subject} ({', '.join(row.names.values())})" if row.names else row.subject
 
 
 def _undo(row: AuditRow) -> str:

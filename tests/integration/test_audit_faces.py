@@ -157,10 +157,12 @@ async def test_the_command_line_shows_who_did_what_and_takes_it_back(stage: Stag
     assert (row["actor"], row["via"], row["undoable"]) == (operator(), "cli", True)
     shown = (await stage.run("audit")).output
     assert "huntaze undo 1" in shown
+    assert "with: huntaze undo 1" in (await stage.run("undo")).output
     assert "on, 100 %" in shown
 
     assert "is undone" in (await stage.run("undo", "1")).output
 
+    assert "with: huntaze undo 2" in (await stage.run("undo")).output
     again = await stage.run("undo", "1")
     assert again.exit_code != 0
     assert "undone already, by 2" in again.output

@@ -63,6 +63,7 @@ def _audit(now: int) -> list[AuditRow]:
             undoable=undoable,
             undone_by=None,
             why_not="" if undoable else "deleted jobs are gone",
+            names={"cmp_1": "spring-ppv"} if subject == "cmp_1" else {},
         )
         for at, (actor, action, subject, before, after, outcome, undoable) in enumerate(acts)
     ]

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from engine.surface.queries import CostBreakdown
-from engine.surface.rows import BreakdownRow
+from engine.surface import commands
+from engine.surface.queries import CostBreakdown, ListAudit
+from engine.surface.rows import AuditRow, BreakdownRow
 from tests.screens.harness import console
+from tests.screens.rig_source import acting, looking, until
 from tests.screens.scripted import ScriptedSource
+
+# ── costs ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 @pytest.mark.parametrize(
@@ -32,6 +37,9 @@ async def test_what_is_of_no_campaign_says_so_and_stands_below_the_campaigns(key
         shown = [line.strip("▌ ").split("  ")[0] for line in lines[heading + 1 : heading + 6]]
         assert shown[-1] == "no campaign"
         assert "no campaign" not in shown[:-1]
+
+
+# ── campaigns ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 async def test_the_states_of_a_campaign_are_stepped_through_where_there_is_a_delivery() -> None:
@@ -76,3 +84,62 @@ async def test_no_state_is_cut_off_where_one_is_chosen(size: tuple[int, int]) ->
         await running.press("6", "enter")
 
         assert [word for word in words.values() if f"54,321 {word}" not in running.text()] == []
+
+
+# ── the audit ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_the_audit_shows_a_campaign_by_its_name_and_finds_it_by_its_id(tmp_path: Path) -> None:
+    async with acting(tmp_path) as (play, source):
+        campaign_id = await play.create()
+        await play.desk.submit(commands.PauseCampaign(campaign_id=campaign_id, actor="mia"))
+        await play.desk.submit(commands.HaltSending(actor="mia"))
+        async with looking(source, size=(80, 24)) as running:
+            await running.app.action_place("audit")
+            shown = await until(running, "pause-campaign")
+            assert "spring" in shown
+            assert campaign_id not in shown
+
+            await running.press("slash")
+            await running.type(campaign_id)
+            await running.press("enter")
+            assert "halt-sending" not in running.text()
+            await running.press("enter")
+            assert campaign_id in await until(running, "its id")
+
+
+async def test_u_on_what_cannot_be_undone_says_which_row_why_and_what_can_be(tmp_path: Path) -> None:
+    async with acting(tmp_path) as (play, source):
+        await play.desk.submit(commands.HaltSending(actor="mia"))
+        await play.desk.submit(commands.PurgeJobs(queue="q", actor="tom"))
+        async with looking(source) as running:
+            await running.app.action_place("audit")
+            await until(running, "purge-jobs")
+            assert "u" not in running.keys
+
+            for way in ((), ("enter",)):
+                await running.press(*way, "u")
+                await until(running, "2, purge-jobs of tom on q, ")
+                (said,) = running.notices
+                assert ": cannot be undone: deleted jobs are gone" in said
+                assert "The newest that can be is 1, halt-sending of mia, " in said
+                running.app.clear_notifications()
+
+    assert source.commands == []
+
+
+async def test_an_engine_that_cannot_tell_what_may_be_undone_is_not_believed(tmp_path: Path) -> None:
+    source = ScriptedSource()
+    audit = source.rows[ListAudit]
+
+    def rows(query: ListAudit) -> list[AuditRow]:
+        return list(audit(query))[2:]  # an older engine leaves nothing out
+
+    source.rows[ListAudit] = rows
+    async with console(source) as running:
+        await running.app.action_place("audit")
+        await running.press("u")
+
+        (said,) = running.notices
+        assert "98, purge-jobs of mia" in said
+        assert "newest" not in said

@@ -473,6 +473,42 @@ async def test_what_cannot_be_undone_says_why(play: Rig) -> None:
         assert words in error.message
 
 
+async def test_what_cannot_be_undone_is_refused_with_the_newest_that_can(play: Rig) -> None:
+    await play.desk.submit(HaltSending(actor="anna"))
+    await play.desk.submit(PurgeJobs(queue="q"))
+
+    assert (await refused(play, UndoAction(audit_id=2))).remedy == (
+        "The newest that can be is 1, by anna: Halt sending: halted no → yes"
+    )
+    await play.desk.submit(UndoAction(audit_id=1, actor="mia"))
+    assert (await refused(play, UndoAction(audit_id=2))).remedy.startswith("The newest that can be is 4, by mia: ")
+
+
+async def test_where_nothing_can_be_undone_a_refusal_says_so(play: Rig) -> None:
+    assert (await refused(play, UndoAction(audit_id=9))).remedy == "Nothing that was done lately can be undone"
+
+
+async def test_what_may_be_undone_is_listed_without_the_rest(play: Rig) -> None:
+    await play.desk.submit(HaltSending())
+    await play.desk.submit(SetBudget(scope="global", window="day", limit=usd(50)))
+    await play.desk.submit(PurgeJobs(queue="q"))
+    await play.desk.submit(UndoAction(audit_id=1))
+
+    assert [row.audit_id for row in await rows(play, undoable=True)] == [2, 4]
+
+
+async def test_a_row_carries_the_names_of_the_ids_it_is_about(play: Rig) -> None:
+    campaign_id = await play.create(count=2)
+    await play.desk.submit(PauseCampaign(campaign_id=campaign_id))
+    await play.desk.submit(SetBudget(scope="campaign", key=campaign_id, window="total", limit=usd(5)))
+    await play.desk.submit(HaltSending())
+
+    *_, paused, budget, halted = await rows(play)
+
+    assert paused.names == budget.names == {campaign_id: "spring"}
+    assert halted.names == {}
+
+
 async def test_an_undo_of_too_long_a_list_is_refused_beforehand(play: Rig) -> None:
     users = tuple(f"user-{number:06d}" for number in range(9_000))
     await play.desk.submit(SetFlags(flags=(FlagSetting(name=FLAG, allow=users),)))
