@@ -21,6 +21,8 @@ from huntaze_console.api.problems import Problem, invalid, of_validation
 from huntaze_console.api.settings import ApiSettings
 from huntaze_console.api.shapes import NoQuery, Nothing
 
+_WORTH_COMPRESSING = 4_096  # bytes; a smaller answer fits into two or three packets as it is
+
 ACTOR = "api"  # who asked, in the audit, when a request came through a named endpoint
 
 _FACES: Mapping[str, Via] = MappingProxyType({"console": "console", "cli": "cli"})  # who may say who it is
@@ -133,4 +135,8 @@ def answer(shape: BaseModel, status: int = 200) -> web.Response:
 
 
 def answer_bytes(data: bytes, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
-    return web.Response(status=status, body=data, content_type="application/json", headers=headers)
+    """JSON as it is; a large answer is compressed for who says that they can read that."""
+    response = web.Response(status=status, body=data, content_type="application/json", headers=headers)
+    if len(data) >= _WORTH_COMPRESSING:
+        response.enable_compression()
+    return response

@@ -1,4 +1,4 @@
-"""The engine's past over HTTP: its snapshot at a moment, and what happened between two, compressed where wanted."""
+"""The engine's past over HTTP: its snapshot at a moment, and what happened between two."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from engine.kernel.values import Instant
 from engine.surface import wire
 from engine.surface.queries import EventHistory, SnapshotAt
 from engine.surface.wire import NOW_HEADER
-from huntaze_console.api.call import Call, answer_bytes
+from huntaze_console.api.call import Call, answer, answer_bytes
 from huntaze_console.api.fields import Cursor, Limit, Time, moment_or_day
 from huntaze_console.api.problems import invalid
 from huntaze_console.api.shapes import AnswerShape, RequestShape
@@ -71,9 +71,7 @@ async def history(call: Call) -> web.Response:
     )
     events = [PastEvent.model_validate(row) for row in page.rows]
     shape = PastEvents(events=events, next=page.next, as_of=page.as_of)
-    response = answer_bytes(shape.model_dump_json().encode())
-    response.enable_compression()  # as far as the asker says that it can read it
-    return response
+    return answer(shape)
 
 
 def _instant(call: Call, field: str, text: str | None) -> Instant | None:

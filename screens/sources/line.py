@@ -23,6 +23,7 @@ _ANSWER_WITHIN = 25.0  # seconds for one question
 _LONGEST_SOCKET_NAME = 100  # bytes; the system's own limit is 107
 _LONGEST_LINE = 64 << 20  # bytes of one server-sent event; a whole snapshot is a hundredth of it
 _LONGEST_ANSWER = 256 << 20  # bytes; a page of 1,000 rows is a thousandth of it
+_GZIP = 31  # zlib's word for: a gzip header, the largest window
 _LONGEST_WORDS = 2_000  # characters of a refusal that are shown
 _BY_STATUS = {403: Refusal.CONFLICT, 404: Refusal.NOT_FOUND, 409: Refusal.CONFLICT}
 _NOTHING = "Nothing was changed"
@@ -66,8 +67,10 @@ class Line:
         """The answer's headers and body. Raises NotReached, CommandRefused, EngineUnavailable; BROKEN on the way."""
         connection = self._dial()
         try:
-            answer = self._send(connection, method, path, body, {"Accept": "application/json"})
-            data = answer.read(_LONGEST_ANSWER)
+            coding = "identity" if self._address.socket is not None else "gzip"  # on this host bytes cost nothing
+            headers = {"Accept": "application/json", "Accept-Encoding": coding}
+            answer = self._send(connection, method, path, body, headers)
+            data = _plain(answer, answer.read(_LONGEST_ANSWER))
             if len(data) >= _LONGEST_ANSWER:
                 raise EngineUnavailable("the answer is longer than any engine gives")
             raise_problem(answer.status, data)
@@ -172,6 +175,18 @@ class UnixConnection(http.client.HTTPConnection):
             line.close()
             raise
         self.sock = line
+
+
+def _plain(answer: http.client.HTTPResponse, data: bytes) -> bytes:
+    """The body as it was before it was compressed, as long as an answer may be."""
+    if answer.headers.get("Content-Encoding") != "gzip":
+        return data
+    import zlib
+
+    try:
+        return zlib.decompressobj(wbits=_GZIP).decompress(data, _LONGEST_ANSWER)
+    except zlib.error as error:
+        raise http.client.HTTPException("the answer's compression is broken") from error
 
 
 def _dial(line: socket.socket, path: Path) -> None:

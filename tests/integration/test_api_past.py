@@ -1,17 +1,28 @@
-"""The past over HTTP: a snapshot of then, events page by page, compressed for whoever reads that."""
+"""The past over HTTP: a snapshot of then, events page by page; large answers compressed for consoles elsewhere."""
 
 from __future__ import annotations
 
+import asyncio
+import gzip
+import socket
+import threading
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
 from engine.events import Recorded
+from engine.kernel.errors import EngineUnavailable
+from engine.kernel.secret import Secret
 from engine.kernel.values import SECOND, iso
 from engine.runtime import Keyframes
 from engine.surface import Snapshot, wire
-from tests.integration.test_api_desk import serving
+from engine.surface.queries import EventHistory, ListCampaigns, Page, Query
+from engine.surface.rows import EventRow
+from screens.sources import line as lines
+from screens.sources.line import Address, Line
+from tests.integration.test_api_desk import FakeDesk, serving
 from tests.rig import rig
 
 HISTORY = "/api/v2/events/history"
@@ -35,7 +46,6 @@ async def test_a_past_hour_is_read_in_pages_and_its_snapshot_beside_it(tmp_path:
             query = {"from": iso(begun), "to": iso(one.clock.now()), "limit": "5"}
             while True:
                 reply = await served.client.get(HISTORY, params=query)
-                assert reply.headers.get("Content-Encoding") in ("gzip", "deflate")
                 found += reply.json()["events"]
                 if reply.json()["next"] is None:
                     break
@@ -79,3 +89,43 @@ async def test_a_moment_that_is_not_kept_is_not_found(tmp_path: Path) -> None:
 
         assert reply.status == 404
         assert "kept" in reply.json()["detail"]
+
+
+async def test_a_large_answer_is_compressed_for_a_console_elsewhere_and_no_other(tmp_path: Path) -> None:
+    rows = tuple(EventRow(event_id=f"e:{seq}", at=seq, kind="AccountSeen", fields={"n": seq}) for seq in range(900))
+    desk = FakeDesk(answers={EventHistory: rows, ListCampaigns: ()})
+    async with serving(tmp_path, desk) as served:
+        token = Secret(served.client.token)
+        away = Line(Address(host="127.0.0.1", port=urlsplit(served.endpoint.url).port), token)
+        here = Line(Address(socket=served.endpoint.socket), token)
+
+        async def coding(line: Line, query: Query) -> tuple[str | None, Page[Any]]:
+            headers, data = await asyncio.to_thread(line.ask, "POST", "/api/v2/query", wire.dump_query(query))
+            return headers["Content-Encoding"], wire.load_page(query, data)
+
+        far, near = await coding(away, EventHistory()), await coding(here, EventHistory())
+        small = await coding(away, ListCampaigns())
+
+    assert (far[0], near[0], small[0]) == ("gzip", None, None)
+    assert far[1].rows == near[1].rows == rows
+
+
+def test_an_answer_that_is_compressed_beyond_measure_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lines, "_LONGEST_ANSWER", 1 << 20)
+    bomb, headers = gzip.compress(bytes(4 << 20)), b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n"
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def answer() -> None:
+        connection, _ = listener.accept()
+        with connection:
+            connection.recv(65_536)
+            connection.sendall(headers + b"Content-Length: %d\r\n\r\n" % len(bomb) + bomb)
+
+    thread = threading.Thread(target=answer)
+    thread.start()
+    try:
+        with pytest.raises(EngineUnavailable, match="longer than any engine gives"):
+            Line(Address(host="127.0.0.1", port=listener.getsockname()[1]), Secret("x")).ask("GET", "/")
+    finally:
+        thread.join()
+        listener.close()
