@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from engine.kernel.text import clean
+from huntaze_console.cli.finding import newest_delivery
 from huntaze_console.cli.flags import Where, about
 from huntaze_console.cli.line import reading
-from huntaze_console.cli.paper import Tone, say, say_json
+from huntaze_console.cli.paper import Tone, plain, say, say_json
 from huntaze_console.cli.reading import ask, instant_of, tell
 
 if TYPE_CHECKING:
     from engine.surface.effects import WhyRow
 
+_WHOSE = ("campaign_id", "account_id", "fan_id", "fan_name", "state")
 _MARKS = {"ok": ("+", Tone.GOOD), "waits": ("~", Tone.WARN), "stops": ("x", Tone.BAD), "unknown": ("?", Tone.DIM)}
 
 
@@ -38,17 +40,31 @@ def schedule(place: Where, *, campaign_id: str, when: str) -> None:
 
 
 @click.command(short_help="Why one message was not sent, and what helps.")
-@click.argument("delivery_id", metavar="DELIVERY")
+@click.argument("whom", metavar="ACCOUNT/FAN|NAME|DELIVERY")
+@click.option("--campaign", default="", metavar="CAMPAIGN", help="The message of this campaign, by its id or name.")
 @about
-def why(place: Where, *, delivery_id: str) -> None:
-    """Say why one message was not sent, or what it waits for, with everything that was looked at."""
+def why(place: Where, *, whom: str, campaign: str) -> None:
+    """Say why one message was not sent, or what it waits for, with everything that was looked at.
+
+    Of a fan it is the newest message, of all campaigns unless one is named.
+
+    \b
+    Examples:
+      huntaze campaign why anna/fan-000017
+      huntaze campaign why "Bea" --campaign spring
+    """
     from engine.surface.queries import ExplainDelivery
 
     with reading(place) as line:
-        row: WhyRow = line.query(ExplainDelivery(delivery_id=delivery_id)).rows[0]
+        delivery = newest_delivery(line, whom, campaign)
+        row: WhyRow = line.query(ExplainDelivery(delivery_id=delivery.delivery_id)).rows[0]
+        named = line.snapshot().campaigns.get(delivery.campaign_id)
     if place.json:
-        say_json(row)
+        say_json({**plain(row), **{name: getattr(delivery, name) for name in _WHOSE}})
         return
+    fan = f"{delivery.account_id}/{delivery.fan_id}"
+    of = f"campaign {named.name if named else delivery.campaign_id}"
+    say((clean(f"{fan} {delivery.fan_name} · {of} · {delivery.delivery_id} · {delivery.state}"), Tone.DIM))
     say(row.answer)
     if row.helps:
         say(row.helps)

@@ -125,4 +125,4 @@ def test_a_delivery_nobody_knows_has_no_reason(tmp_path: Path) -> None:
     result = run(tmp_path, "campaign", "why", "dlv_nobody")
 
     assert result.exit_code != 0
-    assert "there is no delivery" in result.output
+    assert "no delivery is dlv_nobody" in result.output
