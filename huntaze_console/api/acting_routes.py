@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from huntaze_console.api import effects, resilience, shapes, thresholds
+from huntaze_console.api import effects, middleware, resilience, shapes, thresholds
 from huntaze_console.api.call import Answer, Route
 
 _CAMPAIGN = "/api/v2/campaigns/{campaign_id}"
@@ -76,6 +76,24 @@ ACTING: tuple[Route, ...] = (
         summary="Whom tasks would go to with a breaker held so",
         body=resilience.BreakerRequest,
         answers=_WHO,
+        asks=True,
+    ),
+    Route(
+        method="POST",
+        path="/api/admin/feature-flags/preview",
+        handler=effects.flags,
+        summary="For how many of the users of the last 7 days flags would be on after a change",
+        body=middleware.FlagsRequest,
+        answers=_ok("A row for each flag, in the order given.", effects.FlagEffects),
+        asks=True,
+    ),
+    Route(
+        method="POST",
+        path="/api/v2/shadow/{tool}/preview",
+        handler=effects.shadow,
+        summary="What a trial of a model would try a day, and what that would cost at most",
+        body=middleware.ShadowRequest,
+        answers=_ok("By the tool's tasks of the last 24 hours.", effects.ShadowEffect),
         asks=True,
     ),
     Route(

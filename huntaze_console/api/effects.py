@@ -14,12 +14,15 @@ from engine.surface.queries import (
     ExplainDelivery,
     PreviewBreaker,
     PreviewBudget,
+    PreviewFlag,
     PreviewMessages,
     PreviewRoute,
+    PreviewShadow,
 )
 from huntaze_console.api.budgets import ScopeName, WindowName
 from huntaze_console.api.call import ACTOR, Call, answer
 from huntaze_console.api.fields import BudgetUsd, FutureTime, Id, TimeOrNull, Usd, UsdOrNull
+from huntaze_console.api.middleware import FlagsRequest, ShadowRequest
 from huntaze_console.api.resilience import BreakerRequest
 from huntaze_console.api.routing import RouteRequest
 from huntaze_console.api.shapes import AnswerShape, CampaignRequest, NoQuery, Outcome, RequestShape
@@ -109,6 +112,34 @@ class RouteEffects(AnswerShape):
     effects: list[RouteEffect]
 
 
+class FlagEffect(AnswerShape):
+    """For how many of the users who called in the last 7 days a flag is on now, and would be then."""
+
+    name: str
+    users: int
+    before: int
+    after: int
+    described_before: str
+    described_after: str
+
+
+class FlagEffects(AnswerShape):
+    as_of: str
+    flags: list[FlagEffect]
+
+
+class ShadowEffect(AnswerShape):
+    """What a trial would come to a day, by the tool's tasks of the last 24 hours."""
+
+    tool: str
+    target: str
+    tasks: int
+    tried: int
+    cost_usd: UsdOrNull
+    """At most, and within the budget; null where no price is known."""
+    budget_usd: Usd
+
+
 class FanMessage(AnswerShape):
     number: int
     fans: int
@@ -179,6 +210,34 @@ async def breaker(call: Call) -> web.Response:
     query = PreviewBreaker(provider=call.part("provider"), model=call.part("model"), state=wanted.state)
     page = await call.desk.query(query)
     return answer(RouteEffects(as_of=page.as_of, effects=[_route(row) for row in page.rows]))
+
+
+async def flags(call: Call) -> web.Response:
+    wanted = await call.body(FlagsRequest)
+    pages = [await call.desk.query(PreviewFlag(flag=setting)) for setting in wanted.settings()]
+    effects = [FlagEffect.model_validate(row) for page in pages for row in page.rows]
+    return answer(FlagEffects(as_of=pages[-1].as_of, flags=effects))
+
+
+async def shadow(call: Call) -> web.Response:
+    wanted = await call.body(ShadowRequest)
+    query = PreviewShadow(
+        tool=call.part("tool"),
+        target=wanted.target,
+        percentage=wanted.percentage,
+        budget=wanted.budget_usd or 0,
+    )
+    (row,) = (await call.desk.query(query)).rows
+    return answer(
+        ShadowEffect(
+            tool=row.tool,
+            target=row.target,
+            tasks=row.tasks,
+            tried=row.tried,
+            cost_usd=row.cost,
+            budget_usd=row.budget,
+        )
+    )
 
 
 def _budget(row: BudgetEffectRow) -> BudgetEffect:

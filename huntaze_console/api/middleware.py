@@ -93,6 +93,9 @@ class FlagsRequest(RequestShape):
     flags: Annotated[dict[Name, FlagRequest], Field(min_length=1, max_length=100)]
     """By name. All are changed, or none."""
 
+    def settings(self) -> tuple[FlagSetting, ...]:
+        return tuple(FlagSetting(name=name, **dict(flag)) for name, flag in self.flags.items())
+
 
 class Flag(AnswerShape):
     enabled: bool
@@ -118,8 +121,7 @@ async def flags(call: Call) -> web.Response:
 
 async def set_flags(call: Call) -> web.Response:
     wanted = await call.body(FlagsRequest)
-    settings = tuple(FlagSetting(name=name, **dict(flag)) for name, flag in wanted.flags.items())
-    await call.desk.submit(SetFlags(actor=ACTOR, flags=settings))
+    await call.desk.submit(SetFlags(actor=ACTOR, flags=wanted.settings()))
     return await _flags(call)
 
 

@@ -65,7 +65,7 @@ async def serve(
     async with AsyncExitStack() as stack:
         tls = tls_context(settings) if tcp else None
         leaving = asyncio.Event()
-        office = _office(desk, directory, settings, clock, (stop, leaving))
+        office = _office(desk, directory, settings, clock, (stop, leaving), models=gateway is not None)
         away = stack.enter_context(listen_tcp(settings)) if tcp else None
         local = stack.enter_context(listen_unix(directory.socket_path))
         stack.callback(directory.socket_path.unlink, missing_ok=True)
@@ -98,7 +98,13 @@ async def _run(app: web.Application, settings: ApiSettings) -> web.AppRunner:
 
 
 def _office(
-    desk: Desk, directory: StateDirectory, settings: ApiSettings, clock: Clock, ends: tuple[asyncio.Event, ...]
+    desk: Desk,
+    directory: StateDirectory,
+    settings: ApiSettings,
+    clock: Clock,
+    ends: tuple[asyncio.Event, ...],
+    *,
+    models: bool,
 ) -> Office:
     open_paths = frozenset(route.path for route in ROUTES if route.open)
     return Office(
@@ -113,7 +119,7 @@ def _office(
         ),
         settings=settings,
         ends=ends,
-        document=cache(lambda: openapi.document(ROUTES, desk.snapshot().engine.version)),
+        document=cache(lambda: openapi.document(ROUTES, desk.snapshot().engine.version, models=models)),
         seats=Seats(settings.sse_streams),
     )
 

@@ -9,12 +9,14 @@ import pytest
 
 from engine.kernel.errors import CommandRefused, Refusal
 from engine.kernel.values import usd
-from engine.surface.commands import ResetThreshold, ScheduleCampaign, SetThreshold, SettleDeliveries
+from engine.surface.commands import FlagSetting, ResetThreshold, ScheduleCampaign, SetThreshold, SettleDeliveries
 from engine.surface.effects import (
     BudgetEffectRow,
     Fact,
+    FlagEffectRow,
     MessageRow,
     RouteEffectRow,
+    ShadowEffectRow,
     ThresholdEffectRow,
     ThresholdRow,
     WhyRow,
@@ -24,8 +26,10 @@ from engine.surface.queries import (
     ListThresholds,
     PreviewBreaker,
     PreviewBudget,
+    PreviewFlag,
     PreviewMessages,
     PreviewRoute,
+    PreviewShadow,
     PreviewThreshold,
 )
 from tests.fakes import MORNING
@@ -173,6 +177,37 @@ async def test_limits_routes_and_breakers_are_previewed_without_a_command(tmp_pa
     assert (first.json()["left_usd"], first.json()["pauses"]) == ("12.00", ["spring"])
     assert second.json()["effects"][0]["after"] == "deepseek/deepseek-chat"
     assert third.json()["effects"][0]["cost_after_usd"] is None
+    assert served.desk.submitted == []
+
+
+async def test_flags_and_trials_are_previewed_without_a_command(tmp_path: Path) -> None:
+    flag = FlagEffectRow(
+        name="use_kept_answers", users=40, before=40, after=10, described_before="on", described_after="25 %"
+    )
+    trial = ShadowEffectRow(tool="message", target="x/y", tasks=900, tried=9, cost=usd("0.12"), budget=usd("1.50"))
+    desk = FakeDesk(answers={PreviewFlag: (flag,), PreviewShadow: (trial,)})
+    async with serving(tmp_path, desk) as served:
+        first = await ask(
+            served,
+            "POST",
+            "/api/admin/feature-flags/preview",
+            json={"flags": {"use_kept_answers": {"percentage": 25}, "use_hybrid_orchestrator": {"enabled": False}}},
+        )
+        second = await ask(
+            served,
+            "POST",
+            "/api/v2/shadow/message/preview",
+            route="/api/v2/shadow/{tool}/preview",
+            json={"target": "x/y", "percentage": 1.0, "budget_usd": "1.50"},
+        )
+
+    assert [(row["before"], row["after"]) for row in first.json()["flags"]] == [(40, 10), (40, 10)]
+    assert (second.json()["tried"], second.json()["cost_usd"], second.json()["budget_usd"]) == (9, "0.12", "1.50")
+    assert desk.asked == [
+        PreviewFlag(flag=FlagSetting(name="use_kept_answers", percentage=25)),
+        PreviewFlag(flag=FlagSetting(name="use_hybrid_orchestrator", enabled=False)),
+        PreviewShadow(tool="message", target="x/y", percentage=1.0, budget=usd("1.50")),
+    ]
     assert served.desk.submitted == []
 
 

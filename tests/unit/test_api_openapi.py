@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import orjson
+from aiohttp import web
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
+from huntaze_console.api import openapi
+from huntaze_console.api.gateway import Endpoints
 from huntaze_console.api.routes import ROUTES
 from tests.integration.test_api_desk import described, serving
 
@@ -62,3 +66,22 @@ def test_the_manual_shows_every_route() -> None:
 
     assert missing == []
     assert manual.count("\n### ") == len(ROUTES)
+
+
+def test_the_gateway_is_described_where_it_is_served() -> None:
+    document = orjson.loads(openapi.document(ROUTES, "1.2.3", models=True))
+    app = web.Application()
+    Endpoints(None, None, None, ()).mount(app)  # type: ignore[arg-type]  # it is asked for its paths alone
+    served = {
+        (route.method.lower(), route.resource.canonical.replace(":.+", ""))
+        for route in app.router.routes()
+        if route.resource and route.method != "HEAD"
+    }
+
+    described_paths = {
+        (method, path) for path, item in document["paths"].items() if path.startswith("/v1/") for method in item
+    }
+
+    assert described_paths == served
+    assert list(OpenAPIV31SpecValidator(document).iter_errors()) == []
+    assert set(document["paths"]) - {path for _, path in served} == set(described()["paths"])
