@@ -19,9 +19,9 @@ from textual.screen import Screen
 
 from engine.surface.commands import HaltSending, ResumeSending
 from screens.feed import Feed
-from screens.formatting import clean
 from screens.keys import keymap
 from screens.moving import MovingConsole
+from screens.noticing import NoticingConsole
 from screens.place import Place
 from screens.readonly import LookingOnly
 from screens.registry import NAMES, NUMBERED, REGISTRY
@@ -39,7 +39,7 @@ def _actions() -> type[Provider]:
     return found
 
 
-class ConsoleApp(MovingConsole, ReplayingConsole):
+class ConsoleApp(MovingConsole, ReplayingConsole, NoticingConsole):
     """Modes, bindings and the command palette over a source."""
 
     MODES: ClassVar[dict[str, str | Callable[[], Screen[None]]]] = {entry.name: entry.build for entry in REGISTRY}
@@ -63,7 +63,7 @@ class ConsoleApp(MovingConsole, ReplayingConsole):
     ]
     CSS = """
     * { scrollbar-color: $panel; scrollbar-background: $background; scrollbar-color-hover: $primary; }
-    Toast { max-width: 76; padding: 0 1; }
+    Screen { layers: default notices; }
     """
 
     def __init__(
@@ -105,10 +105,6 @@ class ConsoleApp(MovingConsole, ReplayingConsole):
             shown.show(view)
 
     # ── words ───────────────────────────────────────────────────────────────────────────────────────────────────────
-
-    def tell(self, text: str, *, severity: str = "information") -> None:
-        level = severity if severity in ("warning", "error") else "information"
-        self.notify(clean(text, longest=400), severity=level, markup=False, timeout=8 if level == "error" else 4)  # type: ignore[arg-type]
 
     def broke(self, error: BaseException) -> None:
         self.options.log(f"the console failed at something: {_where(error)}")

@@ -94,4 +94,5 @@ def theme(name: str) -> Theme:
         warning=colours["warn"],
         error=colours["bad"],
         dark=name != "light",
+        variables={"dim": colours["dim"]},
     )

@@ -23,8 +23,6 @@ Values = Mapping[str, str]
 Check = Callable[[Values], Mapping[str, str]]
 Preview = Callable[[Values], Awaitable[str]]
 
-_PAUSE = 0.3  # seconds without a key before the effect is asked for again
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
@@ -49,8 +47,11 @@ class Ask(Prompt, ModalScreen["Values | None"]):
     """The values as typed, or None. Enter confirms what the shown effect belongs to, and nothing else.
 
     `check` says per field what would be right. `preview` asks the engine what it would do; without one enter confirms
-    at once. A refusal of the engine stands where the effect would, and cannot be confirmed.
+    at once. A refusal of the engine stands where the effect would, and cannot be confirmed. An effect of other words
+    than those typed is dim, and above it stands that it is reckoned anew.
     """
+
+    pause = 0.3  # seconds without a key before the effect is asked for again
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "leave", priority=True),
@@ -61,17 +62,18 @@ class Ask(Prompt, ModalScreen["Values | None"]):
     DEFAULT_CSS = """
     Ask { align: center middle; background: $background 60%; }
     Ask > Vertical {
-        width: 76; max-width: 100%; height: auto; max-height: 100%; background: $surface; border: round $warning;
-        padding: 0 2;
+        width: 76; max-width: 100%; height: auto; max-height: 100%; margin: 1 0; background: $surface;
+        border: round $warning; padding: 0 2;
     }
     Ask Static { width: 100%; height: auto; }
     Ask Horizontal { height: 1; }
-    Ask .label { width: 14; color: $text-muted; }
+    Ask .label { width: 14; color: $dim; }
     Ask .wrong { color: $error; padding: 0 0 0 14; display: none; }
     Ask .wrong.shown { display: block; }
     Ask Input, Ask Input:focus { width: 1fr; border: none; background: $background; height: 1; padding: 0; }
-    Ask #effect { margin: 1 0 0 0; }
-    Ask #keys { color: $text-muted; margin: 1 0 0 0; }
+    Ask #standing { height: 1; color: $dim; }
+    Ask #effect.old, Ask #keys { color: $dim; }
+    Ask #keys { margin: 1 0 0 0; }
     """
 
     def __init__(
@@ -86,8 +88,9 @@ class Ask(Prompt, ModalScreen["Values | None"]):
         super().__init__()
         self._question, self._entries, self._go = clean(question), tuple(entries), go
         self._check, self._preview = check, preview
-        self._shown_for: dict[str, str] | None = None  # the values that the effect on screen belongs to
+        self._told_for: dict[str, str] | None = None  # the values that what is said of the effect belongs to
         self._effect = ""  # as it was last told
+        self._refused = False  # instead of an effect
         self._touched: set[str] = set()
         self._timer: Timer | None = None
 
@@ -103,7 +106,9 @@ class Ask(Prompt, ModalScreen["Values | None"]):
                     field.cursor_blink = False
                     yield field
                 yield Static("", id=f"{entry.name}-wrong", classes="wrong")
-            yield Static("", id="effect")
+            if self._preview is not None:
+                yield Static("", id="standing")
+                yield Static("", id="effect")
             yield Static(Content(f"enter {self._go}   esc leave it as it is"), id="keys")
 
     def on_mount(self) -> None:
@@ -124,9 +129,10 @@ class Ask(Prompt, ModalScreen["Values | None"]):
         if event.value != next(entry.value for entry in self._entries if entry.name == event.input.id):
             self._touched.add(event.input.id or "")
         self._mark(self._errors())
+        self._stand()
         if self._timer is not None:
             self._timer.stop()
-        self._timer = self.set_timer(_PAUSE, self._look)
+        self._timer = self.set_timer(self.pause, self._look)
 
     def _errors(self) -> dict[str, str]:
         return dict(self._check(self.values))
@@ -139,36 +145,56 @@ class Ask(Prompt, ModalScreen["Values | None"]):
             wrong.set_class(bool(text), "shown")
             wrong.update(Content(clean(text, longest=200)))
 
-    def _tell(self, text: str) -> None:
-        self.query_one("#effect", Static).update(Content(clean(text, longest=1_000)))
+    def _tell(self, text: str, values: Values | None) -> None:
+        """Words on the effect that `values` would have. They take as much room as the longest before them did."""
+        effect = self.query_one("#effect", Static)
+        effect.styles.min_height = effect.size.height
+        effect.update(Content(clean(text, longest=1_000)))
+        self._told_for = None if values is None else dict(values)
+        self._stand()
+
+    @property
+    def _is_told(self) -> bool:
+        """Is what stands there the effect of what is typed?"""
+        return self._told_for == self._telling
+
+    def _stand(self) -> None:
+        """Show whether it is."""
+        if self._preview is None:
+            return
+        awaited = not self._is_told and not self._errors_that_tell()
+        self.query_one("#effect").set_class(not self._is_told, "old")
+        self.query_one("#standing", Static).update("reckoning …" if awaited else "")
+
+    def _errors_that_tell(self) -> bool:
+        return any(name in self._telling for name in self._errors())
 
     def _look(self, *, going: bool = False) -> None:
         """Ask what it would do, unless a field is wrong. `going`: confirm it too, where that is what was told last."""
-        if self._preview is None or self._shown_for == self._telling:
+        if self._preview is None or (self._is_told and not self._refused):
             return
-        self._shown_for = None
-        if any(name in self._telling for name in self._errors()):
-            self._tell("")
+        if self._errors_that_tell():
+            self._tell("", None)
         else:
-            self._tell("reckoning …")
             reckoning = self._reckon(self._preview, going=going)
             self.run_worker(reckoning, exclusive=True, exit_on_error=False)
+        self._stand()
 
     async def _reckon(self, preview: Preview, *, going: bool) -> None:
-        values = self._telling
+        """What comes too late, for words that are typed no more, is not told."""
+        values, refused, effect = self._telling, False, ""
         try:
-            text = await preview(self.values)
+            text = effect = await preview(self.values)
         except CommandRefused as error:
-            self._tell(f"✖ {error}")
+            text, refused = f"✖ {error}", True
         except HuntazeError as error:  # what it would do cannot be said, which is no reason to forbid it
-            self._tell(f"Its effect cannot be told: {error}")
-            self._shown_for = values
-        else:
-            told, self._effect = self._effect, text
-            self._tell(text)
-            self._shown_for = values
-            if going and told == text:
-                self.dismiss(self.values)
+            text = f"Its effect cannot be told: {error}"
+        if values != self._telling:
+            return
+        known, self._effect, self._refused = effect and self._effect == effect, effect, refused
+        self._tell(text, values)
+        if going and known:
+            self.dismiss(self.values)
 
     def action_go(self) -> None:
         self._touched = {entry.name for entry in self._entries}
@@ -176,7 +202,7 @@ class Ask(Prompt, ModalScreen["Values | None"]):
         self._mark(errors)
         if errors:
             self.query_one(f"#{next(iter(errors))}", Input).focus()
-        elif self._preview is None or self._shown_for == self._telling:
+        elif self._preview is None or (self._is_told and not self._refused):
             self.dismiss(self.values)
         elif self._timer is not None:  # typed since: show first what this would do, the next enter confirms it
             self._timer.stop()

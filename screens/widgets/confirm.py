@@ -32,7 +32,7 @@ class Confirm(Prompt, ModalScreen[bool]):
     }
     Confirm Static { width: auto; max-width: 70; height: auto; }
     Confirm Input { width: 60; border: none; background: $background; height: 1; padding: 0; margin: 1 0 0 0; }
-    Confirm #keys { color: $text-muted; margin: 1 0 0 0; }
+    Confirm #keys { color: $dim; margin: 1 0 0 0; }
     """
 
     def __init__(self, question: str, *, detail: str = "", typed: str = "") -> None:

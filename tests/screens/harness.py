@@ -38,6 +38,8 @@ class Console:
     async def settle(self) -> None:
         """Let messages, workers, the feed and the layout come to rest: until nothing shown changes any more."""
         await self._turn()
+        while not self.app.answered:
+            await asyncio.sleep(0.001)
         self.app.feed.tick()
         before: list[str] = []
         still = 0
@@ -67,7 +69,7 @@ class Console:
 
     @property
     def notices(self) -> Sequence[str]:
-        return [notice.message for notice in self.app._notifications]
+        return [notice.text for notice in self.app.notices]
 
 
 @asynccontextmanager
@@ -78,7 +80,7 @@ async def console(
     log: list[str] = []
     found = ScriptedSource(source) if isinstance(source, str) else source
     app = ConsoleApp(found, options=ConsoleOptions(log=log.append, **options))
-    async with app.run_test(size=size, notifications=True) as pilot:
+    async with app.run_test(size=size) as pilot:
         running = Console(app, pilot, log)
         await running.settle()
         yield running
