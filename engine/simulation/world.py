@@ -14,9 +14,11 @@ import tempfile
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Any
 
 import orjson
 from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
 
 from engine.kernel.clock import ClockPage, VirtualClock
 from engine.kernel.values import Instant
@@ -63,9 +65,12 @@ async def _live(options: WorldOptions) -> None:
             faults=FaultPlan(options.seed, started, scenario.faults),
         )
         pacer = Pacer(page, record, options.speed)
-        runner = web.AppRunner(_app(stage, page, pacer), access_log=None, shutdown_timeout=_FAREWELL)
+        under_way: set[asyncio.Task[Any]] = set()
+        runner = web.AppRunner(_app(stage, page, pacer, under_way), access_log=None, shutdown_timeout=_FAREWELL)
         await runner.setup()
+        stack.push_async_callback(_cut, under_way)  # before the record and the page they note in are closed
         stack.push_async_callback(runner.cleanup)
+        stack.push_async_callback(_cut, under_way, patience=_FAREWELL)
         listener = _listen(options.port)
         await web.SockSite(runner, listener).start()
         past.remember(state, started, page)
@@ -74,14 +79,40 @@ async def _live(options: WorldOptions) -> None:
         await _until(stop, options.parent_pid, pacer, lambda: past.remember(state, started, page))
 
 
-def _app(stage: Stage, page: ClockPage, pacer: Pacer) -> web.Application:
-    app = web.Application(client_max_size=_LARGEST_REQUEST)
+def _app(stage: Stage, page: ClockPage, pacer: Pacer, under_way: set[asyncio.Task[Any]]) -> web.Application:
+    app = web.Application(client_max_size=_LARGEST_REQUEST, middlewares=[_known(under_way)])
     platform = Platform(stage)
     app.add_routes(openai.routes(stage))
     app.add_routes(anthropic.routes(stage))
     app.add_routes(platform.routes())
     app.add_routes(Controls(stage, page, pacer, platform).routes())
     return app
+
+
+def _known(under_way: set[asyncio.Task[Any]]) -> Middleware:
+    """Keeps every request under way in the set: the server forgets those whose caller has gone, and they run on."""
+
+    @web.middleware
+    async def known(request: web.Request, handler: Handler) -> web.StreamResponse:
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - a handler runs in one
+        under_way.add(task)
+        try:
+            return await handler(request)
+        finally:
+            under_way.discard(task)
+
+    return known
+
+
+async def _cut(under_way: set[asyncio.Task[Any]], patience: float = 0.0) -> None:
+    """Let requests end for so many real seconds, then cut them off and wait until each has noted so."""
+    if under_way and patience:
+        await asyncio.wait(under_way, timeout=patience)
+    for task in under_way:
+        task.cancel()
+    if under_way:
+        await asyncio.wait(under_way)
 
 
 def _listen(port: int) -> socket.socket:

@@ -198,6 +198,37 @@ def test_a_world_ends_on_sigterm_with_success() -> None:
     assert not folder.exists()
 
 
+async def test_a_world_that_ends_notes_every_call_it_left_unanswered_and_says_nothing(tmp_path: Path) -> None:
+    """Half of the callers have hung up by then: the server knows of their requests no more, but they run on."""
+    record = tmp_path / "record.jsonl"
+    options = WorldOptions(record=record, state=tmp_path)
+    process = subprocess.Popen(options.command(), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stdout is not None
+    url = json.loads(process.stdout.readline())["url"]
+    async with aiohttp.ClientSession(url, headers={"Authorization": "Bearer t"}) as http:
+        await http.post("/world/speed", json={"speed": 0})
+        calls = [asyncio.create_task(ask(http, number, stream=number % 2 == 0)) for number in range(8)]
+        await http.get("/clock")  # behind them
+        await asyncio.sleep(0.2)
+        for call in calls[:4]:
+            call.cancel()
+        await asyncio.wait(calls[:4])
+
+        process.send_signal(signal.SIGTERM)
+        _, said = await asyncio.to_thread(process.communicate)
+        await asyncio.wait(calls)
+
+    assert (process.returncode, said.decode()) == (0, "")
+    noted = [json.loads(line) for line in record.read_bytes().splitlines()]
+    assert [(line["kind"], line["complete"]) for line in noted] == [("call", False)] * 8
+
+
+async def ask(http: aiohttp.ClientSession, number: int, *, stream: bool) -> None:
+    body = {"model": "gpt-4o-mini", "stream": stream, "messages": [{"role": "user", "content": f"Hi {number}"}]}
+    async with http.post("/openai/v1/chat/completions", json=body) as answer:
+        await answer.read()
+
+
 def test_a_world_ends_when_its_parent_is_killed() -> None:
     program = (
         "import os, time\n"
