@@ -403,7 +403,7 @@ def _size(path: Path) -> int:
 
 
 def migrate(connection: sqlite3.Connection) -> None:
-    """Bring the schema up to date: numbered files, each in a transaction of its own, forward only.
+    """Bring the schema up to date: numbered files, forward only, in one transaction: all that are missing, or none.
 
     Raises StorageError for a database that a newer version made.
     """
@@ -422,21 +422,23 @@ def migrate(connection: sqlite3.Connection) -> None:
         raise StorageError(
             f"the database was written by a newer version (migration {max(newer)})", remedy="Upgrade huntaze-console"
         )
-    for number, item in known.items():
-        if number not in done:
-            _apply(connection, number, item.name, item.read_text())
-
-
-def _apply(connection: sqlite3.Connection, number: int, name: str, script: str) -> None:
+    missing = {number: item for number, item in known.items() if number not in done}
+    if not missing:
+        return
     connection.execute("BEGIN IMMEDIATE")
     try:
-        for statement in _statements(script):
-            connection.execute(statement)
-        connection.execute("INSERT INTO migrations (number, name) VALUES (?, ?)", (number, name))
+        for number, item in missing.items():
+            _apply(connection, number, item.name, item.read_text())
     except BaseException:
         connection.execute("ROLLBACK")
         raise
     connection.execute("COMMIT")
+
+
+def _apply(connection: sqlite3.Connection, number: int, name: str, script: str) -> None:
+    for statement in _statements(script):
+        connection.execute(statement)
+    connection.execute("INSERT INTO migrations (number, name) VALUES (?, ?)", (number, name))
 
 
 def _statements(script: str) -> list[str]:

@@ -381,3 +381,17 @@ def test_every_migration_is_applied_in_order_once(path: Path) -> None:
 
     assert names == sorted(names)
     assert names[:2] == ["0001_base.sql", "0002_queue.sql"]
+
+
+def test_migrations_are_all_applied_or_none(path: Path) -> None:
+    connection = connect(path)
+    try:
+        connection.execute("CREATE TABLE keyframes (in_the_way TEXT)")
+        with pytest.raises(sqlite3.OperationalError, match="keyframes"):
+            migrate(connection)
+        tables = [row["name"] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        applied = connection.execute("SELECT count(*) FROM migrations").fetchone()[0]
+    finally:
+        connection.close()
+
+    assert (sorted(tables), applied) == (["keyframes", "migrations"], 0)
