@@ -11,19 +11,21 @@ import random
 import signal
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
+from importlib.metadata import version as version_of
+from typing import TYPE_CHECKING
 
 import click
 
 from engine.events import SettingsRejected, SettingsReloaded
 from engine.kernel.errors import ConfigError
 from engine.storage import Mode, StateDirectory
-from huntaze_console.api import serve
-from huntaze_console.bootstrap import TAKEN_WHILE_RUNNING, VERSION, Built, open_engine
-from huntaze_console.config import Settings
 from huntaze_console.logs import configure_logging
 from huntaze_console.options import DaemonOptions, SettingsSource
-from huntaze_console.serving import api_settings
 from huntaze_console.worlds import open_world
+
+if TYPE_CHECKING:
+    from huntaze_console.bootstrap import Built
+    from huntaze_console.config import Settings
 
 OK = 0
 HURRIED = 75  # a second signal cut the drain short; what was in flight was parked
@@ -31,6 +33,7 @@ HURRIED = 75  # a second signal cut the drain short; what was in flight was park
 
 def run(options: DaemonOptions) -> int:
     """Run until told to stop; returns the exit code. Raises HuntazeError for what keeps it from starting."""
+    gc.disable()  # until all is loaded: it stays, and looking through it meanwhile takes a tenth of the time
     return asyncio.run(_run(options))
 
 
@@ -40,13 +43,18 @@ async def _run(options: DaemonOptions) -> int:
     _warn(settings, simulated=options.simulation is not None)
     directory = StateDirectory(options.state_dir)
     mode = Mode.SIMULATED if options.simulation else Mode.REAL
-    directory.acquire(kind="daemon", mode=mode, version=VERSION)
+    directory.acquire(kind="daemon", mode=mode, version=version_of("huntaze-console"))
     stop, hurry = asyncio.Event(), asyncio.Event()
     async with AsyncExitStack() as stack:
         stack.callback(directory.release)
         world = None
         if options.simulation is not None:
-            world = await stack.enter_async_context(open_world(options.simulation, settings, directory))
+            coming = open_world(options.simulation, settings, directory, meanwhile=_load)
+            world = await stack.enter_async_context(coming)
+        from huntaze_console.api import serve
+        from huntaze_console.bootstrap import VERSION, open_engine
+        from huntaze_console.serving import api_settings
+
         built = await stack.enter_async_context(open_engine(settings, directory, kind="daemon", world=world))
         reload = asyncio.Event()
         _listen(stop, hurry, reload)
@@ -65,13 +73,28 @@ async def _run(options: DaemonOptions) -> int:
             asyncio.TaskGroup() as group,
         ):
             reloading = group.create_task(_reload(reload, options.settings, built))
-            gc.collect()
-            gc.set_threshold(20_000, 50, 50)
-            gc.freeze()  # what stands by now stays: looking through it again and again would halt every call
+            group.create_task(_settle(built))
             click.echo(f"huntaze {VERSION} ready at {endpoint.url}")
             await built.engine.run(stop, hurry=hurry)
             reloading.cancel()
     return HURRIED if hurry.is_set() else OK
+
+
+async def _settle(built: Built) -> None:
+    """What stands stays, and the providers' SDKs that are loaded last: looking through it all again and again would
+    halt every call."""
+    gc.collect()
+    gc.set_threshold(20_000, 50, 50)
+    gc.freeze()
+    gc.enable()
+    await built.prepared.open()
+    gc.freeze()
+
+
+def _load() -> None:
+    """Import what takes the longest."""
+    from huntaze_console.api import serve  # noqa: F401
+    from huntaze_console.bootstrap import open_engine  # noqa: F401
 
 
 def _warn(settings: Settings, *, simulated: bool) -> None:
@@ -86,6 +109,8 @@ def _warn(settings: Settings, *, simulated: bool) -> None:
 
 def _told(changed: Sequence[str]) -> str:
     """What a reload took over, and what it did not."""
+    from huntaze_console.bootstrap import TAKEN_WHILE_RUNNING
+
     waiting = [key for key in changed if key.partition(".")[0] not in TAKEN_WHILE_RUNNING]
     taken = len(changed) - len(waiting)
     if not changed:

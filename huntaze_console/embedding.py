@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import random
 import threading
-from contextlib import AsyncExitStack, suppress
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, suppress
 from typing import TYPE_CHECKING
 
 from engine.kernel.errors import HuntazeError
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 class EmbeddedEngine:
     """Starts, serves and drains an engine on a thread. `failure` is what ended it, if something did.
 
-    `stillborn` says that it ended before it could be seen.
+    `stillborn` says that it ended before it could work.
     """
 
     def __init__(self, options: ConsoleOptions, directory: StateDirectory) -> None:
@@ -59,26 +60,32 @@ class EmbeddedEngine:
             self.stillborn = not self._seen
 
     async def _live(self) -> None:
-        from huntaze_console.bootstrap import open_engine
         from huntaze_console.worlds import open_world
 
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
         settings = self._options.settings.load()
         async with AsyncExitStack() as stack:
             world = None
-            if self._options.simulation is not None:
-                world = await stack.enter_async_context(open_world(self._options.simulation, settings, self._directory))
+            if (simulation := self._options.simulation) is not None:
+                coming = open_world(simulation, settings, self._directory, meanwhile=_load_engine)
+                world = await stack.enter_async_context(coming)
+            from huntaze_console.bootstrap import open_engine
+
             built = await stack.enter_async_context(open_engine(settings, self._directory, kind="console", world=world))
             await self._serve(built, stack)
 
     async def _serve(self, built: Built, stack: AsyncExitStack) -> None:
-        from huntaze_console.api import serve
+        """Show the engine, then serve it, then let it run: loading the API takes as long as everything before it."""
         from huntaze_console.serving import api_settings
         from screens.sources.embedded import EmbeddedSource
 
         assert self._stop is not None and self._loop is not None  # noqa: S101, PT018 - set before
-        await stack.enter_async_context(
-            serve(
+        source = EmbeddedSource(built.desk, self._loop, built.clock.now)
+        async with asyncio.TaskGroup() as group:
+            listening = group.create_task(source.listen())
+            self.source.become(source)
+            serve = await asyncio.to_thread(_load_api)
+            serving = serve(
                 built.desk,
                 self._directory,
                 api_settings(built.settings),
@@ -89,16 +96,22 @@ class EmbeddedEngine:
                 measure=built.monitor.endpoint,
                 gateway=built.gateway,
             )
-        )
-        source = EmbeddedSource(built.desk, self._loop, built.clock.now)
-        if self._leave.is_set():
-            self._stop.set()
-        async with asyncio.TaskGroup() as group:
-            listening = group.create_task(source.listen())
-            self.source.become(source)
+            await stack.enter_async_context(serving)
+            if self._leave.is_set():
+                self._stop.set()
             self._seen = True
             await built.engine.run(self._stop, hurry=asyncio.Event())
             listening.cancel()
+
+
+def _load_engine() -> None:
+    import huntaze_console.bootstrap  # noqa: F401
+
+
+def _load_api() -> Callable[..., AbstractAsyncContextManager[object]]:
+    from huntaze_console.api import serve
+
+    return serve
 
 
 def _first(group: BaseExceptionGroup[HuntazeError]) -> HuntazeError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from engine.costs import (
@@ -26,6 +26,7 @@ from engine.limiter import Claim, Grant
 from engine.limiter import Quotas as Windows
 from engine.orchestrator import (
     REHEARSED,
+    Answer,
     Call,
     Gauges,
     Lesson,
@@ -36,13 +37,14 @@ from engine.orchestrator import (
     Router,
     Seat,
     Shut,
+    Stage,
     Target,
     Task,
     input_bound,
     route_of,
     text_bound,
 )
-from engine.providers import Message, ModelRequest, Role, choices_of
+from engine.providers import LateProvider, Message, ModelRequest, Role, choices_of
 from engine.queue import Bury, Lease, Outcome
 from engine.storage import Database, Tx
 from engine.surface.snapshot import Snapshot
@@ -50,6 +52,7 @@ from engine.telemetry import HIGHEST, LOWEST, Rated, recent
 
 __all__ = [
     "LedgerMeter",
+    "Prepared",
     "QuotaBook",
     "key_budget",
     "lessons",
@@ -308,6 +311,27 @@ class QuotaBook:
             standing = (Message(Role.SYSTEM, route.system),) if route.system and not task.bare else ()
             read = text_bound((*standing, *task.messages))
         return read + (task.max_output_tokens or route.max_output_tokens)
+
+
+class Prepared:
+    """A Stage that lets tasks through once every provider's SDK is loaded, so that no call's time tells of that."""
+
+    def __init__(self, inner: Stage, providers: Iterable[LateProvider]) -> None:
+        self._inner = inner
+        self._unopened = tuple(providers)
+
+    async def open(self) -> None:
+        """Load them one after the other, for two threads would only wait for each other. A failure waits for a call."""
+        for provider in self._unopened:
+            (failure,) = await asyncio.gather(provider.open(), return_exceptions=True)
+            if isinstance(failure, Exception):
+                _log.warning("%s could not be loaded; its next call tries again: %s", provider.name, failure)
+        self._unopened = ()
+
+    async def complete(self, task: Task) -> Answer:
+        if self._unopened:
+            await self.open()
+        return await self._inner.complete(task)
 
 
 def spare(router: Router, limited: Limited, clock: Clock, task: Task, target: Target) -> bool:

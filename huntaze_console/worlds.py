@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import aiohttp
 
 from engine.kernel.clock import ClockPage, VirtualClock
 from engine.kernel.errors import EngineUnavailable
@@ -24,7 +22,7 @@ if TYPE_CHECKING:  # what a simulation needs is loaded when there is one
     from engine.simulation import Demand
     from engine.simulation.options import WorldOptions
 
-_LOCAL = aiohttp.ClientTimeout(total=5)  # real seconds for a question on loopback
+_LOCAL = 5.0  # real seconds for a question on loopback
 _WORLD_DIRECTORY = "world"  # in a simulated state directory: the world's clock page and record
 
 
@@ -40,34 +38,65 @@ class World:
     trace: Path | None
 
 
-@asynccontextmanager
-async def open_world(options: SimulationOptions, settings: Settings, directory: StateDirectory) -> AsyncIterator[World]:
-    """The world that the flags name, or one of our own for as long as the block lasts."""
-    from engine.simulation import Demand, load_scenario
-    from engine.simulation.launch import end, launch
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Facts:
+    """What a world says of itself: its address, the page of its virtual time, its epoch, its seed."""
 
+    url: str
+    page: Path
+    epoch: Instant
+    seed: int
+
+
+@asynccontextmanager
+async def open_world(
+    options: SimulationOptions,
+    settings: Settings,
+    directory: StateDirectory,
+    *,
+    meanwhile: Callable[[], object] = lambda: None,
+) -> AsyncIterator[World]:
+    """The world that the flags name, or one of our own for as long as the block lasts.
+
+    `meanwhile` is called in a thread while the world starts, which takes half a second.
+    """
+    demand = _demand(options, settings)
     async with AsyncExitStack() as stack:
-        scenario = load_scenario(options.scenario or settings.simulation.scenario)
-        # a world of somebody else's, or a trace, brings its own traffic
-        plays = options.trace is None and (options.world is None or options.scenario is not None)
-        url = options.world
-        if url is None:
-            home = directory.path / _WORLD_DIRECTORY
-            home.mkdir(mode=0o700, parents=True, exist_ok=True)
-            running = await asyncio.to_thread(launch, _world_options(options, settings, home))
-            stack.callback(end, running)
-            url = running.url
-        clock_facts = await _clock_of(url)
-        page = ClockPage(Path(clock_facts["page"]))
+        facts, _ = await asyncio.gather(
+            _facts_of(options.world) if options.world else _launched(options, settings, directory, stack),
+            asyncio.to_thread(meanwhile),
+        )
+        page = ClockPage(facts.page)
         stack.callback(page.close)
         yield World(
-            url=url,
+            url=facts.url,
             clock=VirtualClock(page),
-            epoch=clock_facts["epoch"],
-            seed=clock_facts["seed"],
-            demand=scenario.demand if plays else Demand(),
+            epoch=facts.epoch,
+            seed=facts.seed,
+            demand=demand,
             trace=options.trace,
         )
+
+
+def _demand(options: SimulationOptions, settings: Settings) -> Demand:
+    """The scenario's; none where a world of somebody else's, or a trace, brings its own traffic."""
+    from engine.simulation import Demand, load_scenario
+
+    scenario = load_scenario(options.scenario or settings.simulation.scenario)
+    plays = options.trace is None and (options.world is None or options.scenario is not None)
+    return scenario.demand if plays else Demand()
+
+
+async def _launched(
+    options: SimulationOptions, settings: Settings, directory: StateDirectory, stack: AsyncExitStack
+) -> _Facts:
+    from engine.simulation.launch import end, launch
+
+    home = directory.path / _WORLD_DIRECTORY
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    running = await asyncio.to_thread(launch, _world_options(options, settings, home))
+    stack.callback(end, running)
+    return _Facts(url=running.url, page=running.page, epoch=running.epoch, seed=running.seed)
 
 
 def _world_options(options: SimulationOptions, settings: Settings, home: Path) -> WorldOptions:
@@ -84,13 +113,17 @@ def _world_options(options: SimulationOptions, settings: Settings, home: Path) -
     )
 
 
-async def _clock_of(url: str) -> dict[str, Any]:
-    """The virtual time of a running world: its page, its epoch (an instant), its seed."""
+async def _facts_of(url: str) -> _Facts:
+    """What a running world tells of itself."""
+    import aiohttp
+
+    local = aiohttp.ClientTimeout(total=_LOCAL)
     try:
-        async with aiohttp.ClientSession() as session, session.get(f"{url}/clock", timeout=_LOCAL) as response:
+        async with aiohttp.ClientSession() as session, session.get(f"{url}/clock", timeout=local) as response:
             facts: dict[str, Any] = await response.json()
     except (aiohttp.ClientError, TimeoutError, ValueError) as error:
         raise EngineUnavailable(
             f"no simulated world answers at {url}", remedy="Start one with: huntaze world"
         ) from error
-    return {**facts, "epoch": from_datetime(datetime.fromisoformat(facts["epoch"]))}
+    epoch = from_datetime(datetime.fromisoformat(facts["epoch"]))
+    return _Facts(url=url, page=Path(facts["page"]), epoch=epoch, seed=facts["seed"])

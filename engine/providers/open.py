@@ -12,7 +12,7 @@ def open_provider(settings: ProviderSettings, clock: Clock) -> Provider:
     """A provider ready to be called; nothing is dialled yet. Close it when done.
 
     The first one of a dialect imports its SDK: 0.5 s of CPU for openai, 1 s for anthropic. Call it in a thread where
-    a loop is already running. Its connections belong to the loop of its first call.
+    a loop is already running, as LateProvider does. Its connections belong to the loop of its first call.
     """
     from engine.providers.passthrough import OpenAIDialogue, Passthrough
 

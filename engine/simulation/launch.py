@@ -11,6 +11,7 @@ from pathlib import Path
 import orjson
 
 from engine.kernel.errors import EngineUnavailable
+from engine.kernel.values import Instant
 from engine.simulation.options import WorldOptions
 
 _GOODBYE = 5.0  # real seconds for a world to end
@@ -18,9 +19,11 @@ _GOODBYE = 5.0  # real seconds for a world to end
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunningWorld:
-    """A world that answers at `url`; `page` is the file of its virtual time."""
+    """A world that answers at `url`; `page` is the file of its virtual time, which began at `epoch`."""
 
     url: str
+    epoch: Instant
+    seed: int
     page: Path
     process: subprocess.Popen[bytes]
 
@@ -37,7 +40,13 @@ def launch(options: WorldOptions) -> RunningWorld:
     if not line:
         raise EngineUnavailable(f"the simulated world ended at its start with code {process.wait()}")
     ready = orjson.loads(line)
-    return RunningWorld(url=ready["url"], page=Path(ready["page"]), process=process)
+    return RunningWorld(
+        url=ready["url"],
+        epoch=Instant(ready["epoch"]),
+        seed=ready["seed"],
+        page=Path(ready["page"]),
+        process=process,
+    )
 
 
 def end(world: RunningWorld) -> None:

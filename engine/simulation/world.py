@@ -75,7 +75,7 @@ async def _live(options: WorldOptions) -> None:
         await web.SockSite(runner, listener).start()
         past.remember(state, started, page)
         stop = _told_to_stop(options.parent_pid)
-        _announce(listener.getsockname()[1], page.path, path)
+        _announce(listener.getsockname()[1], stage, page.path, path)
         await _until(stop, options.parent_pid, pacer, lambda: past.remember(state, started, page))
 
 
@@ -123,9 +123,15 @@ def _listen(port: int) -> socket.socket:
     return listener
 
 
-def _announce(port: int, page: Path, record: Path) -> None:
+def _announce(port: int, stage: Stage, page: Path, record: Path) -> None:
     """The one line a parent waits for."""
-    ready = {"url": f"http://127.0.0.1:{port}", "page": str(page), "record": str(record)}
+    ready = {
+        "url": f"http://127.0.0.1:{port}",
+        "epoch": stage.started,
+        "seed": stage.seed,
+        "page": str(page),
+        "record": str(record),
+    }
     sys.stdout.write(orjson.dumps(ready).decode() + "\n")
     sys.stdout.flush()
 

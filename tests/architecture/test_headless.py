@@ -6,10 +6,13 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
+from engine.storage import StateDirectory
+from huntaze_console.client import connect
 from tests.architecture.tree import ROOT, modules
 
 FACES = {"textual", "rich", "pygments"}
@@ -42,6 +45,13 @@ def test_commands_load_no_face(arguments: list[str]) -> None:
     assert not FACES & loaded
 
 
+def test_an_engine_is_built_without_a_server_and_without_an_sdk() -> None:
+    loaded = _loaded(_run("import huntaze_console.bootstrap, huntaze_console.worlds"))
+
+    assert "engine.runtime.engine" in loaded
+    assert not {"aiohttp", "openai", "anthropic", "redis", "aiomqtt", "aioboto3", *FACES} & loaded
+
+
 def test_a_daemon_that_ran_has_loaded_no_face(tmp_path: Path) -> None:
     code = f"{REPORT}from huntaze_console.cli import main\nmain()"
     command = [sys.executable, "-c", code, "daemon", "--simulate", "--port", "0", "--state-dir", str(tmp_path)]
@@ -49,6 +59,7 @@ def test_a_daemon_that_ran_has_loaded_no_face(tmp_path: Path) -> None:
     with subprocess.Popen(command, cwd=ROOT, env=_environment(), stdout=subprocess.PIPE, text=True) as daemon:
         assert daemon.stdout is not None
         assert "ready at" in daemon.stdout.readline()
+        _wait_for_a_call(tmp_path)
         daemon.send_signal(signal.SIGTERM)
         said = daemon.stdout.read()
 
@@ -56,6 +67,15 @@ def test_a_daemon_that_ran_has_loaded_no_face(tmp_path: Path) -> None:
     assert daemon.returncode == 0
     assert {"engine.runtime.engine", "huntaze_console.api.server", "openai", "anthropic"} <= loaded
     assert not {*FACES, "screens"} & loaded
+
+
+def _wait_for_a_call(state: Path) -> None:
+    """The first is made once every provider's SDK is loaded."""
+    give_up = time.monotonic() + 120
+    with connect(StateDirectory(state)) as client:
+        while not client.snapshot().money.today_calls:
+            assert time.monotonic() < give_up, "nobody was called"
+            time.sleep(0.1)
 
 
 def _run(code: str) -> str:

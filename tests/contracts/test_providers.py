@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from engine.kernel.clock import SystemClock
+from engine.kernel.clock import Clock, SystemClock
 from engine.kernel.errors import ErrorClass, ProviderError
 from engine.kernel.secret import Secret
 from engine.kernel.values import MILLISECOND, SECOND
@@ -25,6 +25,7 @@ from engine.providers import (
     Chunk,
     Completion,
     Finish,
+    LateProvider,
     Message,
     ModelRequest,
     Provider,
@@ -323,7 +324,7 @@ async def server(dialect: str) -> AsyncIterator[Server]:
 
 @pytest.fixture
 async def provider(dialect: str, server: Server) -> AsyncIterator[Provider]:
-    provider = open_provider(settings(dialect, server.url), SystemClock())
+    provider = LateProvider(settings(dialect, server.url), SystemClock())
     yield provider
     await provider.close()
 
@@ -723,8 +724,11 @@ async def test_stream_left_early_drops_its_connection_and_the_provider_goes_on(
     assert (await provider.complete("ok", asking())).text == TEXT
 
 
-async def test_closed_provider_refuses_and_may_be_closed_again(dialect: str, server: Server) -> None:
-    provider = open_provider(settings(dialect, server.url), SystemClock())
+@pytest.mark.parametrize("opening", [open_provider, LateProvider])
+async def test_closed_provider_refuses_and_may_be_closed_again(
+    dialect: str, server: Server, opening: Callable[[ProviderSettings, Clock], Provider]
+) -> None:
+    provider = opening(settings(dialect, server.url), SystemClock())
     await provider.close()
     await provider.close()
 
@@ -734,8 +738,11 @@ async def test_closed_provider_refuses_and_may_be_closed_again(dialect: str, ser
         assert not error.reached
 
 
-async def test_nothing_is_left_open(dialect: str, server: Server) -> None:
-    provider = open_provider(settings(dialect, server.url), SystemClock())
+@pytest.mark.parametrize("opening", [open_provider, LateProvider])
+async def test_nothing_is_left_open(
+    dialect: str, server: Server, opening: Callable[[ProviderSettings, Clock], Provider]
+) -> None:
+    provider = opening(settings(dialect, server.url), SystemClock())
     await provider.complete("ok", asking())
     async for _ in provider.stream("dripping", asking()):
         break  # left without closing the iterator

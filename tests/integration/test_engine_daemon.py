@@ -58,7 +58,7 @@ def _sending(play: Stage) -> tuple[Daemon, str]:
     """A daemon in the middle of a send."""
     daemon = _start(play)
     campaign_id = play.create("one", "anna", template="Hello {{name}}", prompt="")
-    play.wait(lambda: any(row.state == "sending" for row in play.deliveries(campaign_id)), within=10)
+    play.wait(lambda: any(row.state == "sending" for row in play.deliveries(campaign_id)), within=30)
     return daemon, campaign_id
 
 

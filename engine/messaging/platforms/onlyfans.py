@@ -10,10 +10,9 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Mapping
 from email.utils import parsedate_to_datetime
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 
-import aiohttp
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
 from engine.kernel.clock import Clock
@@ -32,6 +31,9 @@ from engine.messaging.platform import (
     Uncertain,
 )
 from engine.messaging.settings import PlatformSettings
+
+if TYPE_CHECKING:  # a sixth of a second, which an engine that is not yet running need not pay
+    import aiohttp
 
 _BODY_LIMIT = 8 << 20  # bytes of one page
 _MOST_PAGES = 50_000  # of one reading; a platform that never comes to an end is broken
@@ -105,6 +107,8 @@ class OnlyFans:
             await session.close()
 
     async def send(self, message: Outgoing) -> Outcome:
+        import aiohttp
+
         if not self._settings.url:
             return NotSent(f"{_NOT_SET}. {_REMEDY}")
         path = f"/accounts/{quote(message.account_id, safe='')}/chats/{quote(message.fan_id, safe='')}/messages"
@@ -201,6 +205,8 @@ class OnlyFans:
         raise PlatformError(f"the platform has no last page of {path}: {_MOST_PAGES:,} were read")
 
     async def _get(self, path: str, cursor: str | None) -> bytes:
+        import aiohttp
+
         if not self._settings.url:
             raise PlatformError(_NOT_SET, remedy=_REMEDY)
         try:
@@ -224,6 +230,8 @@ class OnlyFans:
     def _client(self, *, once: bool = False) -> aiohttp.ClientSession:
         """A session. A send takes a connection of its own: an idle one may be closed by the gateway as the request
         leaves, and the message would be uncertain for nothing."""
+        import aiohttp
+
         if once not in self._sessions:
             connect = self._clock.socket_timeout(self._settings.connect_timeout)
             self._sessions[once] = aiohttp.ClientSession(

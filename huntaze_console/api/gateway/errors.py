@@ -10,10 +10,9 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
-from aiohttp import web
 
 from engine.kernel.errors import (
     BudgetRefused,
@@ -24,6 +23,9 @@ from engine.kernel.errors import (
     Refusal,
     StorageError,
 )
+
+if TYPE_CHECKING:  # an engine builds its gateway before it serves it
+    from aiohttp import web
 
 TRACE = "x-huntaze-trace-id"
 _INVALID = "invalid_request_error"
@@ -53,6 +55,8 @@ class GatewayError(Exception):
         return {"error": {"message": self.message, "type": self.type, "param": self.param, "code": self.code}}
 
     def answer(self, trace_id: str) -> web.Response:
+        from aiohttp import web
+
         headers = {TRACE: trace_id, **self.headers}
         if self.retry is not None:
             headers["x-should-retry"] = "true" if self.retry else "false"
@@ -85,6 +89,8 @@ def forbidden_model(name: str) -> GatewayError:
 
 def of_error(error: BaseException) -> GatewayError | None:
     """The refusal that an error becomes; None for one that nobody expected."""
+    from aiohttp import web
+
     match error:
         case GatewayError():
             return error
@@ -145,6 +151,8 @@ def _of_budget(error: BudgetRefused) -> GatewayError:
 
 
 def _of_http(error: web.HTTPException) -> GatewayError:
+    from aiohttp import web
+
     match error:
         case web.HTTPMethodNotAllowed():
             allowed = ", ".join(sorted(error.allowed_methods))
