@@ -1,6 +1,6 @@
 """The running engine: its desk, its services, and the snapshot they keep."""
 
-from engine.runtime.budgeting import Purse
+from engine.runtime.budgeting import Purse, budget_rows
 from engine.runtime.chronicle import Chronicle
 from engine.runtime.depths import Depths
 from engine.runtime.desk import EngineDesk
@@ -49,6 +49,7 @@ __all__ = [
     "Thresholds",
     "Watch",
     "WorkflowShelf",
+    "budget_rows",
     "every",
     "first_snapshot",
 ]

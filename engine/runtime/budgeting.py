@@ -7,7 +7,7 @@ from typing import Any
 
 from engine.costs import EVER, Budget, BudgetRule, Ledger, Window, get_budget, list_budgets
 from engine.kernel.clock import Clock
-from engine.kernel.values import NanoUSD, decimal_usd
+from engine.kernel.values import Instant, NanoUSD, decimal_usd
 from engine.storage import Database, Tx
 from engine.surface import commands, queries
 from engine.surface.commands import Command, Done
@@ -57,26 +57,32 @@ class Purse:
         return Done(f"{_whose(command.scope, command.key)} has no limit by the {command.window} any more")
 
     async def _list(self, query: queries.ListBudgets) -> Page[BudgetRow]:
-        async with self._database.reader() as reader:
-            found = await list_budgets(reader, self._zone, self._clock.now(), campaigns=query.campaigns)
-        return Page(tuple(map(self._row, found)))
+        return Page(await budget_rows(self._database, self._zone, self._clock.now(), campaigns=query.campaigns))
 
-    def _row(self, budget: Budget) -> BudgetRow:
-        endless = budget.ends == EVER
-        return BudgetRow(
-            scope=budget.kind,
-            key=budget.key,
-            window=budget.window,
-            limit=budget.limit,
-            spent=budget.spent,
-            held=budget.held,
-            percent=budget.warned,
-            began_at=None if endless else budget.begins,
-            resets_at=None if endless else budget.ends,
-            actions=budget.actions,
-            time_zone=budget.zone or self._zone,
-            origin=budget.origin,
-        )
+
+async def budget_rows(database: Database, zone: str, now: int, *, campaigns: bool) -> tuple[BudgetRow, ...]:
+    """Every budget as it stands now, the campaigns' own if asked for; `zone` cuts the windows of most."""
+    async with database.reader() as reader:
+        found = await list_budgets(reader, zone, Instant(now), campaigns=campaigns)
+    return tuple(_row(budget, zone) for budget in found)
+
+
+def _row(budget: Budget, zone: str) -> BudgetRow:
+    endless = budget.ends == EVER
+    return BudgetRow(
+        scope=budget.kind,
+        key=budget.key,
+        window=budget.window,
+        limit=budget.limit,
+        spent=budget.spent,
+        held=budget.held,
+        percent=budget.warned,
+        began_at=None if endless else budget.begins,
+        resets_at=None if endless else budget.ends,
+        actions=budget.actions,
+        time_zone=budget.zone or zone,
+        origin=budget.origin,
+    )
 
 
 def _whose(scope: str, key: str) -> str:

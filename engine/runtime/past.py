@@ -1,8 +1,8 @@
 """The engine's past: snapshots kept beside the event log, and from them any moment that the log still holds.
 
-A snapshot is kept each `KEYFRAME_EVERY` events and at each start, where it is read from the tables anew. A moment is
-the newest kept snapshot before it, and the events since. What the housekeeping forgets of the log takes the snapshots
-before it along.
+A snapshot is kept each `KEYFRAME_EVERY` events and at each start, where it is read from the tables anew; with it how
+the budgets stood, which no event tells. A moment is the newest kept snapshot before it, and the events since. What the
+housekeeping forgets of the log takes the snapshots before it along.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import zlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import fields
 from typing import Any
 
 import orjson
@@ -19,12 +20,15 @@ from engine.kernel.errors import CommandRefused, Refusal, StorageError
 from engine.kernel.values import iso
 from engine.storage import Database, Reader, Tx
 from engine.surface import Snapshot, fold, queries, wire
+from engine.surface.decoding import decode
+from engine.surface.histories import KeptBudgetsRow
 from engine.surface.queries import Page, Query
-from engine.surface.rows import EventRow
+from engine.surface.rows import BudgetRow, EventRow
 
 KEYFRAME_EVERY = 2_500  # events; folding so many takes a tenth of a second, and they are 30 times as large
 KEYFRAMES_LOOK = 1.0  # real seconds between looks whether one is due
 _LARGEST = 64 << 20  # bytes of a kept snapshot's JSON
+_BUDGETS = "kept_budgets"
 _MOST = 1_000  # events a page
 _MOST_SNAPSHOTS = 20  # a page; each may be a tenth of a megabyte
 
@@ -32,8 +36,15 @@ _MOST_SNAPSHOTS = 20  # a page; each may be a tenth of a megabyte
 class Keyframes:
     """Keeps the engine's snapshot now and then. `keep` the first one before anything happens."""
 
-    def __init__(self, database: Database, current: Callable[[], Snapshot], *, every: int = KEYFRAME_EVERY) -> None:
-        self._database, self._current, self._every = database, current, every
+    def __init__(
+        self,
+        database: Database,
+        current: Callable[[], Snapshot],
+        *,
+        budgets: Callable[[], Awaitable[Sequence[BudgetRow]]] | None = None,  # without, none are kept
+        every: int = KEYFRAME_EVERY,
+    ) -> None:
+        self._database, self._current, self._budgets, self._every = database, current, budgets, every
         self._newest = 0  # sequence number of the newest kept
 
     async def look(self) -> None:
@@ -44,8 +55,15 @@ class Keyframes:
 
     async def keep(self, snapshot: Snapshot) -> None:
         self._newest = snapshot.seq
-        data = await asyncio.to_thread(lambda: zlib.compress(wire.dump(snapshot)))
+        budgets = await self._budgets() if self._budgets is not None else None
+        data = await asyncio.to_thread(lambda: _pack(snapshot, budgets))
         await self._database.write(lambda tx: _keep(tx, snapshot, data))
+
+
+def _pack(snapshot: Snapshot, budgets: Sequence[BudgetRow] | None) -> bytes:
+    """The budgets lie beside the snapshot's own fields, where an engine that knows nothing of them reads past them."""
+    parts = {each.name: getattr(snapshot, each.name) for each in fields(snapshot)}
+    return zlib.compress(orjson.dumps({**parts, _BUDGETS: budgets}))
 
 
 def _keep(tx: Tx, snapshot: Snapshot, data: bytes) -> None:
@@ -61,6 +79,7 @@ class Past:
             queries.SnapshotAt: self._snapshot,
             queries.EventHistory: self._history,
             queries.KeptSnapshots: self._kept,
+            queries.KeptBudgets: self._kept_budgets,
         }
 
     async def _snapshot(self, query: queries.SnapshotAt) -> Page[Snapshot]:
@@ -80,14 +99,25 @@ class Past:
         return Page((await asyncio.to_thread(_fold, kept["data"], [tuple(row) for row in rows]),))
 
     async def _kept(self, query: queries.KeptSnapshots) -> Page[Snapshot]:
+        rows, following = await self._keyframes(query)
+        return Page(await asyncio.to_thread(lambda: tuple(_load(row["data"]) for row in rows)), following)
+
+    async def _kept_budgets(self, query: queries.KeptBudgets) -> Page[KeptBudgetsRow]:
+        rows, following = await self._keyframes(query)
+        found = await asyncio.to_thread(lambda: [_load_budgets(row["data"]) for row in rows])
+        kept = zip(rows, found, strict=True)
+        return Page(
+            tuple(KeptBudgetsRow(seq=row["seq"], budgets=one) for row, one in kept if one is not None), following
+        )
+
+    async def _keyframes(self, query: queries.KeptSnapshots | queries.KeptBudgets) -> tuple[list[Any], str | None]:
         limit = max(1, min(query.limit, _MOST_SNAPSHOTS))
         async with self._database.reader() as reader:
             rows = await reader.rows(
                 "SELECT seq, data FROM keyframes WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?",
                 (query.after, query.to, limit),
             )
-        found = await asyncio.to_thread(lambda: tuple(_load(row["data"]) for row in rows))
-        return Page(found, str(found[-1].seq) if len(found) == limit else None)
+        return rows, str(rows[-1]["seq"]) if len(rows) == limit else None
 
     async def _history(self, query: queries.EventHistory) -> Page[EventRow]:
         if not 1 <= query.limit <= _MOST:
@@ -152,10 +182,20 @@ def _fold(data: bytes, rows: Sequence[tuple[Any, ...]]) -> Snapshot:
 
 
 def _load(data: bytes) -> Snapshot:
+    return wire.load_snapshot(_unpacked(data))
+
+
+def _load_budgets(data: bytes) -> tuple[BudgetRow, ...] | None:
+    """The budgets kept with a snapshot; None beside one of a version that kept none."""
+    found = orjson.loads(_unpacked(data)).get(_BUDGETS)
+    return None if found is None else tuple(decode(BudgetRow, row) for row in found)
+
+
+def _unpacked(data: bytes) -> bytes:
     unpacked = zlib.decompressobj().decompress(data, _LARGEST + 1)
     if len(unpacked) > _LARGEST:
         raise StorageError("a kept snapshot is too large to be one")
-    return wire.load_snapshot(unpacked)
+    return unpacked
 
 
 def _parse(cursor: str) -> tuple[int, int]:

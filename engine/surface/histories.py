@@ -17,6 +17,7 @@ from engine.surface.courses import (
     grid,
 )
 from engine.surface.query import Query
+from engine.surface.rows import BudgetRow
 
 _BY_SECONDS = 4 * MINUTE  # up to so long a span of spend is cut finer than minutes
 _FINE = 6 * HOUR  # up to so long a span of latencies is cut into minutes: each is a histogram to read
@@ -68,6 +69,24 @@ class GetTrace(Query):
     row: ClassVar[type] = AttemptRow
     trace_id: str  # or the id of one of its attempts
     at: int = 0  # around when it ran, where that is known: it is looked for there first
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptBudgetsRow:
+    """Every budget as it stood right after an event."""
+
+    seq: int
+    budgets: tuple[BudgetRow, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptBudgets(Query):
+    """How the budgets stood with each snapshot that was kept; as `KeptSnapshots`."""
+
+    row: ClassVar[type] = KeptBudgetsRow
+    after: int
+    to: int
+    limit: int = 20
 
 
 def cost_grid(query: CostHistory, now: int) -> Grid:

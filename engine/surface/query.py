@@ -12,13 +12,15 @@ R = TypeVar("R")
 class Page(Generic[R]):
     """Rows, where the next ones start, and the event id the answer stands at.
 
-    `total` counts all rows of a question that was asked with an `offset`.
+    `total` counts all rows of a question that was asked with an `offset`. `since` is the instant from which on rows are
+    known, where that is later than what was asked for, as in a recording; 0 elsewhere.
     """
 
     rows: tuple[R, ...]
     next: str | None = None
     as_of: str = ""
     total: int | None = None
+    since: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,11 +18,13 @@ import orjson
 
 from engine.kernel.errors import HuntazeError
 
-VERSION = 1
+VERSION = 2
+READABLE = (1, 2)  # the first has no answers
 MAGIC = b"HUNTAZE RECORDING "
-HEADER, KEYFRAME, EVENTS, TICK, TEXTS = b"H", b"K", b"E", b"T", b"X"
-KINDS = frozenset((HEADER, KEYFRAME, EVENTS, TICK, TEXTS))
+HEADER, KEYFRAME, EVENTS, TICK, TEXTS, ANSWER = b"H", b"K", b"E", b"T", b"X", b"A"
+KINDS = frozenset((HEADER, KEYFRAME, EVENTS, TICK, TEXTS, ANSWER))
 _PREFIX = struct.Struct("<cIII")  # kind, length of the head, length of the body, CRC-32 of both and the kind
+_LINES = frozenset(str(each).encode() for each in READABLE)
 _LONGEST_HEAD = 256 << 10  # bytes
 _LONGEST_BODY = 16 << 20  # bytes, compressed
 LARGEST = 32 << 20  # bytes of a body unpacked
@@ -53,13 +55,13 @@ def check_first_line(file: BinaryIO) -> None:
     if not line.startswith(MAGIC):
         raise RecordingError("this is no recording of the console", remedy="Make one with: huntaze record FILE")
     number = line.removeprefix(MAGIC).partition(b"\n")
-    if number[0] != str(VERSION).encode() or not number[1]:
+    if number[0] not in _LINES or not number[1]:
         shown = number[0].decode("ascii", "replace")[:8] if number[0].isdigit() else "unknown"
         raise RecordingError(
-            f"this recording has the format {shown}; this version reads format {VERSION}",
+            f"this recording has the format {shown}; this version reads formats 1 to {VERSION}",
             remedy="Open it with the version of huntaze that made it",
         )
-    file.seek(len(first_line()))
+    file.seek(len(MAGIC) + len(number[0]) + 1)
 
 
 def pack(kind: bytes, head: Mapping[str, Any], body: bytes = b"") -> bytes:

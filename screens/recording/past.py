@@ -12,8 +12,9 @@ from zoneinfo import ZoneInfo
 
 from engine.kernel.errors import CommandRefused, Refusal
 from engine.kernel.values import HOUR, MINUTE, SECOND, from_datetime, to_datetime
+from screens.recording.beside import Ask
 from screens.recording.reading import Recording
-from screens.recording.recorder import Ask, Recorder
+from screens.recording.recorder import Recorder
 from screens.recording.tape import Tape
 
 _MOST_BYTES = 1 << 30
@@ -42,6 +43,7 @@ async def copy_past(
         try:
             late = await _begin(recorder, from_, to, now)
             await recorder.copy(to, now, heard)
+            await recorder.copy_beside(from_, min(to, now))
         finally:
             recorder.end(min(to, now))
         recording = Recording(path)

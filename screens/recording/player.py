@@ -10,6 +10,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from zoneinfo import ZoneInfo
 
 from engine.events import Recorded
 from engine.kernel.values import SECOND
@@ -34,6 +35,22 @@ class Standing:
     marks: tuple[Mark, ...]
     mark: str = ""  # the kind of the mark just jumped to
     flaw: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """What is shown: so many events, at an instant of the recording, and what they make."""
+
+    position: int
+    now: int
+    snapshot: Snapshot
+
+    @property
+    def zone(self) -> ZoneInfo:
+        try:
+            return ZoneInfo(self.snapshot.engine.time_zone)
+        except (KeyError, ValueError, OSError):
+            return ZoneInfo("UTC")
 
 
 class Player:
@@ -66,6 +83,11 @@ class Player:
     @property
     def playing(self) -> bool:
         return self._playing
+
+    def moment(self) -> Moment:
+        """What is shown just now, as a whole."""
+        with self._lock:
+            return Moment(self._position, self._now, self._snapshot)
 
     def recent(self, after: int, most: int) -> Sequence[Recorded]:
         """The newest events before this moment, past a sequence number."""

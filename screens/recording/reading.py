@@ -10,9 +10,9 @@ from __future__ import annotations
 import os
 import stat
 import threading
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -28,6 +28,7 @@ from engine.surface.projection import fold
 from engine.surface.rows import DeliveryRow
 from engine.surface.snapshot import Snapshot
 from screens.recording.frames import (
+    ANSWER,
     EVENTS,
     HEADER,
     KEYFRAME,
@@ -48,6 +49,8 @@ _MOST_MARKS = 5_000
 _MOST_TEXTS = 20_000  # deliveries with a text, the newest
 _LARGEST_CHUNK = 20_000  # events
 _LATEST = 1 << 63
+ANSWERS = frozenset({"sums", "budgets", "log"})  # what is asked beside the events
+_NUMBERS = ("n", "seq", "since", "until", "calls", "whole", "gone", "run", "last")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +79,15 @@ class _Keyframe:
     epoch: str
 
 
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What the engine answered beside its events, after so many of them; its head's numbers are whole, or left out."""
+
+    frame: Frame
+    position: int
+    head: Mapping[str, int]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Header:
     """What was recorded. Text in it is from the file, and clean."""
@@ -101,6 +113,7 @@ class Recording:
         self._latest: list[int] = []
         self._keyframes: list[_Keyframe] = []
         self._texts: list[Frame] = []
+        self.answered: dict[str, list[Answered]] = {what: [] for what in ANSWERS}
         self._worded: dict[str, DeliveryRow] | None = None
         self._section = (0, 0)  # the sequence number and the position its numbering counts from
         self._epoch = ""
@@ -156,6 +169,8 @@ class Recording:
         if frame.kind == TEXTS:
             self._texts.append(bare)
             return True
+        if frame.kind == ANSWER:
+            return self._note_answer(bare, head)
         if frame.kind not in (KEYFRAME, TICK) or not _whole(head.get("now")):
             return False
         self.ended = max(self.ended, head["now"])
@@ -173,6 +188,17 @@ class Recording:
             position = self.events
             self._section, self._epoch = (seq, self.events), epoch
         self._keyframes.append(_Keyframe(frame, position, epoch))
+
+    def _note_answer(self, frame: Frame, head: Mapping[str, Any]) -> bool:
+        """Those that name an event stand after it, which may come later in the file; the others here."""
+        what = head.get("what")
+        if what not in ANSWERS or not self._keyframes:
+            return False
+        told = {name: head[name] for name in _NUMBERS if _whole(head.get(name))}
+        base, start = self._section
+        position = max(start, start + told["seq"] - base) if "seq" in told else self.events
+        self.answered[what].append(Answered(frame, position, told))
+        return True
 
     def _note_chunk(self, frame: Frame, head: Mapping[str, Any]) -> bool:
         count, first, ats, marks = head.get("n"), head.get("first"), head.get("ats"), head.get("marks")
@@ -274,6 +300,36 @@ class Recording:
             if index >= len(self._chunks):
                 return self.events
             return self._chunks[index].start + bisect_right(self._load(index)[1], at)
+
+    def found(self, start: int, end: int, *words: bytes, newest_first: bool = False) -> Iterator[tuple[int, Recorded]]:
+        """As `numbered`, only those in which one of these words stands: the others are not even read."""
+        first = max(0, bisect_right(self._starts, start) - 1)
+        last = bisect_left(self._starts, end)
+        for index in reversed(range(first, last)) if newest_first else range(first, last):
+            chunk = self._chunks[index]
+            with self._lock:
+                lines = self._lines(chunk.frame)
+            if len(lines) != chunk.count:
+                continue
+            numbers = range(max(0, start - chunk.start), min(chunk.count, end - chunk.start))
+            for number in reversed(numbers) if newest_first else numbers:
+                line = lines[number]
+                if any(word in line for word in words) and (one := _event(line, chunk.first + number)) is not None:
+                    yield chunk.start + number + 1, one
+
+    def ends(self) -> Iterator[tuple[int, int]]:
+        """Each chunk's last position, and the latest instant up to it."""
+        return ((chunk.start + chunk.count, chunk.latest) for chunk in self._chunks)
+
+    def rows_of(self, answered: Answered) -> Iterator[Any]:
+        """What an answer holds, as JSON has it."""
+        with self._lock:
+            lines = self._lines(answered.frame)
+        for line in lines:
+            try:
+                yield orjson.loads(line)
+            except ValueError:
+                continue
 
     def texts(self) -> dict[str, DeliveryRow]:
         """Deliveries whose text was recorded, by id, as they stood last."""

@@ -6,16 +6,14 @@ after a lost link or a restart where it was. A past hour is copied by the same q
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import Any
+from collections.abc import Callable
 
 from engine.kernel.errors import CommandRefused, EngineUnavailable
-from engine.surface.queries import EventHistory, KeptSnapshots, ListDeliveries, Page, Query, SnapshotAt
+from engine.surface.queries import EventHistory, KeptSnapshots, ListDeliveries, Page, SnapshotAt
 from engine.surface.rows import DeliveryRow, EventRow
 from engine.surface.snapshot import Snapshot
+from screens.recording.beside import Ask, Beside
 from screens.recording.tape import Tape, seq_of
-
-Ask = Callable[[Query], Awaitable[Page[Any]]]
 
 _LAST = (1 << 63) - 1
 _PAGE = 1_000  # events a question
@@ -28,8 +26,9 @@ class Recorder:
     """`begin` once, then `turn` about each second, then `end`. What goes wrong with the link is in `note`."""
 
     def __init__(self, ask: Ask, tape: Tape) -> None:
-        self._ask, self.tape = ask, tape
+        self._ask, self.tape, self._beside = ask, tape, Beside(ask, tape)
         self._epoch, self._seq, self._kept = "", 0, 0  # how far the tape goes, and the newest snapshot on it
+        self._first = 0  # where it began
         self._unread: dict[tuple[str, str], None] = {}  # campaign and fan of messages whose text is to be asked for
         self.note = ""
 
@@ -42,6 +41,7 @@ class Recorder:
         snapshot = await self._snapshot(SnapshotAt(at=at))
         self._stand(snapshot)
         self.tape.begin(snapshot, now if at is None else max(at, snapshot.at))
+        await self._beside.begin(snapshot, past=at is not None)
 
     async def begin_with_the_log(self) -> int | None:
         """Put the oldest snapshot first that the engine kept; gives its instant, or None where it kept none."""
@@ -50,6 +50,7 @@ class Recorder:
             return None
         self._stand(oldest.rows[0])
         self.tape.begin(oldest.rows[0], oldest.rows[0].at)
+        await self._beside.begin(oldest.rows[0], past=True)
         return oldest.rows[0].at
 
     async def turn(self, now: int) -> None:
@@ -57,6 +58,7 @@ class Recorder:
         try:
             await self.copy(None, now)
             await self._copy_texts()
+            await self._beside.turn()
             self.note = ""
         except EngineUnavailable as error:
             self.note = error.message
@@ -84,6 +86,11 @@ class Recorder:
                 return
             cursor = page.next
 
+    async def copy_beside(self, from_: int, to: int) -> None:
+        """Copy what of a past hour is no event, as far as the engine still has it."""
+        run = (await self._snapshot(SnapshotAt())).engine.started_at
+        await self._beside.past(self._first, self._seq, from_, to, run)
+
     def end(self, now: int | None) -> None:
         self.tape.close(now)
 
@@ -94,8 +101,10 @@ class Recorder:
         self._seq = seq_of(rows[-1])
         if self.tape.with_text:
             self._note_texts(rows)
-        restarted = any(row.kind == "EngineStarted" for row in rows)  # its snapshot may be of the same event
-        after: int | None = self._kept - restarted
+        starts = [row for row in rows if row.kind == "EngineStarted"]
+        if starts:
+            self._beside.started(starts[-1].at)
+        after: int | None = self._kept - bool(starts)  # a start's snapshot may be of the same event
         while after is not None:
             kept = await self._ask(KeptSnapshots(after=after, to=self._seq))
             for snapshot in kept.rows:
@@ -106,15 +115,18 @@ class Recorder:
             snapshot = await self._snapshot(SnapshotAt(seq=self._seq))
             self._stand(snapshot)
             self.tape.roll(snapshot, max(snapshot.at, min(now, snapshot.at)))
+            await self._beside.begin(snapshot)
 
     async def _restart(self, now: int) -> None:
         """Go on from the present: another history began, or a part of this one is lost."""
         snapshot = await self._snapshot(SnapshotAt())
         self._stand(snapshot)
         self.tape.keyframe(snapshot, now)
+        await self._beside.begin(snapshot)
 
     def _stand(self, snapshot: Snapshot) -> None:
         self._epoch, self._seq, self._kept = snapshot.epoch, snapshot.seq, snapshot.seq
+        self._first = snapshot.seq
 
     async def _snapshot(self, query: SnapshotAt) -> Snapshot:
         page: Page[Snapshot] = await self._ask(query)

@@ -7,7 +7,7 @@ events since its last `flush`. Files are private to their owner, and nothing is 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,19 @@ from engine.events import from_fields
 from engine.surface import wire
 from engine.surface.rows import DeliveryRow, EventRow
 from engine.surface.snapshot import Snapshot
-from screens.recording.frames import EVENTS, HEADER, KEYFRAME, TEXTS, TICK, VERSION, RecordingError, first_line, pack
+from screens.recording.frames import (
+    ANSWER,
+    EVENTS,
+    HEADER,
+    KEYFRAME,
+    LARGEST,
+    TEXTS,
+    TICK,
+    VERSION,
+    RecordingError,
+    first_line,
+    pack,
+)
 from screens.recording.marks import mark_of
 
 CHUNK = 1_000  # events a chunk at most
@@ -82,6 +94,12 @@ class Tape:
         """Deliveries with their texts; only where text was asked for."""
         if self.with_text and rows:
             self._write(pack(TEXTS, {"n": len(rows)}, b"\n".join(map(orjson.dumps, rows))))
+
+    def answer(self, what: str, head: Mapping[str, int], rows: Sequence[Any]) -> None:
+        """Something that the engine was asked beside its events: `what`, and when it was so."""
+        body = b"\n".join(map(orjson.dumps, rows))
+        if len(body) <= LARGEST:
+            self._write(pack(ANSWER, {"what": what, "n": len(rows), **head}, body))
 
     def flush(self, now: int | None = None) -> None:
         """Write what is pending; `now` says how far the recording reaches although nothing happened."""

@@ -58,8 +58,7 @@ class ReplaySource:
         )
 
     async def query(self, query: Query) -> Page[Any]:
-        position, snapshot = self.player.position, self.player.snapshot
-        return await asyncio.to_thread(self._answers.answer, query, position, snapshot)
+        return await asyncio.to_thread(lambda: self._answers.answer(query, self.player.moment()))
 
     async def submit(self, command: Command) -> Done:
         remedy = "Go back to the engine to act"

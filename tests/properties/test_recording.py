@@ -28,6 +28,7 @@ from engine.events import (
     SlotTaken,
     to_fields,
 )
+from engine.kernel.errors import CommandRefused, Refusal
 from engine.kernel.values import SECOND
 from engine.runtime import Keyframes
 from engine.surface import Snapshot, fold
@@ -239,7 +240,7 @@ def chunk(lines: list[object], **changes: object) -> bytes:
     [
         (b"", "no recording"),
         (b"\x00" * 400, "no recording"),
-        (b"HUNTAZE RECORDING 2\n" + header() + SNAPSHOT, "format 2"),
+        (b"HUNTAZE RECORDING 3\n" + header() + SNAPSHOT, "format 3"),
         (b"HUNTAZE RECORDING " + b"9" * 5000, "unknown|format 9"),
         (first_line(), "before its header"),
         (first_line() + SNAPSHOT, "before its header"),
@@ -522,6 +523,8 @@ async def test_a_rolling_tape_keeps_the_newest_within_its_bound(tmp_path: Path) 
 
     async def ask(query: Query) -> Page[object]:
         match type(query).__name__:
+            case "CostBreakdown" | "ListBudgets" | "ListLogs":
+                raise CommandRefused(Refusal.INVALID, "an engine of an older kind")
             case "EventHistory":
                 after = query.after if not query.cursor else int(query.cursor)  # type: ignore[attr-defined]
                 rows = [row(Recorded(seq, events[seq - 41])) for seq in range(after + 1, min(after + 1_001, 25_041))]

@@ -11,7 +11,7 @@ import pytest
 
 from engine.events import AlertOpened, BreakerChanged, CallSettled, Event
 from engine.kernel.errors import CommandRefused
-from engine.kernel.values import MINUTE, SECOND
+from engine.kernel.values import HOUR, MINUTE, SECOND
 from engine.runtime import Keyframes
 from engine.surface.commands import HaltSending
 from engine.surface.queries import (
@@ -253,7 +253,11 @@ async def test_queries_answer_from_the_events_up_to_the_moment_and_no_further(fi
     assert breaker.state == "open"
     assert (await source.query(ListCampaigns())).rows == ()
     assert (await source.query(ListDeliveries())).rows == ()
-    for unknown in (CheckHealth(), CostBreakdown(from_=BEGAN - 1), CostBreakdown()):
+    for from_ in (BEGAN - MINUTE, None):
+        month = await source.query(CostBreakdown(by=("provider",), from_=from_))
+        assert (month.rows, month.since) == (sums.rows, BEGAN)
+    assert sums.since == 0
+    for unknown in (CheckHealth(), CostBreakdown(from_=BEGAN - HOUR, to=BEGAN - MINUTE)):
         with pytest.raises(CommandRefused, match="not in the recording"):
             await source.query(unknown)
     source.close()

@@ -1,0 +1,98 @@
+"""The deliveries that a recording knows: those that moved one by one in it, as they stood last."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from engine.events import DeliveryMoved
+from engine.surface.queries import ListDeliveries, Page
+from engine.surface.rows import DeliveryRow
+from screens.recording.reading import Recording
+from screens.recording.refusing import paged
+
+_FIELDS = {"fan": "fan_id"}
+_RISKS = ("high", "medium", "low", "none", "")  # the gravest first
+
+
+class Deliveries:
+    """Thread-safe. Going on costs what happened meanwhile, going back what happened since the beginning."""
+
+    def __init__(self, recording: Recording) -> None:
+        self._recording = recording
+        self._position = 0
+        self._newest: dict[str, DeliveryMoved] = {}
+        self._tries: Counter[str] = Counter()
+        self._lock = threading.Lock()
+
+    def listing(self, query: ListDeliveries, position: int) -> Page[DeliveryRow]:
+        with self._lock:
+            self._go_to(position)
+            found = [self._row(event) for event in self._newest.values() if _asked_for(query, event)]
+        found = [row for row in found if all(_fits(row, term) for term in query.find)]
+        name, down = query.order.removeprefix("-"), query.order.startswith("-")
+        found.sort(key=lambda row: row.delivery_id)
+        if name:
+            found.sort(key=lambda row: _ordered(row, name), reverse=down)
+        if query.offset is not None:
+            return Page(tuple(found[query.offset : query.offset + query.limit]), total=len(found))
+        return paged(found, query.limit, query.cursor)
+
+    def _go_to(self, position: int) -> None:
+        if position < self._position:
+            self._position, self._newest, self._tries = 0, {}, Counter()
+        for _, one in self._recording.found(self._position, position, b"DeliveryMoved"):
+            if isinstance(one.event, DeliveryMoved):
+                self._newest[one.event.delivery_id] = one.event
+                self._tries[one.event.delivery_id] += one.event.after == "sending"
+        self._position = position
+
+    def _row(self, event: DeliveryMoved) -> DeliveryRow:
+        worded = self._recording.texts().get(event.delivery_id)
+        return DeliveryRow(
+            delivery_id=event.delivery_id,
+            campaign_id=event.campaign_id,
+            account_id=event.account_id,
+            fan_id=event.fan_id,
+            fan_name=worded.fan_name if worded else "",
+            state=event.after,
+            reason=event.reason,
+            text=worded.text if worded else "",
+            text_digest="",
+            platform_id="",
+            attempts=self._tries[event.delivery_id],
+            cost=None,
+            changed_at=event.at,
+            risk=worded.risk if worded else "",
+            risk_reason=worded.risk_reason if worded else "",
+        )
+
+
+def _asked_for(query: ListDeliveries, event: DeliveryMoved) -> bool:
+    return (
+        query.campaign_id in ("", event.campaign_id)
+        and query.state in ("", event.after)
+        and query.fan_id in ("", event.fan_id)
+        and query.delivery_id in ("", event.delivery_id)
+    )
+
+
+def _ordered(row: DeliveryRow, name: str) -> Any:
+    value = getattr(row, _FIELDS.get(name, name), "")
+    if name == "risk":
+        return _RISKS.index(value) if value in _RISKS else len(_RISKS)
+    return (value is None, "" if value is None else value)
+
+
+def _fits(row: DeliveryRow, term: str) -> bool:
+    """Whether a word is in a row, or with `-` is not; `field:word` looks at one field."""
+    wanted = term.removeprefix("-").casefold()
+    field, colon, word = wanted.partition(":")
+    if colon and hasattr(row, _FIELDS.get(field, field)):
+        inside = word in str(getattr(row, _FIELDS.get(field, field))).casefold()
+    else:
+        said: Sequence[str] = (row.state, row.fan_id, row.fan_name, row.reason, row.text)
+        inside = any(wanted in each.casefold() for each in said)
+    return inside is not term.startswith("-")
