@@ -67,7 +67,7 @@ def draft_flags(command: F) -> F:
             click.option("--prompt", default="", help="What the model is to write to each fan."),
             click.option("--prompt-file", type=FILE, help="The prompt in a text file."),
             click.option("--template", default="", help="A text with variables, filled in without a model."),
-            click.option("--tool", default="message", help="Which tool writes [message]."),
+            click.option("--tool", default="message", metavar="TOOL", help="Which tool writes [message]."),
             click.option(
                 "--approval",
                 type=click.Choice(("required", "automatic")),

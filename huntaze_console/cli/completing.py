@@ -21,8 +21,8 @@ _ANSWER_WITHIN = 0.3  # seconds
 _VARIABLE = "_HUNTAZE_COMPLETE"
 _LONGEST_HELP = 60  # characters
 
-Snapshot = Mapping[str, Any]
-Names = Callable[[Snapshot], Iterable[tuple[str, str]]]
+Ask = Callable[[str], Mapping[str, Any]]  # what the engine answers on a path; empty where it does not at once
+Names = Callable[[Ask], Iterable[tuple[str, str]]]  # each with what it is
 
 
 @click.command(short_help="The script that completes commands in a shell.")
@@ -48,11 +48,11 @@ class Known(StringParamType):
         self._names = names
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-        found = _snapshot(ctx)
+        typed = incomplete.casefold()
         return [
             CompletionItem(clean(name), help=clean(words, limit=_LONGEST_HELP))
-            for name, words in (self._names(found) if found else ())
-            if name.startswith(incomplete)
+            for name, words in self._names(_asking(ctx))
+            if name.startswith(incomplete) or words.casefold().startswith(typed)
         ]
 
 
@@ -68,12 +68,31 @@ def teach(command: click.Command) -> None:
 
 
 def _rows(section: str, words: str) -> Names:
-    def names(snapshot: Snapshot) -> Iterable[tuple[str, str]]:
-        rows = snapshot.get(section)
+    """Of the snapshot."""
+
+    def names(ask: Ask) -> Iterable[tuple[str, str]]:
+        rows = ask("/api/v2/snapshot").get(section)
         for name, row in rows.items() if isinstance(rows, dict) else ():
             yield name, str(row.get(words, "")) if isinstance(row, dict) else ""
 
     return names
+
+
+def _providers(ask: Ask) -> Iterable[tuple[str, str]]:
+    models = _rows("models", "")(ask)
+    return ((name, "") for name in dict.fromkeys(model.partition("/")[0] for model, _ in models))
+
+
+def _tools(ask: Ask) -> Iterable[tuple[str, str]]:
+    rows = ask("/api/v2/routes").get("routes")
+    for row in rows if isinstance(rows, list) else ():
+        yield str(row.get("tool", "")), ""
+
+
+def _flags(ask: Ask) -> Iterable[tuple[str, str]]:
+    rows = ask("/api/admin/feature-flags").get("flags")
+    for name, row in rows.items() if isinstance(rows, dict) else ():
+        yield name, str(row.get("about", ""))
 
 
 _BY_METAVAR: Mapping[str, Names] = {
@@ -82,25 +101,33 @@ _BY_METAVAR: Mapping[str, Names] = {
     "QUEUE": _rows("queues", ""),
     "[QUEUE]": _rows("queues", ""),
     "PROVIDER/MODEL": _rows("models", ""),
+    "PROVIDER": _providers,
     "ALERT": _rows("alerts", "summary"),
+    "SILENCE": _rows("silences", "reason"),
+    "TOOL": _tools,
+    "FLAG": _flags,
 }
 
 
-def _snapshot(ctx: click.Context) -> Snapshot | None:
-    """Where everything stands, as the engine of the state directory tells it; None when it does not at once."""
-    import http.client
+def _asking(ctx: click.Context) -> Ask:
+    """How to ask the engine of the state directory that is named before the command or behind it."""
 
-    from engine.storage.directory import StateDirectory
-    from screens.sources.line import UnixConnection
+    def ask(path: str) -> Mapping[str, Any]:
+        import http.client
 
-    state = StateDirectory(state_directory(ctx.params.get("state_dir"), os.environ))
-    line = UnixConnection(state.socket_path, timeout=_ANSWER_WITHIN)
-    try:
-        token = state.token_path.read_text("utf-8").strip()
-        line.request("GET", "/api/v2/snapshot", headers={"Authorization": f"Bearer {token}"})
-        found = json.loads(line.getresponse().read())
-    except (OSError, ValueError, http.client.HTTPException):
-        return None
-    finally:
-        line.close()
-    return found if isinstance(found, dict) else None
+        from engine.storage.directory import StateDirectory
+        from screens.sources.line import UnixConnection
+
+        state = StateDirectory(state_directory(ctx.params.get("state_dir"), os.environ))
+        line = UnixConnection(state.socket_path, timeout=_ANSWER_WITHIN)
+        try:
+            token = state.token_path.read_text("utf-8").strip()
+            line.request("GET", path, headers={"Authorization": f"Bearer {token}"})
+            found = json.loads(line.getresponse().read())
+        except (OSError, ValueError, http.client.HTTPException):
+            return {}
+        finally:
+            line.close()
+        return found if isinstance(found, dict) else {}
+
+    return ask

@@ -22,7 +22,7 @@ _RUNNING = "running"
 
 
 @click.command(short_help="Run a tool many times at once, with real calls.")
-@click.option("--tool", default="message", show_default=True, help="The tool to run.")
+@click.option("--tool", default="message", metavar="TOOL", help="The tool to run [message].")
 @click.option("-n", "number", type=click.IntRange(1, 200), default=20, show_default=True, help="How many calls.")
 @click.option("--concurrency", type=click.IntRange(1, 32), default=5, show_default=True, help="How many at once.")
 @click.option("--calls", "each", is_flag=True, help="List every call, not only the sums.")

@@ -228,7 +228,7 @@ def trials(place: Where) -> None:
 
 
 @shadow.command("set", short_help="Begin, change or end a trial.")
-@click.option("--tool", required=True, help="The tool, by its name or an alias.")
+@click.option("--tool", required=True, metavar="TOOL", help="The tool, by its name or an alias.")
 @click.option("--target", default="", metavar="PROVIDER/MODEL", help="The model on trial.")
 @click.option("--percentage", type=click.FloatRange(0, 100), required=True, help="Of the tool's tasks; 0 ends it.")
 @click.option("--budget", default="0", metavar="USD", help="The most it may cost in a UTC day, at the worst.")

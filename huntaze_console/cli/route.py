@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _STRATEGIES = click.Choice(("fixed", "cheapest", "fastest", "best", "weighted", "least_busy"))
 _NEEDS = click.Choice(("schema", "tools", "images"))
-_TOOL = click.option("--tool", required=True, help="The tool, by its name or an alias.")
+_TOOL = click.option("--tool", required=True, metavar="TOOL", help="The tool, by its name or an alias.")
 
 
 @click.group(cls=Ordered, short_help="How each tool's models are chosen, and why.")
@@ -29,7 +29,7 @@ def route(_: Where) -> None:
 
 
 @route.command(short_help="Each tool's route, and who says so.")
-@click.option("--tool", default="", help="Only this one.")
+@click.option("--tool", default="", metavar="TOOL", help="Only this one.")
 @about
 def show(place: Where, *, tool: str) -> None:
     """Show each tool's strategy and chain.
@@ -60,8 +60,8 @@ def show(place: Where, *, tool: str) -> None:
 @click.option("--needs", type=_NEEDS, multiple=True, help="What the task asks of a model; may be repeated.")
 @click.option("--strategy", type=_STRATEGIES, help="Instead of the tool's own.")
 @click.option("--characters", type=click.IntRange(0, 4_000_000), default=1_000, help="Of the prompt [1000].")
-@click.option("--campaign", default="", metavar="ID", help="For whose budgets and limits it counts.")
-@click.option("--account", default="", metavar="ID", help="The same.")
+@click.option("--campaign", default="", metavar="CAMPAIGN", help="For whose budgets and limits it counts.")
+@click.option("--account", default="", metavar="ACCOUNT", help="The same.")
 @click.option("--tenant", default="", metavar="ID", help="The same.")
 @click.option("--user", default="", metavar="ID", help="The same.")
 @about

@@ -7,11 +7,18 @@ import os
 import stat
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import click
 import pytest
+from click.shell_completion import BashComplete
 
-from engine.surface.snapshot import QueueView, Snapshot
+from engine.surface.queries import ListFlags
+from engine.surface.rows import FlagRow
+from engine.surface.snapshot import CampaignView, ModelView, QueueView, Snapshot
+from huntaze_console.cli.root import huntaze as root
 from tests.integration.test_api_desk import RUNNING, FakeDesk, serving
 
 
@@ -42,6 +49,60 @@ def test_a_shell_gets_its_script(shell: str) -> None:
 def test_commands_are_completed_without_an_engine(tmp_path: Path) -> None:
     assert completed("huntaze cam") == ["plain,campaign"]
     assert completed("huntaze queue redrive ", HUNTAZE_STATE_DIR=str(tmp_path)) == []
+
+
+def offered(path: tuple[str, ...], typed: str) -> set[str]:
+    complete = BashComplete(root, {}, "huntaze", "_HUNTAZE_COMPLETE")
+    return {item.value for item in complete.get_completions(list(path), typed)}
+
+
+def every_command(command: click.Command = root, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    yield path, command
+    for name, below in command.commands.items() if isinstance(command, click.Group) else ():
+        yield from every_command(below, (*path, name))
+
+
+def _named(value: Any) -> str:
+    return " ".join(value) or "huntaze" if isinstance(value, tuple) else "."
+
+
+@pytest.mark.parametrize(("path", "command"), list(every_command()), ids=_named)
+def test_every_command_and_every_option_is_known(path: tuple[str, ...], command: click.Command) -> None:
+    words = {word for option in command.params for word in (*option.opts, *option.secondary_opts)}
+    options = {word for word in words if word.startswith("--")}
+
+    assert options <= offered(path, "--") | {"--help"}
+    if isinstance(command, click.Group):
+        assert set(command.commands) <= offered(path, "")
+
+
+async def test_campaigns_are_completed_by_id_and_by_name_wherever_the_state_is_named(tmp_path: Path) -> None:
+    named = {"cmp_1": "Spring", "cmp_2": "Summer"}
+    campaigns = {
+        key: CampaignView(campaign_id=key, name=name, account_id="anna", tool="message", state="running")
+        for key, name in named.items()
+    }
+    desk = FakeDesk(state=Snapshot(epoch="e1", engine=RUNNING, campaigns=campaigns))
+    async with serving(tmp_path, desk, unix=True) as served:
+        where = str(served.directory.path)
+        first = await asyncio.to_thread(completed, f"huntaze --state-dir {where} campaign pause cmp")
+        second = await asyncio.to_thread(completed, f"huntaze campaign --state-dir {where} why --campaign sum")
+
+    assert (first, second) == (["plain,cmp_1", "plain,cmp_2"], ["plain,cmp_2"])
+
+
+async def test_tools_flags_and_providers_are_completed(tmp_path: Path) -> None:
+    flag = FlagRow(
+        name="use_kept_answers", about="", enabled=True, percentage=100, allow=(), deny=(), changed_at=0, changed_by=""
+    )
+    models = {f"azure/{name}": ModelView(provider="azure", model=name) for name in ("gpt-4o", "gpt-4o-mini")}
+    desk = FakeDesk(state=Snapshot(epoch="e1", engine=RUNNING, models=models), answers={ListFlags: (flag,)})
+    async with serving(tmp_path, desk, unix=True) as served:
+        where = str(served.directory.path)
+        flags = await asyncio.to_thread(completed, f"huntaze flag --state-dir {where} set ")
+        providers = await asyncio.to_thread(completed, f"huntaze drill --state-dir {where} --down a")
+
+    assert (flags, providers) == (["plain,use_kept_answers"], ["plain,azure"])
 
 
 async def test_names_of_the_running_engine_are_completed(tmp_path: Path) -> None:
