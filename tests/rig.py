@@ -370,6 +370,7 @@ def join_stages(
             flagged.configure,
             shadowed.configure,
         ),
+        degraded.level,
     )
     price = worst_cost(pricer or _pricer(), clock)
     drill = Drill(orchestrator, router, downgrading, guarded, throttles, metered.trailing, price, clock, chance)

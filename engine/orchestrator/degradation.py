@@ -16,9 +16,8 @@ from engine.events import ServiceLevelChanged
 from engine.kernel.clock import Clock
 from engine.kernel.errors import ErrorClass, ProviderError
 from engine.kernel.values import NanoUSD, Random, new_id, seconds
-from engine.orchestrator.decision import Strategy
 from engine.orchestrator.retries import OWN_LIMIT
-from engine.orchestrator.router import route_of
+from engine.orchestrator.router import at_level, route_of
 from engine.orchestrator.settings import DegradationSettings, OrchestratorSettings
 from engine.orchestrator.task import Answer, Level, Stage, Target, Task
 from engine.providers import Finish
@@ -128,6 +127,11 @@ class Degraded:
         """The level of each tool that is not served in full."""
         return {tool: ladder.level for tool, ladder in self._ladders.items() if ladder.level is not Level.FULL}
 
+    def level(self, tool: str) -> Level:
+        """How well a tool is served now."""
+        ladder = self._ladders.get(tool)
+        return Level.FULL if ladder is None else ladder.level
+
     async def complete(self, task: Task) -> Answer:
         if task.rehearsal:
             return await self._inner.complete(task)
@@ -137,7 +141,7 @@ class Degraded:
             template = route_of(self._settings, task.tool).template
             if template and task.body is None and task.pinned is None and not ladder.probes(now):
                 return await self._fill_in(task, template)
-        task = self._at(task, level)
+        task = at_level(task, level)
         try:
             answer = await self._inner.complete(task)
         except ProviderError as error:
@@ -148,13 +152,6 @@ class Degraded:
         ended = self._clock.now()
         await self._tell(task.tool, ladder.record(ended, poor=_took(answer, ended - now) >= ladder.settings.slow))
         return answer if level is Level.FULL else answer._replace(level=level)
-
-    def _at(self, task: Task, level: Level) -> Task:
-        if level is Level.FULL:
-            return task
-        if LADDER.index(level) >= LADDER.index(Level.CHEAPER) and task.pinned is None:
-            return task._replace(level=level, strategy=Strategy.CHEAPEST.value)
-        return task._replace(level=level)
 
     async def _fill_in(self, task: Task, template: str) -> Answer:
         """The tool's fixed text instead of a model's. It costs nothing, and is concluded like any answer."""

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from engine.orchestrator.decision import Decision, Strategy
-from engine.orchestrator.router import Router, chain_of
+from engine.orchestrator.router import Router, at_level, chain_of
 from engine.orchestrator.settings import OrchestratorSettings
-from engine.orchestrator.task import Answer, Stage, Target, Task
+from engine.orchestrator.task import Answer, Level, Stage, Target, Task
 
 
 class Orchestrator:
-    """The way from a task to its answer. `stage` is the outermost; `reconfigure` tells each stage its new settings."""
+    """The way from a task to its answer.
+
+    `stage` is the outermost; `reconfigure` tells each stage its new settings; `level` is how well a tool is served now.
+    """
 
     def __init__(
         self,
@@ -20,11 +23,13 @@ class Orchestrator:
         serves: Callable[[Target], bool],
         settings: OrchestratorSettings,
         reconfigure: Sequence[Callable[[OrchestratorSettings], None]] = (),
+        level: Callable[[str], Level] = lambda tool: Level.FULL,
     ) -> None:
         self._stage = stage
         self._router = router
         self._serves = serves
         self._reconfigure = reconfigure
+        self.level = level
         self.settings = settings
 
     def configure(self, settings: OrchestratorSettings) -> None:
@@ -47,7 +52,7 @@ class Orchestrator:
 
     def likely(self, task: Task) -> Target | None:
         """The model that most such tasks go to now: the first in line, or where chance decides the heaviest."""
-        return favourite(self._router.decide(task))
+        return favourite(self.decide(task))
 
     def decide_under(
         self,
@@ -58,11 +63,14 @@ class Orchestrator:
         """Who would be asked under other settings, or if breakers let others through: `admits` is told what they do."""
         known = self._router.admits
         asked = known if admits is None else lambda target: admits(target, known(target))
-        return self._router.under(settings or self.settings, asked).decide(task)
+        return self._router.under(settings or self.settings, asked).decide(self._as_served(task))
 
     def decide(self, task: Task) -> Decision:
-        """Who would be asked now, and why; nothing is asked."""
-        return self._router.decide(task)
+        """Who would be asked now, at the level its tool is served at, and why; nothing is asked."""
+        return self._router.decide(self._as_served(task))
+
+    def _as_served(self, task: Task) -> Task:
+        return at_level(task, self.level(task.tool))
 
     async def complete(self, task: Task) -> Answer:
         """A usable answer.

@@ -14,7 +14,7 @@ from engine.kernel.values import NanoUSD, Random
 from engine.orchestrator.decision import Decision, Facts, Strategy, Wish
 from engine.orchestrator.settings import OrchestratorSettings, ToolRoute
 from engine.orchestrator.strategies import decide
-from engine.orchestrator.task import Target, Task
+from engine.orchestrator.task import Level, Target, Task
 from engine.providers import UNKNOWN_MODEL, Message, Model, Operation
 
 _BYTES_A_TOKEN = 4  # of English prose; budgets hold one token a byte, which no model's window should be judged by
@@ -139,6 +139,15 @@ class Router:
             weight,
             look.model(target),
         )
+
+
+def at_level(task: Task, level: Level) -> Task:
+    """The task as it is served at a level: from `cheaper` on the cheapest model of its chain comes first."""
+    if level is Level.FULL:
+        return task
+    if level in (Level.CHEAPER, Level.TEMPLATE) and task.pinned is None:
+        return task._replace(level=level, strategy=Strategy.CHEAPEST.value)
+    return task._replace(level=level)
 
 
 def route_of(settings: OrchestratorSettings, tool: str) -> ToolRoute:

@@ -17,12 +17,14 @@ from engine.events import RouteChanged
 from engine.kernel.clock import Clock
 from engine.kernel.errors import CommandRefused, Refusal
 from engine.kernel.text import clean
-from engine.orchestrator.decision import Candidate, Strategy
+from engine.kernel.values import NanoUSD
+from engine.orchestrator.decision import Candidate, Strategy, Verdict
+from engine.orchestrator.degradation import TEMPLATE_PROVIDER
 from engine.orchestrator.gauges import Gauges
 from engine.orchestrator.pipeline import Orchestrator
 from engine.orchestrator.router import route_of, strategy_of, target_of
 from engine.orchestrator.settings import OrchestratorSettings, ToolRoute
-from engine.orchestrator.task import Need, Task
+from engine.orchestrator.task import Level, Need, Task
 from engine.providers import Message, Role
 from engine.storage import Database, Tx
 from engine.surface.commands import Command, Done, ResetRoute, SetRoute
@@ -32,6 +34,11 @@ from engine.surface.rows import CandidateRow, GaugeRow, RouteRow
 _LONGEST_CHAIN = 20
 _LONGEST_NAME = 200  # characters
 _HEAVIEST = 1_000_000
+_SERVED = {
+    Level.CACHED: "kept answers are preferred, since many of its tool's tasks go wrong",
+    Level.CHEAPER: "the cheapest comes first, since many of its tool's tasks go wrong",
+    Level.TEMPLATE: "for probes, the cheapest first",
+}
 _LONGEST_PROMPT = 4_000_000  # characters that an explanation is asked for; no model's window is longer
 
 
@@ -109,9 +116,8 @@ class Routes:
 
     async def reset(self, command: ResetRoute) -> Done:
         tool = self._tool(command.tool)
-        if tool not in self._overrides:
+        if not await self._database.write(lambda tx: self._forget(tx, tool, command.actor)):
             return Done(f"The file decides over {tool} already", {"tool": tool})
-        await self._database.write(lambda tx: self._forget(tx, tool, command.actor))
         return Done(f"The file decides again: {self._told(tool)}", {"tool": tool})
 
     def proposed(self, command: SetRoute, *, reset: bool = False) -> tuple[str, OrchestratorSettings]:
@@ -179,10 +185,12 @@ class Routes:
         tx.emit(_changed(tool, override, override.set_by, override.set_at, from_file=False))
         tx.after_commit(lambda: self._take(tool, override))
 
-    def _forget(self, tx: Tx, tool: str, actor: str) -> None:
-        tx.execute("DELETE FROM routes WHERE tool = ?", (tool,))
+    def _forget(self, tx: Tx, tool: str, actor: str) -> bool:
+        if not tx.execute("DELETE FROM routes WHERE tool = ?", (tool,)).rowcount:
+            return False
         tx.emit(_changed(tool, route_of(self._file, tool), actor, self._clock.now(), from_file=True))
         tx.after_commit(lambda: self._take(tool, None))
+        return True
 
     def _take(self, tool: str, override: Override | None) -> None:
         if override is None:
@@ -211,6 +219,7 @@ class Routes:
         return Page(tuple(self._row(tool) for tool in self._file.tools if wanted in ("", tool)))
 
     async def explain(self, query: ExplainRoute) -> Page[CandidateRow]:
+        """Who would be asked, as the router would decide now: also while the tool is served at a lower level."""
         if not 0 <= query.characters <= _LONGEST_PROMPT:
             raise _invalid(f"a prompt has 0 to {_LONGEST_PROMPT:,} characters", "characters")
         task = Task(
@@ -225,8 +234,13 @@ class Routes:
             strategy=query.strategy,
             rehearsal=True,
         )
-        decision = self._orchestrator.decide(task)
-        return Page(tuple(_candidate(number, one) for number, one in enumerate(decision.candidates, 1)))
+        level, decision = self._orchestrator.level(task.tool), self._orchestrator.decide(task)
+        rows = [_candidate(number, one) for number, one in enumerate(decision.candidates, 1)]
+        if level is not Level.FULL:
+            rows = [replace(row, why=f"{row.why}; {_SERVED[level]}") if row.position else row for row in rows]
+        if level is Level.TEMPLATE and route_of(self._orchestrator.settings, task.tool).template:
+            return Page((_template(task.tool), *map(_behind, rows)))
+        return Page(tuple(rows))
 
     async def gauges(self, query: ListGauges) -> Page[GaugeRow]:
         tools: dict[str, list[str]] = {}
@@ -313,6 +327,27 @@ def _candidate(number: int, one: Candidate) -> CandidateRow:
         quality=one.quality,
         room=one.room,
     )
+
+
+def _template(tool: str) -> CandidateRow:
+    return CandidateRow(
+        position=1,
+        provider=TEMPLATE_PROVIDER,
+        model=tool,
+        verdict=str(Verdict.TAKEN),
+        flaw="",
+        why="its tool is served at the last level: a fixed text answers, and models are asked by a probe at times",
+        worst_cost=NanoUSD(0),
+        latency=None,
+        in_flight=0,
+        quality=0.0,
+        room=None,
+    )
+
+
+def _behind(row: CandidateRow) -> CandidateRow:
+    """As it stands behind the template, for probes."""
+    return replace(row, position=row.position + 1, verdict=str(Verdict.STANDS_IN)) if row.position else row
 
 
 def _changed(tool: str, route: Override | ToolRoute, actor: str, at: int, *, from_file: bool) -> RouteChanged:

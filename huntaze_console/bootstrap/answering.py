@@ -79,7 +79,7 @@ async def open_answering(start: Start, stores: Stores, calls: Calls, stack: Asyn
         shadowed.configure,
     )
     prepared = Prepared(shadowed, calls.providers.values())
-    orchestrator = Orchestrator(prepared, router, metered.serves, settings, turned)
+    orchestrator = Orchestrator(prepared, router, metered.serves, settings, turned, degraded.level)
     routes = Routes(database, orchestrator, calls.gauges, clock, frozenset(start.settings.providers))
     await routes.load()
     return Answering(

@@ -21,6 +21,7 @@ from engine.orchestrator import (
     Gauges,
     GaugeSettings,
     Lesson,
+    Level,
     Load,
     Need,
     Orchestrator,
@@ -449,13 +450,22 @@ class NoStage:
 
 
 @asynccontextmanager
-async def engine(folder: Path, file: OrchestratorSettings | None = None) -> AsyncIterator[tuple[Routes, Orchestrator]]:
+async def engine(
+    folder: Path, file: OrchestratorSettings | None = None, *, level: Level = Level.FULL, **looks: Any
+) -> AsyncIterator[tuple[Routes, Orchestrator]]:
     """Routes over a database; opened again on the same folder, as after a restart."""
     clock, file = ManualClock(), file or settings()
     async with Database.open(folder / "huntaze.db", readers=1, synchronous="OFF") as database:
         gauges = Gauges(clock, GAUGES)
-        router = Router(file, lambda target: target.provider != "three", lambda target: True, clock, random.Random(7))
-        orchestrator = Orchestrator(NoStage(), router, lambda target: True, file)
+        router = Router(
+            file,
+            lambda target: target.provider != "three",
+            lambda target: True,
+            clock,
+            random.Random(7),
+            Outlook(**looks),
+        )
+        orchestrator = Orchestrator(NoStage(), router, lambda target: True, file, (), lambda tool: level)
         routes = Routes(database, orchestrator, gauges, clock, {"one", "two", "three"})
         await routes.load()
         yield routes, orchestrator
@@ -561,6 +571,28 @@ async def test_every_change_is_told(tmp_path: Path) -> None:
         ("ada", "weighted", "3,1,0", False),
         ("bob", "fixed", "", True),
     ]
+
+
+@pytest.mark.parametrize(
+    ("level", "order"),
+    [
+        (Level.FULL, ["one/m", "two/m"]),
+        (Level.CACHED, ["one/m", "two/m"]),
+        (Level.CHEAPER, ["two/m", "one/m"]),
+        (Level.TEMPLATE, ["template/message", "two/m", "one/m"]),
+    ],
+)
+async def test_an_explanation_is_of_the_level_in_force(tmp_path: Path, level: Level, order: list[str]) -> None:
+    file, prices = settings(template="We are back soon."), figures(one=2_000, two=1_000)
+    async with engine(tmp_path, file, level=level, worst_cost=prices) as (routes, orchestrator):
+        rows = (await routes.explain(ExplainRoute(tool="message"))).rows
+
+        usable = [one for one in rows if one.position]
+        assert [f"{one.provider}/{one.model}" for one in usable] == order
+        assert [one.position for one in usable] == list(range(1, len(order) + 1))
+        assert [one.verdict for one in usable] == ["taken", *["stands_in"] * (len(order) - 1)]
+        assert [str(one) for one in orchestrator.decide(task()).order] == order[-2:]
+        assert ("cheapest" in usable[-1].why) == (level in (Level.CHEAPER, Level.TEMPLATE))
 
 
 async def test_an_explanation_asks_nobody_and_says_why(tmp_path: Path) -> None:
