@@ -69,16 +69,21 @@ def acknowledge(place: Where, *, alert_id: str) -> None:
 @alerts.command("silence", short_help="Let alerts that match notify nobody for a while.")
 @click.option("--rule", default="", help="A rule's name, such as queue_age; a * at the end: any ending.")
 @click.option("--subject", default="", help="What they are about, such as openai/gpt-4o-mini; a * as in --rule.")
-@click.option("--severity", default="", help="info, warning or critical.")
+@click.option("--severity", type=click.Choice(("info", "warning", "critical")), help="Only those of this severity.")
 @click.option("--for", "span", default="", metavar="TIME", help="How long: 30m, 2h, 3d; at most 30d.")
 @click.option("--until", default="", metavar="TIME", help="Until a day or a time with its offset, instead.")
 @click.option("--reason", required=True, help="For who finds it silenced.")
 @about
-def silence(place: Where, *, rule: str, subject: str, severity: str, span: str, until: str, reason: str) -> None:
+def silence(place: Where, *, rule: str, subject: str, severity: str | None, span: str, until: str, reason: str) -> None:
     """Let alerts that match notify nobody for a while.
 
     They open and show all the same. What is still open when the silence ends is notified then. Name at least one of
     --rule, --subject and --severity.
+
+    \b
+    Examples:
+      huntaze alerts silence --rule queue_age --for 2h --reason "a long import"
+      huntaze alerts silence --severity info --until 2026-11-22 --reason "moving house"
     """
     from engine.surface.commands import SilenceAlerts
 
@@ -88,7 +93,7 @@ def silence(place: Where, *, rule: str, subject: str, severity: str, span: str, 
         snapshot = line.snapshot()
     ends_at = instant_of("until", until, snapshot.engine.time_zone) if until else present(snapshot) + _span(span)
     assert ends_at is not None  # noqa: S101 - given where `until` is
-    command = SilenceAlerts(rule=rule, subject=subject, severity=severity, ends_at=ends_at, reason=reason)
+    command = SilenceAlerts(rule=rule, subject=subject, severity=severity or "", ends_at=ends_at, reason=reason)
     tell(place, command)
 
 

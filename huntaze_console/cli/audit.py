@@ -32,6 +32,11 @@ def audit(place: Where, *, actor: str, action: str, subject: str, since: str | N
     """Show who asked what of the engine, newest first: also what was refused.
 
     A row that can be undone is marked; huntaze undo and its number put it back.
+
+    \b
+    Examples:
+      huntaze audit --actor anna --since today
+      huntaze audit --action "set-*" --json
     """
     from engine.surface.queries import ListAudit
 

@@ -22,7 +22,7 @@ _WINDOW = click.option(
     "--window",
     type=click.Choice(("hour", "day", "month", "total")),
     default="total",
-    help="When it begins anew [total: never].",
+    help="What the limit is for: each hour, day or month, or all time [total].",
 )
 
 
@@ -100,6 +100,11 @@ def set_(
 
     A call that does not fit what is left may write less (clamp), be done by the ladder's next model (downgrade), wait
     for the next window (throttle) or be refused (stop).
+
+    \b
+    Examples:
+      huntaze budget set global --window day --limit 50
+      huntaze budget set campaign cmp_01kaesv7 --limit 5.00 --actions downgrade,stop --dry-run
     """
     from engine.surface.commands import SetBudget
     from engine.surface.queries import PreviewBudget

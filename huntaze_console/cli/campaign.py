@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+_CAMPAIGN_STATES = ("draft", "awaiting_approval", "scheduled", "running", "paused", "finished", "cancelled", "failed")
 _STATES = (
     "pending",
     "drafted",
@@ -89,7 +90,13 @@ def draft_flags(command: F) -> F:
 @click.option("--key", default="", help="The same key and content again is the same campaign.")
 @about
 def create(place: Where, *, start: bool, dry_run: bool, key: str, **flags: Any) -> None:
-    """Create a campaign. Say whom it is for with one of --all, --tag, --fan and --fans-file."""
+    """Create a campaign. Say whom it is for with one of --all, --tag, --fan and --fans-file.
+
+    \b
+    Examples:
+      huntaze campaign create --account anna --tag vip --name Spring --prompt "Say hello" --dry-run
+      huntaze campaign create --account anna --all --template "Hello {{name}}" --name Hello --budget 5 --start
+    """
     from engine.surface.commands import CreateCampaign
 
     if not (flags["name"] or dry_run):
@@ -114,7 +121,12 @@ def create(place: Where, *, start: bool, dry_run: bool, key: str, **flags: Any) 
 @draft_flags
 @about
 def estimate(place: Where, **flags: Any) -> None:
-    """Show what a campaign would do: fans reached and why others are not, cost low and high, finish at the limit."""
+    """Show what a campaign would do: fans reached and why others are not, cost low and high, finish at the limit.
+
+    \b
+    Examples:
+      huntaze campaign estimate --account anna --fans-file fans.csv --prompt-file hello.txt
+    """
     _estimate(place, _draft(**flags))
 
 
@@ -236,16 +248,16 @@ def _estimate(place: Where, draft: CampaignDraft) -> None:
 
 
 @campaign.command("list", short_help="List campaigns, newest first.")
-@click.option("--state", default="", help="Only those in this state.")
-@click.option("--account", default="", help="Only those of this account.")
+@click.option("--state", type=click.Choice(_CAMPAIGN_STATES), help="Only those in this state.")
+@click.option("--account", default="", metavar="ACCOUNT", help="Only those of this account.")
 @LIMIT
 @about
-def list_(place: Where, *, state: str, account: str, limit: int) -> None:
+def list_(place: Where, *, state: str | None, account: str, limit: int) -> None:
     """List campaigns, newest first."""
     from engine.surface.queries import ListCampaigns
 
     with reading(place) as line:
-        page = line.query(ListCampaigns(state=state, account_id=account, limit=limit))
+        page = line.query(ListCampaigns(state=state or "", account_id=account, limit=limit))
         zone = line.snapshot().engine.time_zone
     if place.json:
         say_json({"rows": page.rows, "next": page.next, "as_of": page.as_of})
@@ -335,7 +347,12 @@ def _audience(draft: CampaignDraft) -> str:
 @LIMIT
 @about
 def deliveries(place: Where, *, campaign_id: str, state: str | None, fan_id: str, texts: bool, limit: int) -> None:
-    """List a campaign's deliveries: who got it, who did not, and why."""
+    """List a campaign's deliveries: who got it, who did not, and why.
+
+    \b
+    Examples:
+      huntaze campaign deliveries cmp_01kaesv7 --state uncertain
+    """
     from engine.surface.queries import ListDeliveries
 
     with reading(place) as line:

@@ -179,6 +179,10 @@ def drill(place: Where, *, down: str, tools: tuple[str, ...], yes: bool) -> None
 
     Each tool gets one small task; the provider is not called, the others really are, and booked (user "drill"). Live
     traffic, breakers and the choice of models stay untouched. Ends with 1 when a tool would be served by nobody.
+
+    \b
+    Examples:
+      huntaze drill --down openai
     """
     from engine.surface.commands import RunDrill
     from engine.surface.queries import PlanDrill

@@ -17,6 +17,8 @@ from huntaze_console.places import config_file, state_directory
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+_SCENARIO = "quiet-day, azure-outage, runaway-cost, or a file [quiet-day; in the demo azure-outage]."
+
 FILE = click.Path(dir_okay=False, path_type=Path)
 DIRECTORY = click.Path(file_okay=False, path_type=Path)
 
@@ -137,10 +139,12 @@ def connecting(command: F) -> F:
     """Adds the flags of a console on an engine elsewhere."""
     for option in reversed(
         (
-            shared("--connect", metavar="URL", help="Attach to the engine there; its token is no flag, see next."),
-            shared("--token-file", type=FILE, help="Holds its token [HUNTAZE_TOKEN, or a prompt]."),
-            shared("--ca-file", type=FILE, help="Who signed its certificate, in PEM [whom the system trusts]."),
-            shared("--insecure", is_flag=True, help="Plain http, also across a network: it shows the token."),
+            shared("--connect", metavar="URL", help="Attach to the engine there, such as https://host:8642."),
+            shared(
+                "--token-file", type=FILE, help="A file of yours alone with its token [HUNTAZE_TOKEN, or a prompt]."
+            ),
+            shared("--ca-file", type=FILE, help="Certificates (PEM) that its own must be signed by [the system's]."),
+            shared("--insecure", is_flag=True, help="Allow plain http across a network: who listens reads the token."),
         )
     ):
         command = option(command)
@@ -152,13 +156,15 @@ def simulating(command: F) -> F:
     for option in reversed(
         (
             click.option("--world", metavar="URL", help="Use the world that runs there instead of starting one."),
-            click.option("--scenario", metavar="NAME|FILE", help="quiet-day, azure-outage, runaway-cost, or a file."),
+            click.option("--scenario", metavar="NAME|FILE", help=_SCENARIO),
             click.option("--trace", type=FILE, help="Replay the requests of this CSV file (.csv or .csv.gz)."),
-            click.option("--seed", type=click.IntRange(min=0), help="The same seed, the same world."),
+            click.option(
+                "--seed", type=click.IntRange(min=0), help="The same seed, the same world [the configuration's, 7]."
+            ),
             click.option(
                 "--speed",
                 type=click.FloatRange(min=0, max=10_000, min_open=True),
-                help="Virtual seconds to a real one.",
+                help="Virtual seconds to a real one [the configuration's, 60].",
             ),
         )
     ):

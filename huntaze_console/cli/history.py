@@ -44,9 +44,14 @@ _OVER = click.option(
 @click.option("--by", default="provider", metavar="DIM,…", help="Of costs: provider, model, campaign, … [provider].")
 @about
 def history(place: Where, *, what: str, over: int, by: str) -> None:
-    """Show a course in one line for everything and each group; with --json every step of it.
+    """Show how spend or the queues went: a line for everything and one for each group; with --json every step.
 
-    The highest part of each line is its own peak: look at the peak to compare lines.
+    Each line is drawn as high as its own peak; the column beside it says what that is.
+
+    \b
+    Examples:
+      huntaze history --over 7d --by model
+      huntaze history queue --over 2h
     """
     if what == "costs":
         _costs(place, over, tuple(part.strip() for part in by.split(",") if part.strip()))

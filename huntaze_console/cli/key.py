@@ -40,6 +40,10 @@ def create(place: Where, *, tenant: str, budget: str | None, models: str, name: 
     """Make a key and show it, this once: only its digest is kept.
 
     Its calls are booked for the tenant and for the key itself; a budget is a hard limit on what they may cost.
+
+    \b
+    Examples:
+      huntaze key create --name web --tenant acme --budget 25/month --expires 90d
     """
     from engine.surface.commands import CreateKey
 

@@ -33,6 +33,10 @@ def loadtest(place: Where, *, tool: str, number: int, concurrency: int, each: bo
 
     Who answered, how fast, what failed and what it cost is said at the end. Ctrl-C cancels it; calls under way are
     booked for what they cost. It ends with code 1 when a call failed.
+
+    \b
+    Examples:
+      huntaze loadtest -n 5 --concurrency 2
     """
     from engine.surface.commands import StartLoadTest
     from engine.surface.queries import BoundLoadTest

@@ -38,6 +38,11 @@ def logs(place: Where, *, level: str, text: str, limit: int, follow: bool) -> No
     """Show the engine's log, the newest at the end. Secrets are hidden in it, and texts of exceptions left out.
 
     Where no engine runs, it is what the last one wrote into engine.log in the state directory.
+
+    \b
+    Examples:
+      huntaze logs --level warning --follow
+      huntaze logs --text cmp_01kaesv7 -n 20
     """
     try:
         _ask(place, level, text, limit, follow=follow)

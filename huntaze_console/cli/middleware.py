@@ -155,7 +155,12 @@ def set_(
     clear_lists: bool,
     dry_run: bool,
 ) -> None:
-    """Switch a flag while the engine runs. The lists given take the place of those there were."""
+    """Switch a flag while the engine runs. The lists given take the place of those there were.
+
+    \b
+    Examples:
+      huntaze flag set use_kept_answers --percentage 25 --dry-run
+    """
     from engine.surface.commands import FlagSetting, SetFlags
     from engine.surface.queries import PreviewFlag
 
@@ -236,7 +241,12 @@ def trials(place: Where) -> None:
 @dry
 @about
 def try_(place: Where, *, tool: str, target: str, percentage: float, budget: str, fans: bool, dry_run: bool) -> None:
-    """Try a model on a part of a tool's tasks. The answer is never touched and never waits for it."""
+    """Try a model on a part of a tool's tasks. The answer is never touched and never waits for it.
+
+    \b
+    Examples:
+      huntaze shadow set --tool message --target deepseek/deepseek-chat --percentage 2 --budget 1.50
+    """
     from engine.kernel.values import usd
     from engine.surface.commands import SetShadow
     from engine.surface.queries import PreviewShadow

@@ -30,7 +30,7 @@ _QUANTILES = ("p50", "p95", "p99", "first_p50", "first_p95")
 def monitor(place: Where, *, what: str, hours: float) -> None:
     """Show what passed through each tool, model, provider or API endpoint: how often, how well and how fast.
 
-    Two days are kept by the minute and 90 by the hour. Quantiles are at most 1 % off.
+    Two days are kept by the minute and 90 by the hour. Percentiles are at most 1 % off.
     """
     from engine.surface.queries import Monitor
 

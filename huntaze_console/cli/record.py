@@ -34,7 +34,7 @@ _SAID_EVERY = 20  # looks between two lines where nobody watches
 @click.command(short_help="Record what a console sees, to be played again.")
 @click.argument("file", type=FILE)
 @click.option("--for", "length", metavar="TIME", help="Stop by itself: 90s, 10m, 2h [when told: ctrl-c].")
-@click.option("--max-mb", type=click.IntRange(1, 100_000), default=256, help="The largest it may grow [256].")
+@click.option("--max-mb", type=click.IntRange(1, 100_000), default=256, help="Megabytes it may grow to [256].")
 @click.option("--roll", is_flag=True, help="At that size go on, and keep the newest in FILE and FILE.1 [stop].")
 @click.option("--with-text", is_flag=True, help="Also the texts of messages; they are left out otherwise.")
 @running
@@ -54,6 +54,11 @@ def record(
 
     The file belongs to you alone, is compressed, and is written as things happen: a recorder that is killed loses a
     second. Play it with: huntaze replay FILE.
+
+    \b
+    Examples:
+      huntaze record friday.rec --for 2h
+      huntaze record night.rec --max-mb 100 --roll
     """
     seconds = _seconds(length)
     from huntaze_console.console import attached
@@ -122,6 +127,11 @@ def replay(
 
     space plays and pauses, [ and ] go a minute, { and } ten, . and , an event; + and - change the speed, n and N go to
     the next alert or breaker, g to a time. Nothing can be changed in a recording.
+
+    \b
+    Examples:
+      huntaze replay friday.rec
+      huntaze replay --from 14:00 --to 15:00
     """
     if (file is None) == (from_ is None):
         raise click.UsageError("say which: a FILE, or --from a time")

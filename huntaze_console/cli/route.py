@@ -59,11 +59,11 @@ def show(place: Where, *, tool: str) -> None:
 @_TOOL
 @click.option("--needs", type=_NEEDS, multiple=True, help="What the task asks of a model; may be repeated.")
 @click.option("--strategy", type=_STRATEGIES, help="Instead of the tool's own.")
-@click.option("--characters", type=click.IntRange(0, 4_000_000), default=1_000, help="Of the prompt [1000].")
-@click.option("--campaign", default="", metavar="CAMPAIGN", help="For whose budgets and limits it counts.")
-@click.option("--account", default="", metavar="ACCOUNT", help="The same.")
-@click.option("--tenant", default="", metavar="ID", help="The same.")
-@click.option("--user", default="", metavar="ID", help="The same.")
+@click.option("--characters", type=click.IntRange(0, 4_000_000), default=1_000, help="How long the prompt is [1000].")
+@click.option("--campaign", default="", metavar="CAMPAIGN", help="As a task of this campaign: its budgets count too.")
+@click.option("--account", default="", metavar="ACCOUNT", help="As one of this account.")
+@click.option("--tenant", default="", metavar="ID", help="As one of this tenant.")
+@click.option("--user", default="", metavar="ID", help="As one of this user: their limits count too.")
 @about
 def explain(
     place: Where,
@@ -81,6 +81,11 @@ def explain(
 
     Nothing is asked, and nothing is held. Without a running engine it is explained from the files: nothing is measured
     then, and every breaker counts as closed.
+
+    \b
+    Examples:
+      huntaze route explain --tool message
+      huntaze route explain --tool message --needs images --account anna
     """
     from engine.surface.queries import ExplainRoute
 
@@ -147,6 +152,11 @@ def change(
     """Change how a tool's models are chosen, from the next task on and across restarts. What is not given stays.
 
     It holds over the configuration file until `huntaze route reset`.
+
+    \b
+    Examples:
+      huntaze route set --tool message --strategy cheapest --dry-run
+      huntaze route set --tool message --chain openai/gpt-4o-mini,deepseek/deepseek-chat
     """
     from engine.surface.commands import SetRoute
     from engine.surface.queries import PreviewRoute

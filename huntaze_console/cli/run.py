@@ -84,6 +84,11 @@ def demo(*, state_dir: Path | None, config: Path | None, read_only: bool, actor:
 
     The demo keeps its own state directory, huntaze-demo beside the usual one. Unless --scenario or --trace says
     otherwise, Azure has an outage soon after the start, so that there is something to see.
+
+    \b
+    Examples:
+      huntaze demo
+      huntaze demo --scenario runaway-cost --speed 20
     """
     _need_terminal()
     from huntaze_console.console import run
@@ -121,6 +126,12 @@ def daemon(
 
     Prints one line with its address when ready. SIGTERM drains: what is in flight is finished or safely parked; a
     second signal stops at once. SIGHUP reads the configuration again, and keeps the old one if the new is wrong.
+
+    \b
+    Examples:
+      huntaze daemon                            the real engine
+      huntaze daemon --simulate --speed 20      a simulated world, twenty times as fast
+      huntaze daemon --host 0.0.0.0 --port 443  for other machines: needs [daemon] tls_cert and tls_key
     """
     if not simulate and any(value is not None for value in flags.values()):
         given = next(name for name, value in flags.items() if value is not None)
@@ -137,13 +148,19 @@ def daemon(
 
 
 @click.command(short_help="The simulated providers, platform and clock.")
-@click.option("--port", type=click.IntRange(0, 65_535), default=0, help="0 takes a free one.")
-@click.option("--speed", type=click.FloatRange(min=0, max=10_000), default=1.0, help="Virtual seconds to a real one.")
-@click.option("--seed", type=click.IntRange(min=0), default=7, help="The same seed, the same world.")
-@click.option("--scenario", default="quiet-day", metavar="NAME|FILE", help="A shipped scenario, or a TOML file.")
+@click.option(
+    "--port", type=click.IntRange(0, 65_535), default=0, help="Where it listens on loopback; 0 takes a free one [0]."
+)
+@click.option(
+    "--speed", type=click.FloatRange(min=0, max=10_000), default=1.0, help="Virtual seconds to a real one [1]."
+)
+@click.option("--seed", type=click.IntRange(min=0), default=7, help="The same seed, the same world [7].")
+@click.option(
+    "--scenario", default="quiet-day", metavar="NAME|FILE", help="A shipped scenario, or a TOML file [quiet-day]."
+)
 @click.option("--start", metavar="TIME", help="Virtual start: ISO 8601 with an offset, or nanoseconds.")
 @click.option("--record", type=FILE, help="A file to append one JSON line to for everything that arrives.")
-@click.option("--state", type=DIRECTORY, help="The directory of the clock's page.")
+@click.option("--state", type=DIRECTORY, help="Where it keeps its clock, so that a restart goes on with it.")
 @click.option("--parent-pid", type=int, help="End when this process is gone.")
 def world(*, start: str | None, **options: Any) -> None:
     """Run a simulated world by itself: AI providers, a message platform, its fans, faults, and virtual time."""

@@ -29,7 +29,12 @@ def token(_: Where) -> None:
 @click.option("--replace", is_flag=True, help="In place of the one there is, which ends at once.")
 @about
 def create(place: Where, *, read_only: bool, replace: bool) -> None:
-    """Make the read-only token and show it. A running engine takes it at once; it stands in api-token-read-only."""
+    """Make the read-only token and show it. A running engine takes it at once; it stands in api-token-read-only.
+
+    \b
+    Examples:
+      huntaze token create --read-only
+    """
     from huntaze_console.tokens import make_token
 
     state = _state(place)

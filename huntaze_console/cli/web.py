@@ -14,10 +14,12 @@ _PORT = 8643
 
 @click.command(short_help="The console in a browser.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Where it listens; others than loopback need TLS.")
-@click.option("--port", type=click.IntRange(0, 65_535), default=_PORT, show_default=True, help="0 takes a free one.")
+@click.option(
+    "--port", type=click.IntRange(0, 65_535), default=_PORT, show_default=True, help="Its port; 0 takes a free one."
+)
 @click.option("--name", "names", multiple=True, metavar="HOST", help="Also answer to this name, such as a proxy's.")
-@click.option("--tls-cert", type=FILE, help="PEM, with the chain.")
-@click.option("--tls-key", type=FILE, help="PEM.")
+@click.option("--tls-cert", type=FILE, help="Its certificate with the chain, in PEM.")
+@click.option("--tls-key", type=FILE, help="The certificate's key, in PEM.")
 @click.option(
     "--visitors", type=click.IntRange(1, 100), default=8, show_default=True, help="Consoles that may be open at once."
 )
@@ -41,6 +43,11 @@ def web(
 
     A read-only token opens a console that only looks. Nothing is fetched from other servers. SIGTERM ends it; the
     engine is not touched.
+
+    \b
+    Examples:
+      huntaze web
+      huntaze web --connect https://host:8642 --port 9000
     """
     from huntaze_console.api import ApiSettings
     from huntaze_console.web import WebSettings, run_web

@@ -1,7 +1,11 @@
-"""An option that several commands take means the same before the command as behind it: asked of the parser itself."""
+"""Options that several commands take mean the same before the command as behind it, and every example is taken: by the
+parser itself.
+"""
 
 from __future__ import annotations
 
+import re
+import shlex
 from collections.abc import Iterator
 from typing import Any
 
@@ -82,3 +86,18 @@ def test_what_a_command_shares_is_taken_before_it_and_behind_it(
             before = called[-1][name]
             CliRunner().invoke(huntaze, [*path, *rest, *worded(own)])
             assert before == called[-1][name] is not None, words
+
+
+def examples() -> list[str]:
+    """Every example of every help page, without what is said of it."""
+    pages = [command.help or "" for _, command in commands()]
+    lines = [line.strip() for page in pages for line in page.partition("Examples:")[2].splitlines()]
+    return [re.split(r" {2,}", line)[0] for line in lines if line.startswith("huntaze")]
+
+
+@pytest.mark.parametrize("line", examples())
+def test_an_example_in_the_help_is_a_line_that_is_taken(line: str, called: list[dict[str, Any]]) -> None:
+    answer = CliRunner().invoke(huntaze, shlex.split(line)[1:])
+
+    assert answer.exit_code == 0, answer.output
+    assert called
