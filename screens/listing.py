@@ -12,6 +12,8 @@ from typing import Any, ClassVar, TypeVar, cast
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
+from textual.geometry import Size
+from textual.reactive import Reactive
 from textual.widgets import Input
 
 from screens.drawing import BLANK, Line, cut
@@ -35,6 +37,8 @@ class FilterInput(Input):
     }
     FilterInput.shown { display: block; }
     """
+
+    virtual_size = Reactive(Size(0, 0))  # how long the text is: nothing is laid out anew for a letter
 
     def action_close(self) -> None:
         self.value = ""
@@ -120,7 +124,7 @@ class Listing(Reading[R]):
     def _rows_told(self) -> str:
         """`12 of 1,000`, `1,000`, `200+` while there are more to read."""
         table = self.table
-        if self.question() is not None and not self.done:
+        if self.question() is not None and not (self.done and self.answered):
             return ""
         more = "+" if self.next is not None else ""
         found = count(len(table.rows))
@@ -211,7 +215,6 @@ class Listing(Reading[R]):
     def on_input_changed(self, event: Input.Changed) -> None:
         if event.input.id == "filter":
             self.table.narrow(event.value)
-            self.paint(self.view)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         if event.input.id == "filter":

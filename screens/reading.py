@@ -20,6 +20,7 @@ if TYPE_CHECKING:  # what can be asked is loaded when something is asked
     from engine.surface.queries import Page, Query
 
 R = TypeVar("R")
+Wanted = tuple[tuple[str, ...], str]  # a filter and an order, as the engine takes them
 _READ_AGAIN = 2.0  # seconds between two readings while the engine moves
 _TRY_AGAIN = 5.0  # seconds after a failed one
 _KEPT_FRESH = 2_000  # rows read again by themselves; of a longer list only these
@@ -39,6 +40,7 @@ class Reading(Place, Generic[R]):
         self.error_at = 0
         self.next: str | None = None  # where the rows behind those read begin
         self.unfiltered = 0  # rows there were when nothing was filtered
+        self._answered: Wanted | None = None  # the filter and the order that `pages` are the answer to
         self._arranges = True  # until an engine of an older kind shows that it does not
         self._read_seq = -1
         self._read_at = 0.0
@@ -60,7 +62,7 @@ class Reading(Place, Generic[R]):
         """The numbers of the rows on the screen."""
         raise NotImplementedError
 
-    def asked_for(self) -> tuple[tuple[str, ...], str]:
+    def asked_for(self) -> Wanted:
         """The filter and the order as the engine takes them."""
         raise NotImplementedError
 
@@ -70,6 +72,11 @@ class Reading(Place, Generic[R]):
     def arranged(self) -> bool:
         """Does the engine filter and sort?"""
         return self._arranges and hasattr(self.question(), "offset")
+
+    @property
+    def answered(self) -> bool:
+        """Are the rows that are here those of the present filter and order, whoever found them?"""
+        return not self.arranged or self._answered == self.asked_for()
 
     def keep_fresh(self, view: View) -> None:
         """Read again when the engine moved on, but not more often than every two seconds; at once when it is back."""
@@ -102,7 +109,7 @@ class Reading(Place, Generic[R]):
     def start_over(self) -> None:
         """The question changed: forget what was read."""
         self.read, self.next, self.done, self.error = (), None, False, ""
-        self.pages, self.unfiltered = Pages(), 0
+        self.pages, self.unfiltered, self._answered = Pages(), 0, None
         self.action_reload()
         self.show(self.view)
 
@@ -117,10 +124,27 @@ class Reading(Place, Generic[R]):
     def rearranged(self) -> None:
         """The filter or the order changed."""
         if self.arranged:
+            self._narrow()
             self._asked += 1
             self._begin(partial(self._read_pages, self._asked, anew=True, top=True), instead=True)
         elif self.next is not None:
             self._read_on(_READ_WHOLE)
+
+    def _narrow(self) -> None:
+        """Where all rows of the last filter are here, and this one only says more: find them here, and at once.
+
+        What the words mean is the engine's own; its answer comes behind it and stands.
+        """
+        from engine.surface.finding import matching, narrower
+
+        find, order = self.asked_for()
+        rows = [row for _, row in self.pages.held()] if self.pages.total <= PAGE else []
+        if self._answered is None or len(rows) < self.pages.total:
+            return
+        before, ordered = self._answered
+        if order == ordered and narrower(find, before):
+            found: list[Any] = matching(rows, find)  # type: ignore[arg-type] # deliveries: see `arranged`
+            self.pages, self._answered = Pages[R]().taking(0, found, len(found)), (find, order)
 
     def came_near_the_end(self) -> None:
         if self.next is not None:
@@ -191,6 +215,7 @@ class Reading(Place, Generic[R]):
 
     async def _read_pages(self, asked: int, *, anew: bool = False, top: bool = False) -> None:
         """Read the pages in sight that are missing; all of them `anew`. `top`: those of another filter or order."""
+        how = self.asked_for()
         while True:
             wanted = (
                 [0] if top else list(pages_of(self._around())) or [0] if anew else self.pages.missing(self._around())
@@ -199,19 +224,19 @@ class Reading(Place, Generic[R]):
                 return
             known: Pages[R] = Pages() if anew else self.pages
             for number in wanted:
-                known_now = await self._page(number, known, asked)
+                known_now = await self._page(number, known, asked, how)
                 if known_now is None:
                     return
                 known = known_now
-            self.pages, self.done, self.error = known, True, ""
+            self.pages, self._answered, self.done, self.error = known, how, True, ""
             anew = top = False
             if self.is_current:
                 self.show(self.view)
 
-    async def _page(self, number: int, known: Pages[R], asked: int) -> Pages[R] | None:
-        find, order = self.asked_for()
+    async def _page(self, number: int, known: Pages[R], asked: int, how: Wanted) -> Pages[R] | None:
+        find, order = how
         page = await self._ask(find=find, order=order, offset=number * PAGE, limit=PAGE)
-        if page is None or asked != self._asked:
+        if page is None or asked != self._asked or how != self.asked_for():  # another filter will ask for itself
             return None
         if page.total is None:  # an engine that knows nothing of offsets
             self._arranges = False

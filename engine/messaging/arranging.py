@@ -13,6 +13,8 @@ from types import MappingProxyType
 from engine.kernel.errors import CommandRefused, Refusal
 from engine.messaging.delivery import DeliveryState
 from engine.storage import Reader
+from engine.surface import finding
+from engine.surface.finding import Word
 from engine.surface.queries import ListDeliveries
 
 FIELDS: Mapping[str, str] = MappingProxyType(
@@ -28,9 +30,7 @@ FIELDS: Mapping[str, str] = MappingProxyType(
     }
 )
 _GRAVITY = "CASE risk WHEN 'high' THEN 0 WHEN 'medium' THEN 1 WHEN 'low' THEN 2 WHEN 'none' THEN 4 ELSE 3 END"
-_LOOKED_AT = ("fan_id", "fan_name", "reason", "text")  # by a word that names no field, besides the state
 _FEW = 2_000  # rows that are read through an index, or known by their ids
-_MOST_WORDS = 20
 
 Values = tuple[str | int, ...]
 Clause = tuple[str, Values]
@@ -40,7 +40,7 @@ async def arranged(reader: Reader, query: ListDeliveries, columns: str) -> tuple
     """The statement that reads a page, its parameters, and how many rows there are in all. Raises CommandRefused."""
     order = _order(query.order)
     limit, offset = max(1, min(query.limit, 1_000)), max(0, query.offset or 0)
-    words = [_found(term) for term in query.find[:_MOST_WORDS] if term.strip("-")]
+    words = [_found(word) for word in finding.words(query.find)]
     known = [*_narrowed(query), *([_of_campaign(query)] if query.campaign_id else [])]
     total = await _count(reader, known, at_most=_FEW if words else None)
     ends: list[Clause] = []
@@ -112,22 +112,17 @@ def _unindexed(clauses: Sequence[Clause]) -> list[Clause]:
     return [(re.sub(r"\b(campaign_id|state|fan_id) =", r"+\1 =", clause), values) for clause, values in clauses]
 
 
-def _found(term: str) -> Clause:
-    """`word`, `-word` or `field:word`. Letters beyond ASCII are told apart by case, so both cases are looked for."""
-    absent, word = term.startswith("-"), term.removeprefix("-")
-    field, colon, rest = word.partition(":")
-    of_field = bool(colon and field in FIELDS and rest)
-    text = rest if of_field else word
-    spellings = {text} if text.isascii() else {text, text.lower(), text.upper(), text.capitalize()}
-    patterns = tuple(f"%{_literal(each)}%" for each in sorted(spellings))
-    like = "LIKE ?" if patterns == (f"%{text}%",) else "LIKE ? ESCAPE '\\'"  # the plain one is the faster by a seventh
-    columns = (FIELDS[field].removesuffix(" COLLATE NOCASE"),) if of_field else _LOOKED_AT
+def _found(word: Word) -> Clause:
+    patterns = tuple(f"%{_literal(spelling)}%" for spelling in word.spellings)
+    plain = patterns == (f"%{word.text}%",)
+    like = "LIKE ?" if plain else "LIKE ? ESCAPE '\\'"  # the plain one is the faster by a seventh
+    columns = (FIELDS[word.field].removesuffix(" COLLATE NOCASE"),) if word.field else finding.LOOKED_AT
     clauses = [f"{column} {like}" for column in columns for _ in patterns]
     values = patterns * len(columns)
-    if not of_field:  # there are few states: looked at here and not in every row
-        states = tuple(state.value for state in DeliveryState if text.lower() in state.value)
+    if not word.field:  # there are few states: looked at here and not in every row
+        states = tuple(state.value for state in DeliveryState if word.text.lower() in state.value)
         clauses, values = [f"state IN ({', '.join('?' * len(states))})", *clauses], (*states, *values)
-    return f"{'NOT ' if absent else ''}({' OR '.join(clauses)})", values
+    return f"{'NOT ' if word.absent else ''}({' OR '.join(clauses)})", values
 
 
 def _literal(text: str) -> str:

@@ -129,13 +129,13 @@ class Table(ScrollView, Generic[R]):
             followed = self.cursor in self.in_sight
             self._all = rows
             self._texts = {}
-            self._arrange()
+            self._arrange(told=False)  # whoever shows other rows knows that the cursor may stand on another
             if followed:
                 self._into_sight()
         self._repaint()
 
     def narrow(self, text: str) -> None:
-        """Show only the rows that a filter is true of; see `screens.filtering`."""
+        """Show only the rows that a filter is true of; see `screens.filtering`. Painted when `Arranged` is answered."""
         if text == self.filter:
             return
         self.filter = text
@@ -181,17 +181,15 @@ class Table(ScrollView, Generic[R]):
         if self._is_arranged:  # what the engine is asked for now begins at its first row
             self.cursor, self._cursor_key = 0, ""
         self._into_sight()
-        self._repaint()
-        self.refresh()
         self.post_message(self.Arranged())
 
-    def _arrange(self) -> None:
+    def _arrange(self, *, told: bool = True) -> None:
         if self._is_arranged:
             self.rows = self._all
         else:
             self.rows = self._sorted(self._filtered())
         found = self._find(self._cursor_key)
-        self._place(self.cursor if found is None else found, told=found is None)
+        self._place(self.cursor if found is None else found, told=told and found is None)
 
     def _filtered(self) -> Sequence[R]:
         return filtering.matching(self._all, self.terms, self._text, self._cell_text) if self.filter else self._all
@@ -294,7 +292,9 @@ class Table(ScrollView, Generic[R]):
         row = self.rows[at]
         if row is None:
             return _ABSENT
-        line: list[Span] = [("▌" if at == self.cursor and self.has_focus else " ", "accent")]
+        chosen = at == self.cursor
+        mark: Span = ("▌", "accent") if chosen and self.has_focus else (" ", "cursor" if chosen else "plain")
+        line: list[Span] = [mark]
         for column, room in self._widths(width):
             line += _cells(column.paint(row, self._view), room, right=column.right)
             line.append(_GAP)

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from engine.surface import commands
-from engine.surface.queries import CostBreakdown, ListAudit
+from engine.surface.finding import matching
+from engine.surface.queries import CostBreakdown, ListAudit, ListDeliveries, Page, Query
 from engine.surface.rows import AuditRow, BreakdownRow
-from tests.screens.harness import console
+from tests.screens.harness import Console, console
 from tests.screens.rig_source import acting, looking, until
-from tests.screens.scripted import ScriptedSource
+from tests.screens.scripted import ScriptedSource, delivery
 
 # ── costs ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -84,6 +89,93 @@ async def test_no_state_is_cut_off_where_one_is_chosen(size: tuple[int, int]) ->
         await running.press("6", "enter")
 
         assert [word for word in words.values() if f"54,321 {word}" not in running.text()] == []
+
+
+# ── the filter ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class SlowSource(ScriptedSource):
+    """Rows of a campaign, whose answers come when they are let through."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        names = ("Anna", "Annika", "Bea", "Berta")
+        self.all = [replace(delivery(at), fan_name=names[at % 4], text="", reason="") for at in range(number)]
+        self.open = asyncio.Event()
+        self.open.set()
+
+    async def query(self, query: Query) -> Page[Any]:
+        if not isinstance(query, ListDeliveries) or query.offset is None:
+            return await super().query(query)
+        self.asked.append(query)
+        found = matching(self.all, query.find)
+        await self.open.wait()
+        return Page(tuple(found[query.offset : query.offset + query.limit]), total=len(found))
+
+    @property
+    def finds(self) -> list[tuple[str, ...]]:
+        return [query.find for query in self.asked if isinstance(query, ListDeliveries)]
+
+
+@asynccontextmanager
+async def filtering(source: SlowSource) -> AsyncIterator[Console]:
+    """One campaign's deliveries with the filter open and all answered; from here on no answer comes."""
+    async with console(source) as running:
+        await running.press("6", "down", "enter", "slash")
+        source.open.clear()
+        yield running
+        source.open.set()
+
+
+async def test_a_letter_more_narrows_what_is_here_before_the_engine_answers() -> None:
+    source = SlowSource(40)
+    async with filtering(source) as running:
+        await running.type("ann")
+        assert "20 of 40 match ann" in running.text()
+        await running.type("ik")
+        assert "10 of 40 match annik" in running.text()
+        assert "Berta" not in running.text()
+
+        source.all = source.all[:1]
+        await running.type("a")
+        source.open.set()
+        await until(running, "0 of 40 match annika")
+
+    assert source.finds[-1] == ("annika",)
+
+
+async def test_what_is_not_narrower_is_asked_and_nothing_is_claimed_until_it_is_answered() -> None:
+    source = SlowSource(40)
+    async with filtering(source) as running:
+        await running.type("ann")
+        await running.press("backspace")
+        assert "looking for what does match an" in running.text()
+
+        source.open.set()
+        await until(running, "40 of 40 match an")  # each fan's id has it
+
+
+async def test_rows_that_are_not_all_here_are_not_narrowed() -> None:
+    source = SlowSource(300)
+    async with filtering(source) as running:
+        await running.type("ann")
+        assert "looking for what does match ann" in running.text()
+
+        source.open.set()
+        await until(running, "150 of 300 match ann")
+
+
+async def test_the_answer_to_an_older_filter_is_not_taken_for_that_of_the_newer() -> None:
+    source = SlowSource(300)
+    async with filtering(source) as running:
+        await running.type("ber")
+        await running.press("backspace")
+        source.open.set()
+        await until(running, "150 of 300 match be")
+
+        await running.type("a")
+        await until(running, "75 of 300 match bea")
+        assert "Berta" not in running.text()
 
 
 # ── the audit ───────────────────────────────────────────────────────────────────────────────────────────────────────
