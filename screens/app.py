@@ -19,6 +19,7 @@ from textual.screen import Screen
 
 from engine.surface.commands import HaltSending, ResumeSending
 from screens.feed import Feed
+from screens.inorder import OrderedConsole
 from screens.keys import keymap
 from screens.moving import MovingConsole
 from screens.noticing import NoticingConsole
@@ -39,7 +40,7 @@ def _actions() -> type[Provider]:
     return found
 
 
-class ConsoleApp(MovingConsole, ReplayingConsole, NoticingConsole):
+class ConsoleApp(OrderedConsole, MovingConsole, ReplayingConsole, NoticingConsole):
     """Modes, bindings and the command palette over a source."""
 
     MODES: ClassVar[dict[str, str | Callable[[], Screen[None]]]] = {entry.name: entry.build for entry in REGISTRY}

@@ -8,6 +8,7 @@ from typing import Any
 from screens import theme as themes
 from screens.commandbar import CommandBar
 from screens.formatting import clean
+from screens.inorder import GOING
 from screens.keys import spelled
 from screens.listing import Listing
 from screens.onterminal import TerminalConsole
@@ -80,7 +81,7 @@ class MovingConsole(TerminalConsole):
         def entered(said: str | None) -> None:
             if said:
                 self._said = (*(each for each in self._said if each != said), said)[-_REMEMBERED:]
-                self.run_worker(self.carry_out(meaning(said, self.feed.view, acts)), exit_on_error=False)
+                self.run_worker(self.carry_out(meaning(said, self.feed.view, acts)), group=GOING, exit_on_error=False)
 
         self.push_screen(CommandBar(offered, flaw, self._said), entered)
 

@@ -38,6 +38,8 @@ class Console:
     async def settle(self) -> None:
         """Let messages, workers, the feed and the layout come to rest: until nothing shown changes any more."""
         await self._turn()
+        while not self.app.answered:
+            await asyncio.sleep(0.001)
         self.app.feed.tick()
         before: list[str] = []
         still = 0
