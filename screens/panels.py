@@ -40,7 +40,9 @@ from screens.widgets.plot import Course, plot
 
 CHART_FROM = 10  # rows from which the spend of the last hour is drawn with axes
 _ALERT_LINES = 3  # of one alert at most
+_ENDED = 5  # campaigns that are over and still find room where those that are not tell more of theirs
 COURSE_ROWS = 8  # of one model's last hour at most
+_LEAST_PACE = 1_000_000  # nano-dollars a minute: what three digits of a dollar tell
 _COURSE = 30  # columns of it, two minutes each
 
 
@@ -239,9 +241,11 @@ def account_line(account: AccountView, view: View, width: int) -> Line:
 
 def campaigns(view: View, width: int, rows: int) -> list[Line]:
     found = sorted(view.snapshot.campaigns.values(), key=campaign_rank)
-    lines = [title("CAMPAIGNS", view, width, part_of(rows - 1, len(found)))]
-    told = rows > len(found) + sum(map(is_live, found))
-    for campaign in found[: rows - 1]:
+    live = sum(map(is_live, found))
+    told = rows > 2 * live + min(_ENDED, len(found) - live)
+    room = rows - 1 - live * told
+    lines = [title("CAMPAIGNS", view, width, part_of(room, len(found)))]
+    for campaign in found[:room]:
         lines.append(_campaign(campaign, view, width))
         if told and is_live(campaign):
             lines.append(_deliveries(campaign, width))
@@ -328,8 +332,8 @@ def _course_of(model: ModelView, view: View, width: int, rows: int) -> list[Line
     name = f"{clean(model.provider)} {clean(model.model)}"
     if cell_len(name) > room:
         name = clean(model.model)
-    now, peak = rate(sum(minutes[-5:]) // 5), rate(max(minutes)).removesuffix("/min")
-    words = ((name, "plain"), (f"{now} peak {peak}", "dim"))
+    now, peak = _pace(sum(minutes[-5:]) // 5), _pace(max(minutes))
+    words = ((name, "plain"), (f"{now}/min peak {peak}", "dim"))
     drawn = heights(bars, rows - (rows > 2))
     beside = (*words, *[("", "plain")] * len(drawn))
     lines = [
@@ -337,6 +341,13 @@ def _course_of(model: ModelView, view: View, width: int, rows: int) -> list[Line
         for (text, tone), row in zip(beside, drawn, strict=False)
     ]
     return lines + [BLANK] * (rows - len(lines))
+
+
+def _pace(amount: int) -> str:
+    """Money a minute, told as too little to tell rather than as none."""
+    return (
+        f"<{rate(_LEAST_PACE)}".removesuffix("/min") if 0 < amount < _LEAST_PACE else rate(amount).removesuffix("/min")
+    )
 
 
 def heights(values: Sequence[int], rows: int) -> list[str]:

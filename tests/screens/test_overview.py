@@ -77,6 +77,18 @@ def test_each_live_campaign_tells_what_became_of_its_messages_where_all_find_roo
     assert len(tight) == 6
 
 
+def test_what_runs_tells_more_before_what_is_over_is_listed() -> None:
+    found = snapshot("normal").campaigns
+    over = {f"old_{at}": replace(found["cmp_5"], campaign_id=f"old_{at}", state="finished") for at in range(40)}
+    view = replace(view_of(), snapshot=replace(snapshot("normal"), campaigns={**found, **over}))
+
+    shown = words(campaigns(view, 72, 30))
+
+    assert len(shown) == 30
+    assert any("412 sent" in line for line in shown)
+    assert shown[0] == f" CAMPAIGNS   {sum('finished' in line for line in shown) + 4} of 45 shown"
+
+
 @given(st.lists(st.integers(0, 10**12), min_size=1, max_size=60), st.integers(1, 8))
 def test_columns_are_as_high_as_their_part_of_the_largest(values: list[int], rows: int) -> None:
     drawn = heights(values, rows)
