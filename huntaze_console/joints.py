@@ -19,13 +19,12 @@ from engine.costs import (
     TokenCounter,
     calls,
 )
-from engine.events import Event
+from engine.events import REHEARSED, Event
 from engine.kernel.clock import Clock
 from engine.kernel.values import Instant, NanoUSD
 from engine.limiter import Claim, Grant
 from engine.limiter import Quotas as Windows
 from engine.orchestrator import (
-    REHEARSED,
     Answer,
     Call,
     Gauges,

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from engine.events.event import Event
 
+REHEARSED = ("drill_", "loadtest_", "shadow_")
+"""How the trace ids of tasks begin that are rehearsals."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallSettled(Event):
@@ -28,6 +31,11 @@ class CallSettled(Event):
     output_tokens: int
     reasoning_tokens: int
     duration: int  # nanoseconds
+
+    @property
+    def rehearsed(self) -> bool:
+        """Whether it was for a drill, a load test or a trial: money like any call's, but no traffic."""
+        return self.trace_id.startswith(REHEARSED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

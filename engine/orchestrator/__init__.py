@@ -47,7 +47,7 @@ from engine.orchestrator.settings import (
     TuningSettings,
 )
 from engine.orchestrator.shadow import Shadowed, Trial
-from engine.orchestrator.task import REHEARSED, Answer, Conclusion, Emit, Hit, Hop, Level, Need, Stage, Target, Task
+from engine.orchestrator.task import Answer, Conclusion, Emit, Hit, Hop, Level, Need, Stage, Target, Task
 from engine.orchestrator.throttles import Throttles
 from engine.orchestrator.trailing import Trailing
 from engine.orchestrator.tuner import Tuner
@@ -56,7 +56,6 @@ from engine.orchestrator.tuning import Load, Tuning
 __all__ = [
     "FLAGS",
     "GATEWAY",
-    "REHEARSED",
     "TEMPLATE_PROVIDER",
     "TOOLS",
     "Answer",

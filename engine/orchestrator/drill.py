@@ -1,8 +1,8 @@
 """An outage, rehearsed: what would happen to each tool if a provider were down, on the configuration as it runs now.
 
 Each tool gets one small task that counts the provider as down; the calls to the others are real, and booked. Nothing
-learns from it: breakers, gauges and the counts of traffic stay as they are, throttles and retries are copies. Live
-breakers and throttles are looked at, because they would stand in the way of a real outage too.
+learns from it: breakers, gauges and the counts of traffic stay as they are, and what it learns of throttled models it
+keeps for itself. Live breakers and throttles are looked at, because they would stand in the way of a real outage too.
 """
 
 from __future__ import annotations
@@ -114,7 +114,7 @@ class Drill:
             self._clock,
             self._chance,
             settings,
-            self._throttles.copy(),
+            self._throttles,
         )
         try:
             await begun()

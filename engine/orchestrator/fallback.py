@@ -3,6 +3,12 @@
 What each failure calls for is decided in retries.py; here it is done, all of it within the task's time: waiting,
 repeating, going on, giving up. A throttled model is passed over while another can be asked, and waited for when none
 can.
+
+Rehearsals know what tasks have learnt of throttled models and learn apart: a load test is to find out what happens at
+its pace, and a 429 that only its pace brought on must not send tasks elsewhere. They do share the account with their
+provider. Where that is short, the first task that is asked for patience finds out by itself, at the price of one quick
+refusal; and the configured limits, which count every call whoever made it, hold both within it. Their retries come out
+of an allowance of their own.
 """
 
 from __future__ import annotations
@@ -37,10 +43,19 @@ class Admission(Protocol):
     def admits_at(self, target: Target) -> int: ...
 
 
+@dataclass(frozen=True, slots=True)
+class _Memory:
+    """What failures have taught, and how many more tries they allow."""
+
+    throttles: Throttles
+    budgets: RetryBudgets
+
+
 @dataclass(slots=True)
 class _Walk:
     """How far a task has come along its models. The two tries of a hedged task share one."""
 
+    memory: _Memory
     left: list[Target]  # not given up yet, in order
     places: dict[Target, int]  # of every model of the decision in its chain
     failure: tuple[Target, str, int] | None = None  # the first one: of whom, why, when
@@ -78,15 +93,18 @@ class Fallback:
         self._clock = clock
         self._chance = chance
         self._settings = settings
-        self._throttles = throttles
-        self._budgets = RetryBudgets(retry.budget_share, retry.budget_floor, retry.budget_window)
+        self._tasks, self._rehearsals = (
+            _Memory(known, RetryBudgets(retry.budget_share, retry.budget_floor, retry.budget_window))
+            for known in (throttles, throttles.beside())
+        )
         self.hedges = Hedges(settings.hedge)
 
     def configure(self, settings: OrchestratorSettings) -> None:
         retry = settings.retry
         self._settings = settings
-        self._budgets.configure(retry.budget_share, retry.budget_floor, retry.budget_window)
-        self._throttles.backoff = retry.backoff
+        for memory in (self._tasks, self._rehearsals):
+            memory.budgets.configure(retry.budget_share, retry.budget_floor, retry.budget_window)
+            memory.throttles.backoff = retry.backoff
         self.hedges.configure(settings.hedge)
 
     async def complete(self, task: Task) -> Answer:
@@ -95,7 +113,7 @@ class Fallback:
         if task.deadline is None:
             task = task._replace(deadline=now + self._settings.total)
         decision = self._router.decide(task)
-        walk = _begin(decision.candidates, now)
+        walk = _begin(decision.candidates, now, self._rehearsals if task.rehearsal else self._tasks)
         if not walk.places:
             raise decision.refusal()
         if self._late(task):
@@ -124,7 +142,7 @@ class Fallback:
             answer = await self._ask(task, target, walk)
             if answer is None:
                 continue
-            self._throttles.answered(target)
+            walk.memory.throttles.answered(target)
             if walk.failure is not None and walk.failure[0] != target and not task.rehearsal:
                 self._tell(task, walk.failure, target)
             return answer._replace(failed=tuple(walk.failed)) if walk.failed else answer
@@ -138,7 +156,7 @@ class Fallback:
             if not self._admission.admits(target):
                 walk.failure = walk.failure or (target, _BREAKER_OPEN, now)
                 walk.left.remove(target)
-            elif self._throttles.until(target) > now:
+            elif walk.memory.throttles.until(target) > now:
                 walk.failure = walk.failure or (target, _THROTTLED, now)
             else:
                 return target
@@ -149,10 +167,10 @@ class Fallback:
         waiting = [target for target in walk.left if target not in walk.busy]
         if not waiting:
             raise walk.refusal or self._all_open(tuple(walk.places))
-        target = min(waiting, key=self._throttles.until)
-        now, until = self._clock.now(), self._throttles.until(target)
+        target = min(waiting, key=walk.memory.throttles.until)
+        now, until = self._clock.now(), walk.memory.throttles.until(target)
         too_long = until - now > self._settings.retry.patience or until >= (task.deadline or 0)
-        if too_long or (walk.tries.get(target) and not self._budgets.take(target.provider, now)):
+        if too_long or (walk.tries.get(target) and not walk.memory.budgets.take(target.provider, now)):
             raise walk.refusal or _throttled(target, until - now)
         walk.busy.add(target)  # nobody else waits for the same
         try:
@@ -168,7 +186,7 @@ class Fallback:
         try:
             while True:
                 if not walk.tries.get(target):
-                    self._budgets.asked(target.provider, self._clock.now())
+                    walk.memory.budgets.asked(target.provider, self._clock.now())
                 walk.tries[target] = walk.tries.get(target, 0) + 1
                 try:
                     return await self._hop.complete(task, target)
@@ -197,7 +215,7 @@ class Fallback:
         """Who could do the task if this model cannot: those left that may be asked before anybody loses patience."""
         latest = min(self._clock.now() + self._settings.retry.patience, task.deadline or NEVER)
         away = {target, *walk.busy}
-        return tuple(one for one in walk.left if one not in away and self._throttles.until(one) <= latest)
+        return tuple(one for one in walk.left if one not in away and walk.memory.throttles.until(one) <= latest)
 
     def _learn(self, task: Task, target: Target, walk: _Walk, error: ProviderError) -> int | None:
         """Note a failure; when to ask the same model again, None for not now. Raises it when it ends the task."""
@@ -207,7 +225,7 @@ class Fallback:
             walk.refusal = error
         if str(target) not in walk.failed:
             walk.failed.append(str(target))
-        self._throttles.note(target, error, now)
+        walk.memory.throttles.note(target, error, now)
         others = any(one != target and one not in walk.busy and one not in walk.last for one in walk.left)
         course = course_of(error, alone=not others)
         if course is Course.NOWHERE or self._late(task):
@@ -223,7 +241,7 @@ class Fallback:
             patient = asked <= self._settings.retry.patience and not (others and asked > wait)
             again_at = now + max(wait, asked)
             fits = patient and again_at < (task.deadline or 0) and self._admission.admits(target)
-            if fits and self._budgets.take(target.provider, now):
+            if fits and walk.memory.budgets.take(target.provider, now):
                 return again_at
         same = [one for one in walk.left if one.provider == target.provider]
         walk.give_up(same if course is Course.OTHERS else (target,))
@@ -277,7 +295,7 @@ class Fallback:
             self._trailing.put(lambda tx: tx.emit(event), f"the fallback of {task.trace_id}")
 
 
-def _begin(candidates: tuple[Candidate, ...], now: int) -> _Walk:
+def _begin(candidates: tuple[Candidate, ...], now: int, memory: _Memory) -> _Walk:
     """A walk along the usable models and, behind them, those that only time or money keeps away.
 
     Whoever is over a limit or a budget is tried when all others failed, the first to open first: its limit may be
@@ -303,7 +321,7 @@ def _begin(candidates: tuple[Candidate, ...], now: int) -> _Walk:
         else:
             continue
         places[target] = position
-    walk = _Walk(left, places)
+    walk = _Walk(memory, left, places)
     if away:
         position, target, reason = min(away)
         if not left or position < places[left[0]]:

@@ -2,8 +2,11 @@
 
 A call that finds a window full waits for it in that window's line, if nothing better is left: no other model of its
 chain is free, the line is not full, and the window opens before the task's time is over. Whoever comes to a line while
-others wait in it queues up behind them, so that each window is served first come, first served. Everybody else is told
-at once, by a ProviderError whose `retry_after` says when there will be room.
+others wait in it queues up behind them, so that each window is served first come, first served; but rehearsals let all
+tasks go first. Everybody else is told at once, by a ProviderError whose `retry_after` says when there will be room.
+
+A rehearsal counts like any call: what it took of the provider's quota is gone for tasks too, and a window that left it
+out would let the two together past the limit.
 
 A caller that leaves in the middle of a call, or before what it took was counted, leaves it counted at its most.
 """
@@ -72,6 +75,7 @@ class Quotas(Protocol):
 
 @dataclass(order=True, slots=True)
 class _Waiter:
+    rehearsal: bool
     number: int  # its place in time, over all lines
     turn: asyncio.Event = field(compare=False, default_factory=asyncio.Event)
 
@@ -152,7 +156,7 @@ class Limited:
 
     async def _wait(self, task: Task, target: Target, shut: Shut) -> Seat:
         deadline = task.deadline if task.deadline is not None else self._clock.now() + self._settings.total
-        waiter = _Waiter(next(self._numbers))
+        waiter = _Waiter(task.rehearsal, next(self._numbers))
         while True:
             if len(self._lines.get(shut.line, ())) >= self._settings.waiting:
                 why = f"{shut.why}, and {self._settings.waiting} calls wait for it"

@@ -1,8 +1,11 @@
 """Runs a tool many times at once, with real calls through every stage, and reports what came of each.
 
 A load test has its own concurrency beside the engine's workers and waits in no queue. Its calls are rehearsals: they
-are booked like any other, but nothing learns from them. Each asks something slightly different, so that neither the
-cache nor the coalescer answers for a model; none may be hedged.
+are booked like any other, but nothing learns from them, and monitoring does not count them; its own report does. Each
+asks something slightly different, so that neither the cache nor the coalescer answers for a model; none may be hedged.
+
+It uses the provider's real quota, so its calls count in the configured limits. Where a limit is reached it waits behind
+every task, and models that throttle it are left alone by it only.
 """
 
 from __future__ import annotations

@@ -14,10 +14,6 @@ Conclusion = Callable[[Tx, NanoUSD | None], None]
 Emit = Callable[[Chunk], Awaitable[None]]
 
 
-REHEARSED = ("drill_", "loadtest_", "shadow_")
-"""How the trace ids of tasks begin that are rehearsals."""
-
-
 class Level(StrEnum):
     """How well the engine serves, best first. Each level also does what the ones before it do."""
 

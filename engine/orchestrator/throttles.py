@@ -19,8 +19,9 @@ class Throttles:
     A 429 without Retry-After is taken as one of `backoff`'s waits, longer with each that follows without an answer.
     """
 
-    def __init__(self, chance: Random, backoff: Backoff) -> None:
+    def __init__(self, chance: Random, backoff: Backoff, *, under: Throttles | None = None) -> None:
         self._chance = chance
+        self._under = under
         self.backoff = backoff
         self._until: dict[Target, tuple[int, int]] = {}  # to the instant, and how many 429s came in a row
 
@@ -44,12 +45,11 @@ class Throttles:
 
     def until(self, target: Target) -> int:
         """When the model may be asked again; an instant past where it may be asked now."""
+        known = 0 if self._under is None else self._under.until(target)
         if not self._until:
-            return 0
-        return max(self._until.get(key, (0, 0))[0] for key in (target, Target(target.provider, "")))
+            return known
+        return max(known, *(self._until.get(key, (0, 0))[0] for key in (target, Target(target.provider, ""))))
 
-    def copy(self) -> Throttles:
-        """One that starts out alike and learns apart."""
-        other = Throttles(self._chance, self.backoff)
-        other._until = dict(self._until)
-        return other
+    def beside(self) -> Throttles:
+        """One that knows all that this one comes to know, and learns for itself alone."""
+        return Throttles(self._chance, self.backoff, under=self)

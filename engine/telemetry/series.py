@@ -60,9 +60,9 @@ class Recorder:
             series.first.record(first)
 
     def observe(self, event: Event) -> None:
-        """Count what the engine says of a call to a model."""
+        """Count what the engine says of a call to a model; a rehearsal's is no traffic."""
         match event:
-            case CallSettled():
+            case CallSettled() if not event.rehearsed:
                 bucket = bucket_of(event.duration) if event.duration else None  # 0 where nobody saw the end
                 for kind, name in _names(event.tool, event.provider, event.model):
                     self.series(event.at, kind, name).settle(event.outcome, bucket)

@@ -40,7 +40,7 @@ class Tally:
         if isinstance(event, CallSettled):
             add(self.sums.setdefault((minute, who(event)), [0] * len(FIGURES)), figures(event))
             bucket = bucket_of(event.duration) if event.duration else None
-            for kind, name in _names(event.tool, event.provider, event.model):
+            for kind, name in () if event.rehearsed else _names(event.tool, event.provider, event.model):
                 self.rates.setdefault((minute, kind, name), Series()).settle(event.outcome, bucket)
         elif isinstance(event, FallbackTaken):
             for kind, name in _names(event.tool, event.failed_provider, event.failed_model):

@@ -29,6 +29,8 @@ from huntaze_console.joints import recall_ratings, teach
 from tests.integration.test_api_desk import ANY_PORT
 from tests.rig import COST, Rig, answer, rig
 
+HELLO = (Message(Role.USER, "Hello"),)
+
 
 @pytest.fixture
 async def play(tmp_path: Path) -> AsyncIterator[Rig]:
@@ -262,6 +264,17 @@ async def test_no_more_run_at_once_than_was_asked_and_every_prompt_differs(play:
     assert most == 3
     texts = [request.messages[-1].text for request in play.providers["one"].requests]
     assert len(set(texts)) == 9
+
+
+async def test_a_load_test_is_in_the_ledger_and_in_its_report_but_not_in_the_monitoring(play: Rig) -> None:
+    await play.orchestrator.complete(Task(tool="message", messages=HELLO, trace_id="trc_1", fresh=True))
+    async with at_work(play):
+        row = await ended(play, await started(play, count=5))
+    await booked(play, 6)
+
+    assert row.answered == 5
+    assert (await rows(play, "tool"))["message"].calls == 1
+    assert (await rows(play, "model"))["one/m"].calls == 1
 
 
 async def test_a_cancelled_load_test_ends_and_what_was_under_way_is_booked(play: Rig) -> None:

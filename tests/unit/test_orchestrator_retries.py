@@ -37,7 +37,7 @@ from engine.orchestrator.trailing import ROOM, Trailing
 from engine.providers import Completion, Message, ModelRequest, Role
 from engine.storage import Database, Tx
 from huntaze_console.joints import LedgerMeter
-from tests.fakes import ManualClock, settle
+from tests.fakes import MORNING, ManualClock, settle
 from tests.rig import COST, PRICES, SETTINGS, FakeProvider, Rig, answer, rig
 
 ONE, TWO = Target("one", "m"), Target("two", "m")
@@ -325,6 +325,39 @@ def test_a_429_without_a_time_is_taken_for_longer_each_time_in_a_row() -> None:
 
     assert max(waits) > 16 * SECOND
     assert all(SECOND // 10 <= wait <= 64 * SECOND for wait in waits)
+
+
+async def test_a_model_that_throttled_a_rehearsal_is_still_asked_by_tasks(play: Rig) -> None:
+    patience = error(ErrorClass.RATE_LIMIT, status=429, retry_after=30.0)
+    play.providers["one"].script.append(patience)
+
+    rehearsed = await at_last(play, task(rehearsal=True, trace_id="loadtest_1"))
+    real = await at_last(play, task())
+    again = await at_last(play, task(rehearsal=True, trace_id="loadtest_2"))
+
+    assert [one.target for one in (rehearsed, real, again)] == [TWO, ONE, TWO]
+
+
+async def test_a_rehearsal_leaves_alone_what_throttled_a_task(play: Rig) -> None:
+    play.providers["one"].script.append(error(ErrorClass.RATE_LIMIT, status=429, retry_after=5.0))
+
+    assert (await at_last(play, task())).target == TWO
+    assert (await at_last(play, task(rehearsal=True))).target == TWO
+    assert (await at_last(play, task(rehearsal=True, pinned=ONE))).target == ONE  # waited for
+    assert play.clock.now() >= MORNING + 5 * SECOND
+
+
+async def test_the_retries_of_rehearsals_are_not_taken_from_the_tasks(play: Rig) -> None:
+    budget = replace(SETTINGS.retry, budget_share=0.0, budget_floor=1)
+    chain(play, "one/m", retry=budget)
+    script = play.providers["one"].script
+    script += [error(ErrorClass.SERVER_ERROR, status=500)] * 2
+
+    with pytest.raises(ProviderError):  # one more try, and no other
+        await at_last(play, task(rehearsal=True))
+    script.append(error(ErrorClass.SERVER_ERROR, status=500))
+
+    assert (await at_last(play, task())).target == ONE
 
 
 def test_throttles_of_whatever_clients_name_are_bounded() -> None:
