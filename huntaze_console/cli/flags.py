@@ -5,18 +5,19 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 from click.core import ParameterSource
 
-from huntaze_console.options import SettingsSource, SimulationOptions
+from huntaze_console.options import Remote, SettingsSource, SimulationOptions
 from huntaze_console.places import config_file, state_directory
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+AWAY = ("connect", "token_file", "ca_file", "insecure")  # the flags of `connecting`
 _SCENARIO = "quiet-day, azure-outage, runaway-cost, or a file [quiet-day; in the demo azure-outage]."
 
 FILE = click.Path(dir_okay=False, path_type=Path)
@@ -77,6 +78,7 @@ class Where:
     state_dir: Path
     config: Path | None
     json: bool = False
+    remote: Remote | None = None  # an engine elsewhere instead
 
     def source(self, *, simulated: bool, flags: Mapping[str, Any] | None = None) -> SettingsSource:
         return SettingsSource(file=self.config, environ=dict(os.environ), flags=flags or {}, simulated=simulated)
@@ -88,7 +90,21 @@ def shared(*names: str, **more: Any) -> Callable[[F], F]:
 
 
 def about(command: F) -> F:
-    """Adds --state-dir, --config and --json; the command gets them as its first argument, a Where."""
+    """Adds what names an engine, here or elsewhere, and --json; the command gets it as its first argument, a Where."""
+
+    @answering
+    @_places
+    @connecting
+    @functools.wraps(command)
+    def asked(*, state_dir: Path | None, config: Path | None, as_json: bool, **rest: Any) -> Any:
+        remote = elsewhere(rest)
+        return command(replace(where(state_dir, config, json=as_json), remote=remote), **rest)
+
+    return asked  # type: ignore[return-value]
+
+
+def here(command: F) -> F:
+    """As `about`, for a command about this host: it takes no --connect."""
 
     @answering
     @_places
@@ -97,6 +113,23 @@ def about(command: F) -> F:
         return command(where(state_dir, config, json=as_json), **rest)
 
     return asked  # type: ignore[return-value]
+
+
+def elsewhere(flags: dict[str, Any]) -> Remote | None:
+    """The engine that the flags of `connecting` name; they are taken out."""
+    url, *rest = (flags.pop(name) for name in AWAY)
+    more = dict(zip(AWAY[1:], rest, strict=True))
+    if url is not None:
+        return Remote(url=url, **more)
+    if alone() and (given := next((name for name, value in more.items() if value), None)):
+        raise click.UsageError(f"--{given.replace('_', '-')} is about an engine elsewhere: add --connect")
+    return None
+
+
+def ask_secret(words: str) -> str:
+    """Prompt without an echo."""
+    answer: str = click.prompt(words, hide_input=True, err=True)
+    return answer
 
 
 def answering(command: F) -> F:

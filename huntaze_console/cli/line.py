@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from engine.surface.snapshot import Snapshot
     from huntaze_console.client import EngineClient
     from huntaze_console.config import Settings
+    from huntaze_console.options import Remote
 
 _INSIST = 15.0  # seconds that `stop` waits for an engine that is starting or draining
 _AGAIN = 0.2  # seconds between two tries
@@ -65,6 +66,9 @@ class FilesLine:
 @contextmanager
 def reading(where: Where) -> Iterator[Line]:
     """The running engine, or the files where none runs. Raises NeedsEngine where there is no state either."""
+    if where.remote is not None:
+        yield _distant(where.remote)
+        return
     state = _directory(where)
     client = _running(state)
     if client is None and not state.database_path.exists():
@@ -81,6 +85,9 @@ def signed(command: Command) -> Command:
 @contextmanager
 def writing(where: Where) -> Iterator[Line]:
     """The running engine. Raises NeedsEngine where none runs."""
+    if where.remote is not None:
+        yield _distant(where.remote)
+        return
     state = _directory(where)
     client = _running(state)
     if client is None:
@@ -94,6 +101,9 @@ def writing(where: Where) -> Iterator[Line]:
 @contextmanager
 def insisting(where: Where) -> Iterator[Line]:
     """The running engine, or else the files, whatever the configuration says; a busy directory is tried again."""
+    if where.remote is not None:
+        yield _distant(where.remote)
+        return
     with ExitStack() as stack:
         yield _entered(stack, where, _directory(where))
 
@@ -107,6 +117,12 @@ def _entered(stack: ExitStack, where: Where, state: StateDirectory) -> Line:
             if time.monotonic() > give_up:
                 raise
             threading.Event().wait(_AGAIN)
+
+
+def _distant(remote: Remote) -> Line:
+    from huntaze_console.cli.distant import reach
+
+    return reach(remote, signed)
 
 
 def _directory(where: Where) -> StateDirectory:

@@ -13,9 +13,20 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from huntaze_console.cli.exits import NeedsEngine
-from huntaze_console.cli.flags import FILE, Where, connecting, drawing, drawn, running, where
+from huntaze_console.cli.flags import (
+    AWAY,
+    FILE,
+    Where,
+    ask_secret,
+    connecting,
+    drawing,
+    drawn,
+    elsewhere,
+    running,
+    where,
+)
 from huntaze_console.cli.paper import say
-from huntaze_console.options import ConsoleOptions, Remote
+from huntaze_console.options import ConsoleOptions
 
 if TYPE_CHECKING:
     from engine.surface.queries import Page, Query
@@ -64,7 +75,7 @@ def record(
     from huntaze_console.console import attached
     from screens.recording import Taping
 
-    with attached(_options(state_dir, config, flags), ask=_ask) as source:
+    with attached(_options(state_dir, config, flags), ask=ask_secret) as source:
         if source is None:
             raise NeedsEngine("no engine runs here to be recorded", remedy="Start one with: huntaze daemon")
         taping = Taping(source, file, most_bytes=max_mb << 20, rolls=roll, with_text=with_text)
@@ -137,7 +148,7 @@ def replay(
         raise click.UsageError("say which: a FILE, or --from a time")
     if to is not None and from_ is None:
         raise click.UsageError("--to goes with --from")
-    if file is not None and (given := next((name for name, value in flags.items() if name in _AWAY and value), None)):
+    if file is not None and (given := next((name for name, value in flags.items() if name in AWAY and value), None)):
         raise click.UsageError(f"--{given.replace('_', '-')} is about an engine: it goes with --from")
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise click.UsageError("a replay needs a terminal, for input and on stderr")
@@ -152,9 +163,6 @@ def replay(
     sys.exit(show(recording, options))
 
 
-_AWAY = frozenset({"connect", "token_file", "ca_file", "insecure"})
-
-
 def _past(options: ConsoleOptions, from_: str, to: str | None) -> Recording:
     """A past hour: from the running engine, one elsewhere, or the files of one that is stopped."""
     from huntaze_console.cli.line import reading
@@ -162,7 +170,7 @@ def _past(options: ConsoleOptions, from_: str, to: str | None) -> Recording:
     from huntaze_console.console import attached
 
     if options.remote is not None:
-        with attached(options, ask=_ask) as source:
+        with attached(options, ask=ask_secret) as source:
             assert source is not None  # noqa: S101 - there is a remote
             import asyncio
 
@@ -220,15 +228,12 @@ def _driven(work: Coroutine[Any, Any, T]) -> T:
 def _options(
     state_dir: Path | None, config: Path | None, flags: dict[str, Any], look: dict[str, Any] | None = None
 ) -> ConsoleOptions:
-    away = {name: flags.pop(name) for name in _AWAY}
-    url = away.pop("connect")
-    if url is None and (given := next((name for name, value in away.items() if value), None)):
-        raise click.UsageError(f"--{given.replace('_', '-')} is about an engine elsewhere: add --connect")
+    remote = elsewhere(flags)
     place = where(state_dir, config)
     return ConsoleOptions(
         settings=place.source(simulated=False, flags=look or {}),
         state_dir=place.state_dir,
-        remote=Remote(url=url, **away) if url is not None else None,
+        remote=remote,
     )
 
 
@@ -239,8 +244,3 @@ def _seconds(length: str | None) -> int | None:
     if found is None:
         raise click.UsageError("--for: write 90s, 10m or 2h")
     return int(found[1]) * _UNITS[found[2]]
-
-
-def _ask(words: str) -> str:
-    answer: str = click.prompt(words, hide_input=True, err=True)
-    return answer

@@ -15,9 +15,11 @@ from huntaze_console.cli.flags import (
     DIRECTORY,
     FILE,
     Where,
-    about,
+    ask_secret,
     drawing,
     drawn,
+    elsewhere,
+    here,
     looking,
     running,
     simulating,
@@ -25,7 +27,7 @@ from huntaze_console.cli.flags import (
     where,
 )
 from huntaze_console.cli.paper import Tone, say, say_json
-from huntaze_console.options import ConsoleOptions, DaemonOptions, Remote
+from huntaze_console.options import ConsoleOptions, DaemonOptions
 
 _DEMO_SCENARIO = "azure-outage"
 _LONGEST_ACTOR = 100  # characters
@@ -36,15 +38,12 @@ def open_console(
     *,
     state_dir: Path | None,
     config: Path | None,
-    connect: str | None,
     read_only: bool,
     actor: str | None,
     **flags: Any,
 ) -> None:
     """Run the console until it is left."""
-    look = drawn(flags)
-    if connect is None and (given := next((name for name, value in flags.items() if value), None)):
-        raise click.UsageError(f"--{given.replace('_', '-')} is about an engine elsewhere: add --connect")
+    look, remote = drawn(flags), elsewhere(flags)
     _need_terminal()
     from huntaze_console.console import run
 
@@ -52,16 +51,11 @@ def open_console(
     options = ConsoleOptions(
         settings=place.source(simulated=False, flags=look),
         state_dir=place.state_dir,
-        remote=Remote(url=connect, **flags) if connect is not None else None,
+        remote=remote,
         read_only=read_only,
         actor=_name(actor),
     )
-    sys.exit(run(options, ask=_ask))
-
-
-def _ask(words: str) -> str:
-    answer: str = click.prompt(words, hide_input=True, err=True)
-    return answer
+    sys.exit(run(options, ask=ask_secret))
 
 
 def _name(actor: str | None) -> str:
@@ -104,7 +98,7 @@ def demo(*, state_dir: Path | None, config: Path | None, read_only: bool, actor:
         read_only=read_only,
         actor=_name(actor),
     )
-    sys.exit(run(options, ask=_ask))
+    sys.exit(run(options, ask=ask_secret))
 
 
 def _need_terminal() -> None:
@@ -177,7 +171,7 @@ def world(*, start: str | None, **options: Any) -> None:
 
 @click.command(short_help="Check this machine, the state and the configuration.")
 @click.option("--online", is_flag=True, help="Also ask each provider's address for an answer; costs nothing.")
-@about
+@here
 def doctor(place: Where, *, online: bool) -> None:
     """Check Python, SQLite, the state directory, configuration, keys, terminal, clock and disk.
 

@@ -8,7 +8,7 @@ import click
 
 from engine.kernel.errors import ConfigError
 from huntaze_console.cli import exits
-from huntaze_console.cli.flags import Ordered, Where, about
+from huntaze_console.cli.flags import Ordered, Where, here
 from huntaze_console.cli.paper import Tone, say, say_json, table
 
 if TYPE_CHECKING:
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
 
 @click.group(cls=Ordered, short_help="Check the configuration, or show what is in force.")
-@about
+@here
 def config(_: Where) -> None:
     """Check the configuration, or show what is in force and who said so."""
 
 
 @config.command(short_help="Name everything that is wrong.")
-@about
+@here
 def check(place: Where) -> None:
     """Read the configuration as an engine would, and name everything that is wrong. Exits with 2 when something is."""
     from huntaze_console.config import InvalidSettings
@@ -47,7 +47,7 @@ def check(place: Where) -> None:
 
 @config.command(short_help="Show every setting in force, and who said so.")
 @click.option("--changed", is_flag=True, help="Only what is not the built-in default.")
-@about
+@here
 def show(place: Where, *, changed: bool) -> None:
     """Show every setting in force and where it comes from. Secrets are shown as set or not, never themselves."""
     settings = _load(place)
@@ -59,7 +59,7 @@ def show(place: Where, *, changed: bool) -> None:
 
 
 @config.command(short_help="List what keys can be given to, in [console.keys].")
-@about
+@here
 def keys(place: Where) -> None:
     """List every action of the console: its name in [console.keys], its keys, what it does and where."""
     from huntaze_console.remapping import listed

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from engine.kernel.errors import CommandRefused, Refusal
-from huntaze_console.cli.flags import Ordered, Where, about
+from huntaze_console.cli.flags import Ordered, Where, here
 from huntaze_console.cli.paper import say_json
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ _READ_ONLY = click.option(
 
 
 @click.group(cls=Ordered, short_help="A token for consoles and programs that only look.")
-@about
+@here
 def token(_: Where) -> None:
     """The API's token that may look and change nothing, beside the one that the engine makes at its first start."""
 
@@ -27,7 +27,7 @@ def token(_: Where) -> None:
 @token.command(short_help="Make one; the engine takes it from then on.")
 @_READ_ONLY
 @click.option("--replace", is_flag=True, help="In place of the one there is, which ends at once.")
-@about
+@here
 def create(place: Where, *, read_only: bool, replace: bool) -> None:
     """Make the read-only token and show it. A running engine takes it at once; it stands in api-token-read-only.
 
@@ -53,7 +53,7 @@ def create(place: Where, *, read_only: bool, replace: bool) -> None:
 
 @token.command(short_help="Take it back, at once.")
 @_READ_ONLY
-@about
+@here
 def revoke(place: Where, *, read_only: bool) -> None:
     """Take the read-only token back. Who is connected with it is told so and cut off within a second."""
     path = _state(place).read_only_token_path

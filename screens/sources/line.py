@@ -60,8 +60,9 @@ class Message:
 class Line:
     """Requests to one engine. May be used by several threads: each request has a connection of its own."""
 
-    def __init__(self, address: Address, token: Secret) -> None:
-        self._address, self._token = address, token
+    def __init__(self, address: Address, token: Secret, *, via: str = "console") -> None:
+        """`via` is the face that asks, as the audit names it."""
+        self._address, self._token, self._via = address, token, via
 
     def ask(self, method: str, path: str, body: bytes | None = None) -> tuple[Headers, bytes]:
         """The answer's headers and body. Raises NotReached, CommandRefused, EngineUnavailable; BROKEN on the way."""
@@ -125,7 +126,7 @@ class Line:
         body: bytes | None,
         headers: Mapping[str, str],
     ) -> http.client.HTTPResponse:
-        sent = {"Authorization": f"Bearer {self._token.reveal()}", "X-Huntaze-Via": "console", **headers}
+        sent = {"Authorization": f"Bearer {self._token.reveal()}", "X-Huntaze-Via": self._via, **headers}
         if body is not None:
             sent["Content-Type"] = "application/json"
         connection.request(method, self._address.path + path, body, sent)
