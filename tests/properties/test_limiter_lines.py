@@ -85,6 +85,23 @@ async def test_who_waits_is_served_in_the_order_of_coming(tmp_path: Path) -> Non
         assert b.limited.waiting == 0
 
 
+async def test_rehearsals_that_wait_let_every_task_go_first(tmp_path: Path) -> None:
+    async with bench(tmp_path, QuotaSettings(everybody=Rates(requests_minute=1))) as b:
+        await b.limited.complete(task("first"), ONE)
+        async with asyncio.TaskGroup() as group:
+            for number in range(3):
+                group.create_task(b.limited.complete(task(f"test {number}")._replace(rehearsal=True), ONE))
+                await settle(3)
+            for number in range(3):
+                group.create_task(b.limited.complete(task(f"u{number}"), ONE))
+                await settle(3)
+            for _ in range(7):
+                await b.clock.advance(MINUTE + 1)
+
+        assert [who for who, _ in b.inner.came] == ["first", "u0", "u1", "u2", "test 0", "test 1", "test 2"]
+        assert b.limited.waiting == 0
+
+
 async def test_a_newcomer_does_not_pass_a_line_even_when_the_window_opens_as_it_comes(tmp_path: Path) -> None:
     async with bench(tmp_path, QuotaSettings(everybody=Rates(requests_minute=1))) as b:
         async with asyncio.TaskGroup() as group:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from engine.kernel.errors import ErrorClass, ProviderError
-from engine.kernel.values import DAY, MINUTE, SECOND
+from engine.kernel.values import MINUTE, SECOND
 from engine.limiter import QuotaSettings, Rates
 from engine.orchestrator import Orchestrator, Target, Task
 from engine.orchestrator.decision import Verdict
@@ -140,23 +140,3 @@ async def test_a_user_over_the_shipped_limit_does_not_hold_up_work_without_one(p
         await orchestrator.complete(task(play, ""))
 
     assert play.clock.now() - began < SECOND
-
-
-async def test_rehearsals_that_wait_for_a_limit_let_every_task_go_first(play: Rig) -> None:
-    orchestrator = joined(play, QuotaSettings(everybody=Rates(requests_minute=1)))
-    await orchestrator.complete(task(play))
-    served: list[str] = []
-
-    async def serve(one: Task) -> None:
-        await orchestrator.complete(one)
-        served.append(one.trace_id)
-
-    async with asyncio.TaskGroup() as group:
-        for number in range(2):
-            rehearsal = task(play, within=DAY)._replace(rehearsal=True, trace_id=f"loadtest_{number}")
-            group.create_task(serve(rehearsal))
-        await asyncio.sleep(0)  # they stand in line before
-        for number in range(2):
-            group.create_task(serve(task(play, within=DAY)._replace(trace_id=f"t{number}")))
-
-    assert served == ["t0", "t1", "loadtest_0", "loadtest_1"]
