@@ -141,6 +141,7 @@ async def _sorted(keys: Keys, found: dict[str, list[float]]) -> None:
 
 async def _filtered(keys: Keys, found: dict[str, list[float]], row: int) -> None:
     """A fan's number, letter by letter: from a tenth of all rows down to one."""
+    whole = _rows_of(keys.text())
     await keys.answer("slash", "/", lambda text: "clear the filter" in text)
     typed = ""
     for letter in f"n{row:06}":
@@ -149,7 +150,7 @@ async def _filtered(keys: Keys, found: dict[str, list[float]], row: int) -> None
         found["filter"].append(
             await keys.answer(letter, letter, lambda text, words=wanted: words in text and _agrees(text, words))
         )
-    await keys.answer("escape", None, lambda text: " match " not in text)
+    await keys.answer("escape", None, lambda text: " match " not in text and _rows_of(text) == whole)
 
 
 def _rows_of(text: str) -> list[str]:
