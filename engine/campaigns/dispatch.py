@@ -1,4 +1,7 @@
-"""Carries out what an operator says of campaigns. Each command is one transaction: whole, or not at all."""
+"""Carries out what an operator says of campaigns. Each command is one transaction: whole, or not at all.
+
+What is said of single messages is `decisions.py`'s.
+"""
 
 from __future__ import annotations
 
@@ -18,35 +21,31 @@ from engine.campaigns.campaign import (
     resumed,
     started,
 )
+from engine.campaigns.decisions import Decisions
 from engine.campaigns.draft import check, check_start
 from engine.campaigns.estimate import Estimator
-from engine.campaigns.path import APPROVE, APPROVED, GENERATE, SEND
+from engine.campaigns.path import GENERATE
 from engine.campaigns.progress import Progress
 from engine.campaigns.repeats import digest_of, repeated
 from engine.campaigns.workflow_store import workflow_id_of
-from engine.campaigns.writing import enqueue, write_batch, write_job
+from engine.campaigns.writing import write_batch, write_job
 from engine.content import has_variables, preview, screen, validate
 from engine.costs import Ledger
-from engine.events import CampaignCreated
 from engine.kernel.clock import Clock
 from engine.kernel.errors import CommandRefused, PlatformError, Refusal
 from engine.kernel.values import MINUTE, NanoUSD, Random, new_id
-from engine.messaging import BEFORE_SENDING, Delivery, DeliveryState, FanBook, SendingSettings, consent, deliveries
+from engine.messaging import BEFORE_SENDING, DeliveryState, FanBook, SendingSettings, consent, deliveries
 from engine.orchestrator import Orchestrator
 from engine.queue import JobStore
 from engine.storage import Database, Tx, alone
 from engine.surface.commands import (
-    ApproveDeliveries,
     CampaignDraft,
     CancelCampaign,
     CreateCampaign,
     Done,
     PauseCampaign,
-    RejectDeliveries,
     ResumeCampaign,
     ScheduleCampaign,
-    SettleDeliveries,
-    SettleDelivery,
     StartCampaign,
 )
 from engine.surface.effects import MessageRow
@@ -56,11 +55,10 @@ from engine.surface.wire import load_draft
 
 _AUDIENCE_AGE = MINUTE  # nanoseconds that a reading of the audience serves for estimates and creations
 _SCOPE = "campaign"
-_SETTLED = {"sent": DeliveryState.SENT, "failed": DeliveryState.FAILED, "again": DeliveryState.QUEUED}
 
 
 class Dispatch:
-    """The campaigns' commands."""
+    """The campaigns' commands; those about their messages are its `decisions`."""
 
     def __init__(
         self,
@@ -86,7 +84,7 @@ class Dispatch:
         self._progress = progress
         self._clock = clock
         self._chance = chance
-        self._sending = sending
+        self.decisions = Decisions(database, jobs, progress, clock, sending)
 
     # ── making one ──────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -166,7 +164,7 @@ class Dispatch:
         if command.key and (answer := repeated(tx, command.key, digest)):
             return answer
         now = self._clock.now()
-        self._insert(tx, campaign_id, command.draft, chosen, now)
+        store.insert(tx, campaign_id, command.draft, chosen, now)
         self._progress.moved(tx, campaign_id, now)
         if command.draft.budget is not None:
             self._ledger.set_limit(tx, _SCOPE, campaign_id, NanoUSD(command.draft.budget))
@@ -185,58 +183,6 @@ class Dispatch:
                 (command.key, digest, orjson.dumps(data), now),
             )
         return Done(f"Campaign {command.draft.name} is {_words(state)}, for {estimate.fans:,} fans", data)
-
-    def _insert(self, tx: Tx, campaign_id: str, draft: CampaignDraft, chosen: Sequence[Member], now: int) -> None:
-        tx.execute(
-            "INSERT INTO campaigns (campaign_id, name, account_id, tenant_id, tool, draft, approval, budget, state,"
-            " created_at, starts_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                campaign_id,
-                draft.name,
-                draft.account_id,
-                draft.tenant_id,
-                draft.tool,
-                orjson.dumps(draft),
-                draft.approval,
-                draft.budget,
-                CampaignState.DRAFT,
-                now,
-                draft.starts_at,
-            ),
-        )
-        tx.executemany(
-            "INSERT INTO deliveries (delivery_id, campaign_id, account_id, fan_id, fan_name, time_zone, tags, state,"
-            " reason, changed_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            [
-                (
-                    f"{campaign_id.replace('cmp', 'dlv', 1)}-{number:06d}",
-                    campaign_id,
-                    draft.account_id,
-                    member.fan.fan_id,
-                    member.fan.name,
-                    member.fan.time_zone,
-                    ",".join(member.fan.tags),
-                    DeliveryState.SKIPPED if member.left_out else DeliveryState.PENDING,
-                    member.left_out,
-                    now,
-                )
-                for number, member in enumerate(chosen)
-            ],
-        )
-        tx.emit(
-            CampaignCreated(
-                at=now,
-                campaign_id=campaign_id,
-                name=draft.name,
-                account_id=draft.account_id,
-                tool=draft.tool,
-                state=str(CampaignState.DRAFT),
-                fans=len(chosen),
-                skipped=sum(bool(member.left_out) for member in chosen),
-                budget=draft.budget,
-                starts_at=draft.starts_at,
-            )
-        )
 
     # ── moving one ──────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -318,7 +264,7 @@ class Dispatch:
         self._jobs.unpark(tx, campaign.campaign_id, now)
         self._jobs.unpark(tx, write_batch(campaign.campaign_id), now)
         if campaign.due(now):  # texts approved while it was paused
-            self._queue_approved(tx, campaign, now)
+            self.decisions.queue_approved(tx, campaign, now)
         self._progress.progressed(tx, campaign.campaign_id, now)
 
     async def start_due(self) -> int:
@@ -332,7 +278,7 @@ class Dispatch:
                 self._move(tx, campaign, CampaignState.RUNNING, "engine")
                 if not campaign.needs_approval:
                     self._put_writing(tx, campaign, now)
-                self._queue_approved(tx, campaign, now)
+                self.decisions.queue_approved(tx, campaign, now)
                 self._progress.progressed(tx, campaign.campaign_id, now)
             return len(rows)
 
@@ -368,121 +314,6 @@ class Dispatch:
         self, tx: Tx, campaign: Campaign, after: CampaignState, actor: str, *, reason: str = "", resume_to: str = ""
     ) -> None:
         store.move(tx, campaign, after, now=self._clock.now(), actor=actor, reason=reason, resume_to=resume_to)
-
-    # ── its deliveries ──────────────────────────────────────────────────────────────────────────────────────────────
-
-    async def approve(self, command: ApproveDeliveries) -> Done:
-        """Approve exactly the texts that were read: one whose digest is another by now refuses the whole command."""
-
-        def approve(tx: Tx) -> Done:
-            now = self._clock.now()
-            campaign = store.get(tx, command.campaign_id)
-            chosen = _drafted(tx, campaign.campaign_id, command)
-            for delivery in chosen:
-                deliveries.move(tx, delivery, DeliveryState.APPROVED, now=now, approved_digest=delivery.digest)
-            goes_on = self._progress.workflow(tx, campaign, now).after(APPROVE, APPROVED) == SEND
-            if goes_on and campaign.due(now) and campaign.state is not CampaignState.PAUSED:
-                self._queue_approved(tx, campaign, now)
-            self._progress.progressed(tx, campaign.campaign_id, now)
-            return Done(f"{len(chosen):,} texts of {campaign.name} are approved", {"approved": len(chosen)})
-
-        return await self._database.write(approve)
-
-    async def reject(self, command: RejectDeliveries) -> Done:
-        def reject(tx: Tx) -> Done:
-            now = self._clock.now()
-            campaign = store.get(tx, command.campaign_id)
-            for delivery_id in command.delivery_ids:
-                delivery = _of_campaign(tx, delivery_id, campaign.campaign_id)
-                deliveries.move(tx, delivery, DeliveryState.REJECTED, now=now, reason=command.reason)
-            self._progress.progressed(tx, campaign.campaign_id, now)
-            count = len(command.delivery_ids)
-            return Done(f"{count:,} texts of {campaign.name} are rejected", {"rejected": count})
-
-        return await self._database.write(reject)
-
-    async def settle(self, command: SettleDelivery) -> Done:
-        """A person's word on an uncertain send."""
-
-        def settle(tx: Tx) -> Done:
-            delivery = deliveries.get(tx, command.delivery_id)
-            after = self._settle(tx, delivery, command.outcome, command.actor)
-            return Done(f"The message to {delivery.fan_id} is {after}")
-
-        return await self._database.write(settle)
-
-    async def settle_many(self, command: SettleDeliveries) -> Done:
-        """One word on several of a campaign's, all or none."""
-
-        def settle(tx: Tx) -> Done:
-            campaign = store.get(tx, command.campaign_id)
-            chosen = _uncertain(tx, campaign.campaign_id, command.delivery_ids)
-            for delivery in chosen:
-                self._settle(tx, delivery, command.outcome, command.actor)
-            words = "sent again" if command.outcome == "again" else command.outcome
-            return Done(f"{len(chosen):,} messages of {campaign.name} are {words}", {"settled": len(chosen)})
-
-        return await self._database.write(settle)
-
-    def _settle(self, tx: Tx, delivery: Delivery, outcome: str, actor: str) -> DeliveryState:
-        now, after = self._clock.now(), _SETTLED[outcome]
-        if delivery.state is not DeliveryState.UNCERTAIN:
-            raise CommandRefused(
-                Refusal.CONFLICT, f"delivery {delivery.delivery_id} is {delivery.state}, not uncertain"
-            )
-        reason = f"settled by {actor}"
-        if after is DeliveryState.QUEUED:
-            self._send_again(tx, delivery, now, reason)
-        else:
-            deliveries.move(tx, delivery, after, now=now, reason=reason)
-        self._progress.progressed(tx, delivery.campaign_id, now)
-        return after
-
-    def _send_again(self, tx: Tx, delivery: Delivery, now: int, reason: str) -> None:
-        """Queue it once more; a campaign that had finished runs again for it, a cancelled one does not."""
-        campaign = store.get(tx, delivery.campaign_id)
-        if campaign.state in (CampaignState.CANCELLED, CampaignState.FAILED):
-            message = f"campaign {campaign.campaign_id} is {campaign.state}: nothing more of it is sent"
-            raise CommandRefused(Refusal.CONFLICT, message, remedy="Settle it as sent or as failed")
-        step = self._progress.workflow(tx, campaign, now).step(SEND)
-        enqueue(tx, self._jobs, delivery, now, self._sending, step)
-        if campaign.state is CampaignState.FINISHED:
-            self._move(tx, campaign, CampaignState.RUNNING, "engine", reason=reason)
-
-    def _queue_approved(self, tx: Tx, campaign: Campaign, now: int) -> None:
-        step = self._progress.workflow(tx, campaign, now).step(SEND)
-        rows = tx.execute(
-            "SELECT * FROM deliveries WHERE campaign_id = ? AND state = 'approved' ORDER BY delivery_id",
-            (campaign.campaign_id,),
-        ).fetchall()
-        for row in rows:
-            enqueue(tx, self._jobs, deliveries.of_row(row), now, self._sending, step)
-
-
-def _drafted(tx: Tx, campaign_id: str, command: ApproveDeliveries) -> list[Delivery]:
-    if not command.texts:
-        rows = tx.execute("SELECT * FROM deliveries WHERE campaign_id = ? AND state = 'drafted'", (campaign_id,))
-        return [deliveries.of_row(row) for row in rows.fetchall()]
-    chosen = [_of_campaign(tx, delivery_id, campaign_id) for delivery_id in command.texts]
-    for delivery in chosen:
-        if delivery.digest != command.texts[delivery.delivery_id]:
-            message = f"the text of {delivery.delivery_id} is not the one you read"
-            raise CommandRefused(Refusal.CONFLICT, message, remedy="Read it again, then approve it")
-    return chosen
-
-
-def _uncertain(tx: Tx, campaign_id: str, delivery_ids: Sequence[str]) -> list[Delivery]:
-    if delivery_ids:
-        return [_of_campaign(tx, delivery_id, campaign_id) for delivery_id in dict.fromkeys(delivery_ids)]
-    rows = tx.execute("SELECT * FROM deliveries WHERE campaign_id = ? AND state = 'uncertain'", (campaign_id,))
-    return [deliveries.of_row(row) for row in rows.fetchall()]
-
-
-def _of_campaign(tx: Tx, delivery_id: str, campaign_id: str) -> Delivery:
-    delivery = deliveries.get(tx, delivery_id)
-    if delivery.campaign_id != campaign_id:
-        raise CommandRefused(Refusal.NOT_FOUND, f"delivery {delivery_id} is not of campaign {campaign_id}")
-    return delivery
 
 
 def _template(tx: Tx, campaign_id: str) -> str:

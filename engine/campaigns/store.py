@@ -8,12 +8,14 @@ from dataclasses import replace
 
 import orjson
 
+from engine.campaigns.audience import Member
 from engine.campaigns.campaign import Campaign, CampaignState
 from engine.costs.breakdown import Figures, campaign_costs
-from engine.events import CampaignMoved, CampaignScheduled
+from engine.events import CampaignCreated, CampaignMoved, CampaignScheduled
 from engine.kernel.errors import CommandRefused, Refusal
 from engine.messaging import OPEN, DeliveryState
 from engine.storage import Reader, Tx
+from engine.surface.commands import CampaignDraft
 from engine.surface.queries import ListCampaigns, Page
 from engine.surface.snapshot import CampaignView
 from engine.surface.wire import load_draft
@@ -44,6 +46,60 @@ def of_row(row: sqlite3.Row) -> Campaign:
         starved=bool(row["starved"]),
         starts_at=row["starts_at"],
         starved_by=row["starved_by"],
+    )
+
+
+def insert(tx: Tx, campaign_id: str, draft: CampaignDraft, chosen: Sequence[Member], now: int) -> None:
+    """A new campaign, a draft, with a delivery for each of the audience; those left out are skipped with the reason."""
+    tx.execute(
+        "INSERT INTO campaigns (campaign_id, name, account_id, tenant_id, tool, draft, approval, budget, state,"
+        " created_at, starts_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            campaign_id,
+            draft.name,
+            draft.account_id,
+            draft.tenant_id,
+            draft.tool,
+            orjson.dumps(draft),
+            draft.approval,
+            draft.budget,
+            CampaignState.DRAFT,
+            now,
+            draft.starts_at,
+        ),
+    )
+    tx.executemany(
+        "INSERT INTO deliveries (delivery_id, campaign_id, account_id, fan_id, fan_name, time_zone, tags, state,"
+        " reason, changed_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [
+            (
+                f"{campaign_id.replace('cmp', 'dlv', 1)}-{number:06d}",
+                campaign_id,
+                draft.account_id,
+                member.fan.fan_id,
+                member.fan.name,
+                member.fan.time_zone,
+                ",".join(member.fan.tags),
+                DeliveryState.SKIPPED if member.left_out else DeliveryState.PENDING,
+                member.left_out,
+                now,
+            )
+            for number, member in enumerate(chosen)
+        ],
+    )
+    tx.emit(
+        CampaignCreated(
+            at=now,
+            campaign_id=campaign_id,
+            name=draft.name,
+            account_id=draft.account_id,
+            tool=draft.tool,
+            state=str(CampaignState.DRAFT),
+            fans=len(chosen),
+            skipped=sum(bool(member.left_out) for member in chosen),
+            budget=draft.budget,
+            starts_at=draft.starts_at,
+        )
     )
 
 

@@ -83,7 +83,7 @@ async def carry_on(play: Rig, campaign_id: str) -> None:
     """Everything that is left to do, as workers and an operator would."""
     for _ in range(40):
         await play.write()
-        await play.dispatch.approve(ApproveDeliveries(campaign_id=campaign_id))
+        await play.dispatch.decisions.approve(ApproveDeliveries(campaign_id=campaign_id))
         await play.send()
         if await play.state(campaign_id) == "finished":
             return
@@ -118,7 +118,7 @@ async def until_doom(folder: Path, step: str, point: str, left: int) -> None:
         await play.write()
         await play.metered.drain()
         doom.armed = step == "approve"
-        await play.dispatch.approve(ApproveDeliveries(campaign_id=campaign_id))
+        await play.dispatch.decisions.approve(ApproveDeliveries(campaign_id=campaign_id))
         doom.armed = step == "send"
         await play.send()
 

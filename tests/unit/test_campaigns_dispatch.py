@@ -461,12 +461,12 @@ async def test_approving_part_sends_that_part(play: Rig) -> None:
     campaign_id = await drafted(play)
     chosen = dict(list((await digests(play)).items())[:1])
 
-    await play.dispatch.approve(ApproveDeliveries(campaign_id=campaign_id, texts=chosen))
+    await play.dispatch.decisions.approve(ApproveDeliveries(campaign_id=campaign_id, texts=chosen))
     await play.send()
 
     assert await play.states(campaign_id) == {"sent": 1, "drafted": 2}
     assert await play.state(campaign_id) == "awaiting_approval"
-    await play.dispatch.approve(ApproveDeliveries(campaign_id=campaign_id))
+    await play.dispatch.decisions.approve(ApproveDeliveries(campaign_id=campaign_id))
     await play.send()
     assert await play.state(campaign_id) == "finished"
 
@@ -477,14 +477,14 @@ async def test_an_approval_of_another_text_approves_nothing(play: Rig) -> None:
     wrong = {**found, list(found)[2]: "0" * 64}
 
     with pytest.raises(CommandRefused, match="not the one you read"):
-        await play.dispatch.approve(ApproveDeliveries(campaign_id=campaign_id, texts=wrong))
+        await play.dispatch.decisions.approve(ApproveDeliveries(campaign_id=campaign_id, texts=wrong))
 
     assert await play.states(campaign_id) == {"drafted": 3}
 
 
 async def test_a_text_edited_after_its_approval_does_not_leave(play: Rig) -> None:
     campaign_id = await drafted(play, count=1)
-    await play.dispatch.approve(ApproveDeliveries(campaign_id=campaign_id))
+    await play.dispatch.decisions.approve(ApproveDeliveries(campaign_id=campaign_id))
     await play.database.write(lambda tx: tx.execute("UPDATE deliveries SET text = 'edited', digest = 'other'"))
 
     await play.send()
@@ -498,8 +498,8 @@ async def test_a_delivery_of_another_campaign_cannot_be_approved_or_rejected(pla
     other = await play.create(start=False)
 
     for command in (
-        play.dispatch.approve(ApproveDeliveries(campaign_id=other, texts=found)),
-        play.dispatch.reject(RejectDeliveries(campaign_id=other, delivery_ids=tuple(found))),
+        play.dispatch.decisions.approve(ApproveDeliveries(campaign_id=other, texts=found)),
+        play.dispatch.decisions.reject(RejectDeliveries(campaign_id=other, delivery_ids=tuple(found))),
     ):
         with pytest.raises(CommandRefused) as caught:
             await command
@@ -510,8 +510,8 @@ async def test_rejected_texts_never_leave_and_the_campaign_ends_without_them(pla
     campaign_id = await drafted(play)
     found = tuple(await digests(play))
 
-    await play.dispatch.reject(RejectDeliveries(campaign_id=campaign_id, delivery_ids=found[:2]))
-    await play.dispatch.approve(ApproveDeliveries(campaign_id=campaign_id))
+    await play.dispatch.decisions.reject(RejectDeliveries(campaign_id=campaign_id, delivery_ids=found[:2]))
+    await play.dispatch.decisions.approve(ApproveDeliveries(campaign_id=campaign_id))
     await play.send()
 
     assert await play.states(campaign_id) == {"rejected": 2, "sent": 1}
@@ -523,7 +523,9 @@ async def test_a_rejection_that_cannot_be_whole_changes_nothing(play: Rig) -> No
     found = tuple(await digests(play))
 
     with pytest.raises(CommandRefused):
-        await play.dispatch.reject(RejectDeliveries(campaign_id=campaign_id, delivery_ids=(*found, "dlv_nobody")))
+        await play.dispatch.decisions.reject(
+            RejectDeliveries(campaign_id=campaign_id, delivery_ids=(*found, "dlv_nobody"))
+        )
 
     assert await play.states(campaign_id) == {"drafted": 3}
 
@@ -564,7 +566,7 @@ async def test_a_text_that_was_being_written_at_the_pause_waits_too(play: Rig) -
 async def test_what_was_approved_during_a_pause_is_sent_after_it(play: Rig) -> None:
     campaign_id = await drafted(play)
     await play.dispatch.pause(PauseCampaign(campaign_id=campaign_id))
-    await play.dispatch.approve(ApproveDeliveries(campaign_id=campaign_id))
+    await play.dispatch.decisions.approve(ApproveDeliveries(campaign_id=campaign_id))
     assert await play.send() == 0
 
     await play.dispatch.resume(ResumeCampaign(campaign_id=campaign_id))
@@ -650,7 +652,7 @@ async def test_the_schedule_starts_it_on_its_time(play: Rig) -> None:
 
 async def test_texts_approved_early_leave_on_their_time(play: Rig) -> None:
     campaign_id = await drafted(play, count=2, starts_at=play.clock.now() + HOUR)
-    await play.dispatch.approve(ApproveDeliveries(campaign_id=campaign_id))
+    await play.dispatch.decisions.approve(ApproveDeliveries(campaign_id=campaign_id))
     assert await play.state(campaign_id) == "scheduled"
     assert await play.send() == 0
 
@@ -667,7 +669,7 @@ async def test_one_that_was_paused_over_its_start_goes_on_when_it_is_resumed(pla
     await play.write()
     await play.dispatch.pause(PauseCampaign(campaign_id=campaign_id))
     if approval == "required":
-        await play.dispatch.approve(ApproveDeliveries(campaign_id=campaign_id))
+        await play.dispatch.decisions.approve(ApproveDeliveries(campaign_id=campaign_id))
     play.clock.jump(2 * HOUR)
     await play.dispatch.start_due()
 
@@ -682,10 +684,10 @@ async def test_one_that_was_paused_over_its_start_goes_on_when_it_is_resumed(pla
 async def test_a_rejection_after_the_start_was_due_does_not_lose_the_rest(play: Rig) -> None:
     campaign_id = await drafted(play, count=2, starts_at=play.clock.now() + HOUR)
     first, second = (await digests(play)).items()
-    await play.dispatch.approve(ApproveDeliveries(campaign_id=campaign_id, texts=dict([first])))
+    await play.dispatch.decisions.approve(ApproveDeliveries(campaign_id=campaign_id, texts=dict([first])))
     play.clock.jump(HOUR)
 
-    await play.dispatch.reject(RejectDeliveries(campaign_id=campaign_id, delivery_ids=(second[0],)))
+    await play.dispatch.decisions.reject(RejectDeliveries(campaign_id=campaign_id, delivery_ids=(second[0],)))
     await play.dispatch.start_due()
     await play.send()
 
@@ -708,12 +710,12 @@ async def uncertain(play: Rig) -> tuple[str, str]:
 async def test_a_person_decides_an_uncertain_send(play: Rig, word: Any, state: str) -> None:
     campaign_id, delivery_id = await uncertain(play)
 
-    await play.dispatch.settle(SettleDelivery(delivery_id=delivery_id, outcome=word))
+    await play.dispatch.decisions.settle(SettleDelivery(delivery_id=delivery_id, outcome=word))
 
     assert await play.states(campaign_id) == {state: 1}
     assert await play.state(campaign_id) == ("running" if word == "again" else "finished")
     with pytest.raises(CommandRefused):
-        await play.dispatch.settle(SettleDelivery(delivery_id=delivery_id, outcome="sent"))
+        await play.dispatch.decisions.settle(SettleDelivery(delivery_id=delivery_id, outcome="sent"))
     if word == "again":
         play.clock.jump(2 * MINUTE)
         await play.send()
@@ -731,7 +733,7 @@ async def test_nothing_of_a_cancelled_campaign_is_sent_again(play: Rig) -> None:
     (row,) = (await play.desk.query(ListDeliveries(state="uncertain"))).rows
 
     with pytest.raises(CommandRefused) as caught:
-        await play.dispatch.settle(SettleDelivery(delivery_id=row.delivery_id, outcome="again"))
+        await play.dispatch.decisions.settle(SettleDelivery(delivery_id=row.delivery_id, outcome="again"))
 
     assert caught.value.reason is Refusal.CONFLICT
     assert await play.queue() == {}

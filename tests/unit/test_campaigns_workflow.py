@@ -231,7 +231,7 @@ async def test_a_campaign_with_approval_goes_step_by_step(play: Rig) -> None:
     )
     assert (await workflow(play, campaign_id)).state == "waiting"  # for a person
 
-    await play.dispatch.approve(ApproveDeliveries(campaign_id=campaign_id))
+    await play.dispatch.decisions.approve(ApproveDeliveries(campaign_id=campaign_id))
     assert (await line(play, campaign_id)).endswith("approve:done:3/3 send:running:0/3")
 
     await play.send()
@@ -271,7 +271,7 @@ async def test_a_start_of_its_own_is_waited_for_at_the_step_that_needs_it(play: 
     by_itself = await play.create(count=2, prompt=PROMPT, starts_at=later)
     by_person = await play.create(count=2, prompt=PROMPT, starts_at=later, approval="required")
     await play.write()
-    await play.dispatch.approve(ApproveDeliveries(campaign_id=by_person))
+    await play.dispatch.decisions.approve(ApproveDeliveries(campaign_id=by_person))
 
     one, other = await steps(play, by_itself), await steps(play, by_person)
     assert (one["generate"].state, one["generate"].waits_for) == ("waiting", "time")
@@ -360,7 +360,7 @@ async def test_an_uncertain_send_that_goes_out_again_reopens_its_step(play: Rig)
     assert (await steps(play, campaign_id))["send"].outcomes == {"uncertain": 1}
     (row,) = await play.rows("SELECT delivery_id FROM deliveries")
 
-    await play.dispatch.settle(SettleDelivery(delivery_id=row["delivery_id"], outcome="again"))
+    await play.dispatch.decisions.settle(SettleDelivery(delivery_id=row["delivery_id"], outcome="again"))
     send = (await steps(play, campaign_id))["send"]
     assert (send.state, send.open, send.outcomes, send.ended_at) == ("running", 1, {}, None)
 
@@ -390,8 +390,10 @@ async def test_what_is_kept_and_what_the_deliveries_say_agree_after_anything(pla
     campaign_id = await play.create(count=8, prompt=PROMPT, approval="required")
     await play.write(limit=6)
     rows = await play.rows("SELECT delivery_id FROM deliveries WHERE state = 'drafted'")
-    await play.dispatch.reject(RejectDeliveries(campaign_id=campaign_id, delivery_ids=(rows[0]["delivery_id"],)))
-    await play.dispatch.approve(ApproveDeliveries(campaign_id=campaign_id))
+    await play.dispatch.decisions.reject(
+        RejectDeliveries(campaign_id=campaign_id, delivery_ids=(rows[0]["delivery_id"],))
+    )
+    await play.dispatch.decisions.approve(ApproveDeliveries(campaign_id=campaign_id))
     play.platform.script = [Refused("400"), Uncertain("reset")]
     await play.send()
 
