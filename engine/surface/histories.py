@@ -16,7 +16,7 @@ from engine.surface.courses import (
     QueueCourseRow,
     grid,
 )
-from engine.surface.query import Query
+from engine.surface.query import Paged, Query
 from engine.surface.rows import BudgetRow
 
 _BY_SECONDS = 4 * MINUTE  # up to so long a span of spend is cut finer than minutes
@@ -80,7 +80,7 @@ class KeptBudgetsRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class KeptBudgets(Query):
+class KeptBudgets(Paged, Query):
     """How the budgets stood with each snapshot that was kept; as `KeptSnapshots`."""
 
     row: ClassVar[type] = KeptBudgetsRow

@@ -26,7 +26,9 @@ from engine.surface.histories import KeptBudgets as KeptBudgets
 from engine.surface.histories import ListPriorities as ListPriorities
 from engine.surface.histories import MonitorHistory as MonitorHistory
 from engine.surface.histories import QueueHistory as QueueHistory
+from engine.surface.query import MOST_ROWS as MOST_ROWS
 from engine.surface.query import Page as Page
+from engine.surface.query import Paged as Paged
 from engine.surface.query import Query as Query
 from engine.surface.rows import (
     AlertRow,
@@ -79,7 +81,7 @@ class ListBudgets(Query):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ListCalls(Query):
+class ListCalls(Paged, Query):
     """Ledger entries, newest first."""
 
     row: ClassVar[type] = CallRow
@@ -89,7 +91,7 @@ class ListCalls(Query):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ListJobs(Query):
+class ListJobs(Paged, Query):
     row: ClassVar[type] = JobRow
     queue: str = ""
     state: str = ""
@@ -104,7 +106,7 @@ class GetJob(Query):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ListCampaigns(Query):
+class ListCampaigns(Paged, Query):
     """Newest first."""
 
     row: ClassVar[type] = CampaignView
@@ -129,7 +131,7 @@ class GetDraft(Query):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ListDeliveries(Query):
+class ListDeliveries(Paged, Query):
     """By their ids, which are in the order of the audience. With an `offset` instead of a cursor, filtered and ordered.
 
     Each of `find` must be true: a word that is in the row, `-word` for one that is not, `field:word` for one field.
@@ -159,7 +161,7 @@ class ExplainDelivery(Query):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ListAlerts(Query):
+class ListAlerts(Paged, Query):
     """Open alerts, or the history of the last 90 days, newest first."""
 
     row: ClassVar[type] = AlertRow
@@ -169,7 +171,7 @@ class ListAlerts(Query):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ListSilences(Query):
+class ListSilences(Paged, Query):
     """Live silences, the one that ends first ahead; with `all` also those that ended, newest first."""
 
     row: ClassVar[type] = SilenceRow
@@ -179,7 +181,7 @@ class ListSilences(Query):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ListAudit(Query):
+class ListAudit(Paged, Query):
     """What was asked of the engine, newest first. An actor, action or subject may end in `*`; `since` is an instant.
 
     An actor without a host is found on every host. `undoable` leaves out what was undone already, and what cannot be.
@@ -196,7 +198,7 @@ class ListAudit(Query):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ListSuppressed(Query):
+class ListSuppressed(Paged, Query):
     row: ClassVar[type] = SuppressionRow
     account_id: str = ""
     limit: int = 100
@@ -204,7 +206,7 @@ class ListSuppressed(Query):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EventHistory(Query):
+class EventHistory(Paged, Query):
     """Events after `from_`, or after a sequence number, up to `to`; oldest first, as far as the log has them."""
 
     row: ClassVar[type] = EventRow
@@ -225,7 +227,7 @@ class SnapshotAt(Query):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ListLogs(Query):
+class ListLogs(Paged, Query):
     """The engine's log, oldest first: the newest records, those before a cursor, or the next ones after a number.
 
     `level` is the least that is shown; `text` stands somewhere in the record. `total` counts what matches and is kept.
@@ -246,7 +248,7 @@ class EstimateCampaign(Query):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class KeptSnapshots(Query):
+class KeptSnapshots(Paged, Query):
     """The snapshots that were kept with the log, (`after`, `to`] by sequence number, oldest first; 20 a page at most.
 
     The next page begins after the sequence number in `next`. The events in between lead from one to the next, but for a
@@ -260,7 +262,7 @@ class KeptSnapshots(Query):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ListEvents(Query):
+class ListEvents(Paged, Query):
     """The newest recorded events, oldest first; or those after a sequence number."""
 
     row: ClassVar[type] = EventRow
@@ -269,7 +271,7 @@ class ListEvents(Query):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PreviewMessages(Query):
+class PreviewMessages(Paged, Query):
     """What a draft would give its fans, from the first one reached: a template's text, or what the model is asked."""
 
     row: ClassVar[type] = MessageRow
@@ -348,7 +350,7 @@ class PreviewShadow(Query):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ListLimits(Query):
+class ListLimits(Paged, Query):
     """The windows of the limits on calls of the models: those of providers and of everybody, and what else is used."""
 
     row: ClassVar[type] = LimitRow
@@ -391,7 +393,7 @@ class BoundLoadTest(Query):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ListKeys(Query):
+class ListKeys(Paged, Query):
     """The gateway's keys, newest first; without `all` those that open something now."""
 
     row: ClassVar[type] = KeyRow
@@ -440,7 +442,7 @@ class GetWorkflow(Query):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ListWorkflows(Query):
+class ListWorkflows(Paged, Query):
     """Newest first."""
 
     row: ClassVar[type] = WorkflowRow

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Generic, TypeVar
 
 R = TypeVar("R")
+MOST_ROWS = 1_000  # of a page
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,3 +27,10 @@ class Page(Generic[R]):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Query:
     row: ClassVar[type] = dict
+
+
+class Paged:
+    """Stands before `Query` among the bases of one whose answer is a page: at most `limit` rows, `MOST_ROWS` at most."""
+
+    __slots__ = ()
+    limit: int

@@ -9,7 +9,7 @@ from aiohttp import web
 from engine.kernel.errors import CommandRefused, HuntazeError, Refusal
 from engine.surface import wire
 from engine.surface.commands import AcknowledgeAlert, HaltSending, ResumeSending
-from engine.surface.queries import CheckHealth, ListAlerts, ListLimits
+from engine.surface.queries import MOST_ROWS, CheckHealth, ListAlerts, ListLimits, Paged
 from engine.surface.rows import DependencyRow
 from engine.surface.snapshot import AccountView, QueueView, Snapshot
 from huntaze_console.api.call import ACTOR, Call, answer, answer_bytes
@@ -31,7 +31,6 @@ from huntaze_console.api.shapes import (
     Welcome,
 )
 
-_MOST_ROWS = 1_000
 _CATCH_UP = frozenset({"dynamodb"})
 
 
@@ -129,9 +128,8 @@ async def resume(call: Call) -> web.Response:
 
 async def query(call: Call) -> web.Response:
     wanted = wire.load_query(await call.raw_body())
-    limit = getattr(wanted, "limit", 1)
-    if not 1 <= limit <= _MOST_ROWS:
-        raise CommandRefused(Refusal.INVALID, f"limit must be 1 to {_MOST_ROWS}", field="limit")
+    if isinstance(wanted, Paged) and not 1 <= wanted.limit <= MOST_ROWS:
+        raise CommandRefused(Refusal.INVALID, f"limit must be 1 to {MOST_ROWS}", field="limit")
     return answer_bytes(wire.dump(await call.desk.query(wanted)))
 
 

@@ -19,17 +19,19 @@ from engine.surface.queries import (
     CostBreakdown,
     ListAlerts,
     ListBreakers,
+    ListBudgets,
     ListCalls,
     ListCampaigns,
     ListDeliveries,
     ListEvents,
 )
-from screens.recording import Player, Recording
+from engine.surface.rows import LogRow
+from screens.recording import Player, Recording, Tape
 from screens.sources.replay import ReplaySource
-from tests.properties.test_recording import BEGAN, HOSTILE, taped
+from tests.properties.test_recording import BEGAN, FIRST, HOSTILE, taped
 from tests.rig import rig
 from tests.screens.harness import Console, console
-from tests.screens.rig_source import RigSource
+from tests.screens.rig_source import RigSource, Within
 from tests.screens.scripted import ScriptedSource
 
 LENGTH = 30 * MINUTE
@@ -263,6 +265,69 @@ async def test_queries_answer_from_the_events_up_to_the_moment_and_no_further(fi
     source.close()
 
 
+async def test_costs_that_are_not_known_from_the_start_say_since_when(file: Path) -> None:
+    async with replaying(file, size=(120, 40)) as (running, player):
+        player.step(120)
+        await running.app.action_place("costs")
+        await until(running, lambda: "$1.18 since the recording began at 14:13:20" in running.text())
+        assert "of $" not in running.lines()[1]
+
+        await running.press("T", "T")  # the last hour began before the recording, its last quarter did not
+        await until(running, lambda: "since the recording began" in running.text())
+        await running.press("T")
+        await until(running, lambda: "the last 15 m, since 14:" in running.text())
+
+
+async def test_a_recording_of_the_first_format_opens_and_says_what_it_lacks(tmp_path: Path) -> None:
+    taped(tmp_path / "r", happenings(), every=50)
+    content = (tmp_path / "r").read_bytes().replace(b"HUNTAZE RECORDING 2\n", b"HUNTAZE RECORDING 1\n", 1)
+    (tmp_path / "old").write_bytes(content)
+
+    async with replaying(tmp_path / "old") as (running, player):
+        player.seek(player.recording.ended)
+        assert player.recording.flaw == ""
+        for place, words in (
+            ("costs", "since the recording began"),
+            ("logs", "the log of then is not in the recording"),
+        ):
+            await running.app.action_place(place)
+            await until(running, lambda words=words: words in running.text())
+        assert "engine.log in its state directory" in running.text()
+        with pytest.raises(CommandRefused, match="how the budgets stood is not in the recording"):
+            await running.app.source.query(ListBudgets())
+
+
+async def test_the_log_screen_forgets_what_was_not_said_yet_when_the_recording_is_turned_back(tmp_path: Path) -> None:
+    run = FIRST.engine.started_at
+    tape = Tape(tmp_path / "r", most_bytes=4 << 20)
+    tape.begin(FIRST, BEGAN)
+    said = [
+        LogRow(
+            seq=seq,
+            at=BEGAN + seq * MINUTE,
+            level="info",
+            area="a",
+            message=f"said {seq}",
+            fields={},
+            error="",
+            trace=(),
+        )
+        for seq in (1, 2, 3)
+    ]
+    tape.answer("log", {"run": run, "last": 3}, said)
+    tape.close(BEGAN + 10 * MINUTE)
+
+    async with replaying(tmp_path / "r") as (running, _):
+        await running.press("end")
+        await running.app.action_place("logs")
+        await until(running, lambda: "said 3" in running.text())
+        await running.press("home")
+        await until(running, lambda: "said" not in running.text())
+        await running.press("right_square_bracket", "right_square_bracket")
+        await until(running, lambda: "said 2" in running.text())
+        assert "said 3" not in running.text()
+
+
 async def test_the_colon_leads_into_a_recording_and_q_back_to_the_engine(file: Path) -> None:
     live = ScriptedSource()
     async with console(live) as running:
@@ -321,7 +386,7 @@ async def test_a_key_records_what_happens_and_says_how_large_it_is(
     monkeypatch.chdir(tmp_path)
     async with rig(tmp_path) as play:
         await Keyframes(play.database, lambda: play.projector.snapshot).keep(play.projector.snapshot)
-        source = RigSource(play)
+        source = RigSource(Within(play))
         async with console(source) as running:
             await running.press("R")
             await until(running, lambda: "● rec" in running.lines()[0])
