@@ -18,7 +18,7 @@ from screens.drawing import BLANK, Line, Span, cut, gauge, state, width_of
 from screens.facts import account_name, budget_word, campaign_progress, campaign_rank, campaign_word
 from screens.formatting import NONE, clean, clean_lines, clock_exact, count, moment, money, percent, plural, price
 from screens.listing import Listing, plain
-from screens.review import ReviewScreen, risk_span
+from screens.review import ReviewScreen, approve, risk_span
 from screens.settling import settle, settle_all
 from screens.steering import VERB_ACTIONS, VERBS, Steering
 from screens.view import View
@@ -363,10 +363,8 @@ class CampaignScreen(Listing[DeliveryRow], Steering):
         self.app.push_screen(ReviewScreen(self.target()))
 
     def action_approve(self) -> None:
-        """The text under the cursor stands in full below the table: one key, one text."""
         if self.row is not None:
-            texts = {self.row.delivery_id: self.row.text_digest}
-            self.act(ApproveDeliveries(campaign_id=self._campaign.campaign_id, texts=texts, actor=self.actor))
+            approve(self, self._campaign.name, (self.row,))
 
     def action_approve_all(self) -> None:
         campaign = self.target()
@@ -374,7 +372,7 @@ class CampaignScreen(Listing[DeliveryRow], Steering):
         command = ApproveDeliveries(campaign_id=campaign.campaign_id, actor=self.actor)
         typed = clean(campaign.name) if number > self.console.options.typed_above else ""
         question = f"Approve all {plural(number, 'drafted text')} of {clean(campaign.name)}?"
-        detail = "They go out as they are, the unread ones too. m reads them by their risk first."
+        detail = "They go out as they are, the unread too, and cannot be called back. m reads them by their risk first."
         self.confirm(question, command, detail=detail, typed=typed)
 
     def action_reject(self) -> None:

@@ -8,7 +8,7 @@ from typing import ClassVar
 from textual.binding import Binding, BindingType
 
 from engine.kernel.errors import HuntazeError
-from engine.surface.commands import ApproveDeliveries, RejectDeliveries
+from engine.surface.commands import RejectDeliveries
 from engine.surface.effects import Fact, WhyRow
 from engine.surface.queries import ExplainDelivery, ListDeliveries
 from engine.surface.rows import DeliveryRow
@@ -16,7 +16,7 @@ from screens.acting import Acting
 from screens.drawing import BLANK, Line, state
 from screens.formatting import age_rough, clean, count, price, stamp, wrap
 from screens.record import Field, Record, field_lines
-from screens.review import risk_span
+from screens.review import approve, risk_span
 from screens.settling import settle
 from screens.view import View
 from screens.widgets.asking import Entry
@@ -123,9 +123,8 @@ class DeliveryScreen(Record, Acting):
         return super().check_action(action, parameters)
 
     def action_approve(self) -> None:
-        """The text stands on the screen: one key, one text, exactly this one."""
-        texts = {self._row.delivery_id: self._row.text_digest}
-        self.act(ApproveDeliveries(campaign_id=self._row.campaign_id, texts=texts, actor=self.actor))
+        campaign = self.view.snapshot.campaigns.get(self._row.campaign_id)
+        approve(self, campaign.name if campaign else self._row.campaign_id, (self._row,))
 
     def action_reject(self) -> None:
         row = self._row

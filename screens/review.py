@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
@@ -161,7 +161,7 @@ class ReviewScreen(Listing[DeliveryRow], Acting):
         self.table.action_step(1)
 
     def action_mark_seen(self) -> None:
-        """Mark what is in sight; where all of it is marked already, take the marks away."""
+        """Mark the rows in sight; where all of them are marked already, take the marks away."""
         table = self.table
         seen = list(filter(None, (table.rows[number] for number in table.in_sight)))  # None: not come yet
         self._turn(seen, on=not all(map(self.marked, seen)))
@@ -181,13 +181,7 @@ class ReviewScreen(Listing[DeliveryRow], Acting):
     # ── deciding ────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def action_approve(self) -> None:
-        chosen = dict(self._marked)
-        texts = {row.delivery_id: row.text_digest for row in chosen.values()}
-        name, number = clean(self._campaign.name), len(texts)
-        command = ApproveDeliveries(campaign_id=self._campaign.campaign_id, texts=texts, actor=self.actor)
-        typed = name if number > self.console.options.typed_above else ""
-        question = f"Approve {plural(number, 'marked text')} of {name}? They go out as you read them."
-        self.confirm(question, command, detail=_risks(list(chosen.values())), typed=typed, then=self._forget)
+        approve(self, self._campaign.name, tuple(self._marked.values()), then=self._forget)
 
     def action_reject(self) -> None:
         chosen = tuple(self._marked)
@@ -215,6 +209,21 @@ class ReviewScreen(Listing[DeliveryRow], Acting):
 
     def _forget(self) -> None:
         self._marked.clear()
+
+
+def approve(screen: Acting, name: str, rows: Sequence[DeliveryRow], then: Callable[[], None] | None = None) -> None:
+    """Ask whether these texts of a campaign may go out: how many, how risky, and of one the text itself."""
+    number, name = len(rows), clean(name)
+    leaves = f"{plural(number, 'message')} {'goes' if number == 1 else 'go'} out, and cannot be called back."
+    question, detail = f"Approve {plural(number, 'marked text')} of {name}?", _risks(rows)
+    if number == 1:
+        question = f"Approve this text for {clean(rows[0].fan_name or rows[0].fan_id, longest=60)}?"
+        why = f": the text {clean(rows[0].risk_reason, longest=100)}" if rows[0].risk_reason else ""
+        detail = f"“{clean(rows[0].text)}” {risk_span(rows[0].risk)[0]}{why}"
+    texts = {row.delivery_id: row.text_digest for row in rows}
+    command = ApproveDeliveries(campaign_id=rows[0].campaign_id, texts=texts, actor=screen.actor)
+    typed = name if number > screen.console.options.typed_above else ""
+    screen.confirm(f"{question} {leaves}", command, detail=detail, typed=typed, then=then)
 
 
 def _risks(rows: Sequence[DeliveryRow]) -> str:

@@ -33,7 +33,8 @@ def settle(screen: Acting, row: DeliveryRow) -> None:
             screen.act(SettleDelivery(delivery_id=row.delivery_id, outcome=word, actor=screen.actor))
 
     name = clean(row.fan_name or row.fan_id, longest=60)
-    screen.app.push_screen(Choose(f"Did the message reach {name}? Look on the platform first.", _ANSWERS), answered)
+    question = f"Did the message reach {name}? Look on the platform first: what you say cannot be undone."
+    screen.app.push_screen(Choose(question, _ANSWERS), answered)
 
 
 def settle_all(screen: Acting, campaign: CampaignView) -> None:

@@ -165,9 +165,9 @@ class Table(ScrollView, Generic[R]):
 
     @property
     def in_sight(self) -> range:
-        """The numbers of the rows on the screen."""
+        """The numbers of the rows on the screen, below the heading."""
         top = max(0, round(self.scroll_y))
-        return range(top, min(len(self.rows), top + max(1, self.scrollable_content_region.height)))
+        return range(top, min(len(self.rows), top + max(1, self.scrollable_content_region.height - 1)))
 
     def seek(self, key: str) -> bool:
         """Put the cursor on the row with a key; False while there is none."""

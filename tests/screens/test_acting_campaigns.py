@@ -10,12 +10,13 @@ import pytest
 from engine.messaging.platform import Uncertain
 from engine.surface import commands
 from tests.rig import Rig, answer
-from tests.screens.rig_source import RigSource, acting, looking, until
+from tests.screens.harness import console
+from tests.screens.rig_source import LINKS, RigSource, acting, asked, looking, until
 
 
-@pytest.fixture
-async def stage(tmp_path: Path) -> AsyncIterator[tuple[Rig, RigSource]]:
-    async with acting(tmp_path) as made:
+@pytest.fixture(params=LINKS)
+async def stage(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[tuple[Rig, RigSource]]:
+    async with acting(tmp_path, request.param) as made:
         yield made
 
 
@@ -94,6 +95,7 @@ async def test_texts_are_marked_by_their_risk_and_only_the_marked_are_approved(
         assert "2 texts marked" in running.text()
         await running.press("a")
         assert "Approve 2 marked texts of spring?" in running.text()
+        assert "2 messages go out, and cannot be called back." in asked(running)
         assert "Among them 2 without a finding." in running.text()
         await running.press("y")
         await until(running, "2 texts of spring are approved")
@@ -102,6 +104,17 @@ async def test_texts_are_marked_by_their_risk_and_only_the_marked_are_approved(
     (left,) = await play.rows("SELECT text, risk FROM deliveries WHERE state = 'drafted'")
     assert "www.example.com" in left["text"]
     assert left["risk"] == "medium"
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 60)])
+async def test_what_is_marked_is_what_is_in_sight(size: tuple[int, int]) -> None:
+    async with console(size=size) as running:
+        await running.press("6", "enter", "m", "x")
+        seen = sum("■" in line for line in running.lines())
+
+        assert f"{seen} texts marked" in running.text()
+        await running.press("x")
+        assert "0 texts marked" in running.text()
 
 
 async def test_a_text_that_became_another_is_not_approved(stage: tuple[Rig, RigSource]) -> None:
@@ -140,6 +153,24 @@ async def test_the_risk_turns_the_list(stage: tuple[Rig, RigSource]) -> None:
         await running.press("v")
         await until(running, "speaks of meeting in person")
         assert "Good morning" not in running.text()
+
+
+async def test_a_campaign_is_paused_and_resumed_with_how_many_wait(stage: tuple[Rig, RigSource]) -> None:
+    play, source = stage
+    campaign_id = await play.create()
+    await play.write()
+    async with looking(source) as running:
+        await running.press("6", "p")
+        await until(running, "spring is paused")
+        assert await play.state(campaign_id) == "paused"
+
+        await until(running, "r resume")
+        await running.press("r")
+        assert "Resume spring? 3 messages wait, until" in asked(running)
+        await running.press("y")
+        await until(running, "spring is running")
+
+    assert await play.state(campaign_id) == "running"
 
 
 async def test_uncertain_sends_are_settled_together(stage: tuple[Rig, RigSource]) -> None:

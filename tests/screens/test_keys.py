@@ -13,6 +13,7 @@ from engine.surface.queries import CostBreakdown, CostHistory, ListAlerts, ListC
 from screens.app import CRASHED, LEFT, ConsoleApp
 from screens.source import ConsoleOptions
 from tests.screens.harness import console
+from tests.screens.rig_source import asked
 from tests.screens.scripted import NOW, ScriptedSource, delivery
 
 
@@ -290,7 +291,11 @@ async def test_texts_are_approved_by_their_digest_and_rejected_after_a_question(
         await running.press("6", "enter")
         assert ListDeliveries(campaign_id="cmp_3", state="drafted", offset=0, limit=200) in source.asked
         assert delivery(0).text in running.text()
-        await running.press("a", "down", "d", "enter", "A")
+        await running.press("a")
+        assert "1 message goes out, and cannot be called back." in asked(running)
+        assert f"“{delivery(0).text}”" in asked(running)
+        assert source.submitted == []
+        await running.press("y", "down", "d", "enter", "A")
         assert "Approve all 25 drafted texts of welcome-fr?" in running.text()
         await running.press("y")
 
