@@ -445,7 +445,7 @@ async def rig(folder: Path, *, clock: ManualClock | None = None, messages: int =
         source = SlotSource(jobs, limiter, holds)
         sender = Sender(database, jobs, limiter, source, platform, book, progress, screened, clock, chance, sending)
         health = Health(database, projector, clock, platform_url=lambda: "http://platform", idle_tools=tuple)
-        desk = EngineDesk(database, bus, projector, jobs, dispatch, health, clock, orchestrator.tool_name)
+        desk = EngineDesk(database, bus, projector, jobs, dispatch, holds, health, clock, orchestrator.tool_name)
         monitor = Monitor(database, clock, random.SystemRandom())
         bus.observe(monitor.observe)
         ratings: list[Rated] = []

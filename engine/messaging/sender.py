@@ -76,10 +76,18 @@ def recover(tx: Tx, now: int, *, idempotent: bool) -> int:
 
 
 class Holds:
-    """What must not send now, kept up to date from the events. The recheck in each send's intent has the last word."""
+    """What must not send now, kept up to date from the events. The recheck in each send's intent has the last word.
+
+    A halt holds here from the moment somebody asks for it, before it is written, and in doubt it stays: a message that
+    waits a while longer can still go out, one that went out cannot be called back. It is over when sending is resumed,
+    or when a halt is written, which then stands on disk; a process that ends before forgets it, so whoever asked is
+    told to ask again.
+    """
 
     def __init__(self) -> None:
         self.halted = False
+        self.braked = False  # a halt is asked for, and is not known to be written
+        self._brakes = 0
         self.accounts: set[str] = set()
 
     async def load(self, database: Database) -> None:
@@ -87,6 +95,26 @@ class Holds:
             self.halted = bool((await switch.read_halt(reader))[0])
             rows = await reader.rows("SELECT account_id FROM accounts WHERE paused != ''")
         self.accounts = {row["account_id"] for row in rows}
+
+    @property
+    def stopped(self) -> bool:
+        return self.halted or self.braked
+
+    @property
+    def mark(self) -> int:
+        """Which brake was the last: see `loosen`."""
+        return self._brakes
+
+    def brake(self) -> int:
+        """Send nothing from now on; its mark."""
+        self.braked = True
+        self._brakes += 1
+        return self._brakes
+
+    def loosen(self, mark: int) -> None:
+        """Let the database decide again, unless somebody braked since."""
+        if mark == self._brakes:
+            self.braked = False
 
     def observe(self, recorded: Sequence[Recorded]) -> None:
         for one in recorded:
@@ -107,15 +135,15 @@ class SlotSource:
     def __init__(self, jobs: JobStore, limiter: LimitStore, holds: Holds) -> None:
         self._jobs = jobs
         self._limiter = limiter
-        self._holds = holds
+        self.holds = holds
         self._taken: dict[str, dict[tuple[str, int], int]] = {}  # account to leases without a slot yet, with their ends
         self._quiet_until: dict[str, int] = {}  # account to the end of its Retry-After
 
     async def take(self, limit: int, *, now: int, until: int) -> tuple[Sequence[Lease], int | None]:
         leases: list[Lease] = []
         again: list[int] = []
-        for lane in [] if self._holds.halted else await self._jobs.lanes(QUEUE):
-            if lane.lane in self._holds.accounts:
+        for lane in [] if self.holds.stopped else await self._jobs.lanes(QUEUE):
+            if lane.lane in self.holds.accounts:
                 continue
             quiet_until = self._quiet_until.get(lane.lane, 0)
             room = min(limit - len(leases), self._room(lane.lane, now)) if quiet_until <= now else 0
@@ -219,6 +247,8 @@ class Sender:
             now = self._clock.now()
             delivery = deliveries.get(tx, delivery_id)
             ruling = recheck(tx, delivery, self._campaigns, self._screen)
+            if ruling.verdict is Verdict.GO and self._source.holds.stopped:
+                ruling = Ruling(Verdict.WAIT, "all sending is halted")
             if ruling.verdict is Verdict.GO and objection:
                 ruling = Ruling(Verdict.SKIP, objection)
             if ruling.verdict is Verdict.GO:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
@@ -18,11 +19,11 @@ from engine.campaigns import store as campaigns
 from engine.costs.breakdown import Breakdown, Call, CallFilter, Dimension, Row, breakdown, calls
 from engine.events import Recorded, to_fields
 from engine.kernel.clock import Clock
-from engine.kernel.errors import CommandRefused, Refusal
+from engine.kernel.errors import CommandRefused, CommitUnknown, Refusal, StorageError
 from engine.kernel.periods import month_bounds
 from engine.kernel.text import clean
 from engine.kernel.values import Instant, JobId
-from engine.messaging import DeliveryState, consent, deliveries, switch
+from engine.messaging import DeliveryState, Holds, consent, deliveries, switch
 from engine.queue import JobPage, JobState, JobStore, JobView
 from engine.runtime.auditing import Auditor
 from engine.runtime.health import Health
@@ -62,6 +63,7 @@ class EngineDesk:
         projector: Projector,
         jobs: JobStore,
         dispatch: Dispatch,
+        holds: Holds,
         health: Health,
         clock: Clock,
         tool: Callable[[str], str] = str,
@@ -72,6 +74,7 @@ class EngineDesk:
         self._projector = projector
         self._jobs = jobs
         self._dispatch = dispatch
+        self._holds = holds
         self._health = health
         self._clock = clock
         self._auditor = Auditor(database, clock, tool)
@@ -150,11 +153,23 @@ class EngineDesk:
     # ── commands ────────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def _halt(self, command: commands.HaltSending) -> Done:
-        changed = await self._database.write(lambda tx: switch.halt(tx, command.actor, self._clock.now()))
+        """Nothing is sent from now on, in doubt either: see Holds."""
+        mark = self._holds.brake()
+        try:
+            changed = await self._database.write(lambda tx: switch.halt(tx, command.actor, self._clock.now()))
+        except CommandRefused:
+            self._holds.loosen(mark)
+            raise
+        except (StorageError, sqlite3.Error) as error:
+            message = f"nothing is sent any more, but the halt is not known to be written: {error}"
+            raise CommitUnknown(message, remedy="Halt again, so that it outlasts a restart") from error
+        self._holds.loosen(mark)
         return Done("All sending is stopped" if changed else "All sending was stopped already")
 
     async def _resume(self, command: commands.ResumeSending) -> Done:
+        mark = self._holds.mark
         changed = await self._database.write(lambda tx: switch.resume(tx, command.actor, self._clock.now()))
+        self._holds.loosen(mark)
         return Done("Messages go out again" if changed else "Sending was not stopped")
 
     async def _resume_account(self, command: commands.ResumeAccount) -> Done:

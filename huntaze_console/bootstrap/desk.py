@@ -88,6 +88,7 @@ def _desk(start: Start, stores: Stores, view: View, answering: Answering, campai
         view.projector,
         stores.jobs,
         campaigns.dispatch,
+        campaigns.source.holds,
         health,
         start.clock,
         orchestrator.tool_name,

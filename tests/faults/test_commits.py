@@ -19,7 +19,7 @@ import pytest
 
 from engine.costs import Dimensions
 from engine.kernel.errors import BudgetRefused, ErrorClass, ProviderError, StorageError
-from engine.kernel.values import HOUR, usd
+from engine.kernel.values import HOUR, MINUTE, usd
 from engine.messaging import deliveries
 from engine.messaging.delivery import DeliveryState
 from engine.orchestrator import Answer, BreakerSettings, BreakerState, Guarded, Target, Task
@@ -81,7 +81,7 @@ async def looked_at(play: Rig) -> dict[str, Any]:
         "settings": play.orchestrator.settings,
         "room": play.ledger.room(CALL),
         "unspent": play.ledger.unspent(CALL),
-        "holds": (play.holds.halted, frozenset(play.holds.accounts)),
+        "holds": (play.holds.stopped, frozenset(play.holds.accounts)),
         "taught": tuple(play.ratings),
         "alerts go by": tuple(play.obeyed),
         "asked": [len(provider.requests) for provider in play.providers.values()],
@@ -321,6 +321,41 @@ async def test_a_key_is_shut_before_its_revocation_is_written(play: Rig) -> None
     assert not written.is_set()
     assert play.keyring.find(made.data["secret"]) is None
     await revoking
+
+
+@pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
+async def test_a_halt_in_doubt_stops_what_is_ready_and_what_is_leased_until_sending_is_resumed(
+    play: Rig, fault: Refused
+) -> None:
+    await play.create(count=4)
+    await play.write()
+    leased = await play.lease_sending(limit=2)
+
+    async with refusing(play.database, fault):
+        await refuses(play, commands.HaltSending())
+    for lease in leased:
+        await play.carry_out(lease, await play.sender.handle(lease))
+
+    assert await play.send() == 0
+    assert play.platform.sent == []
+    await play.desk.submit(commands.ResumeSending())
+    await play.clock.advance(MINUTE)
+    while await play.send():
+        pass
+    assert len(play.platform.sent) == 4
+
+
+async def test_a_resumption_that_is_not_written_leaves_sending_stopped(play: Rig) -> None:
+    await play.create(count=1)
+    await play.write()
+    async with refusing(play.database, commits):
+        await refuses(play, commands.HaltSending())
+        await refuses(play, commands.ResumeSending())
+
+    assert await play.send() == 0
+    await play.desk.submit(commands.HaltSending())
+    assert (play.holds.halted, play.holds.braked) == (True, False)  # it stands on disk now
+    assert await play.send() == 0
 
 
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
