@@ -122,7 +122,14 @@ def visit(options: ConsoleOptions, address: Address, token: Secret) -> int:
 def _embed(options: ConsoleOptions, directory: StateDirectory) -> int:
     with _embedded(options, directory) as engine:
         chosen = _chosen(options, directory, look(options.settings))
-        code = _show(engine.source, options, chosen, drains=True, shown=engine.start, over=lambda: engine.stillborn)
+        code = _show(
+            engine.source,
+            options,
+            chosen,
+            drains=True,
+            shown=lambda: engine.start(chosen.simulation),
+            over=lambda: engine.stillborn,
+        )
     if engine.failure is not None:
         raise engine.failure
     return code

@@ -21,7 +21,7 @@ from engine.kernel.errors import ConfigError
 from engine.storage import Mode, StateDirectory
 from huntaze_console.logs import configure_logging
 from huntaze_console.options import DaemonOptions, SettingsSource
-from huntaze_console.worlds import open_world
+from huntaze_console.worlds import at_once, open_world
 
 if TYPE_CHECKING:
     from huntaze_console.bootstrap import Built
@@ -49,8 +49,8 @@ async def _run(options: DaemonOptions) -> int:
         stack.callback(directory.release)
         world = None
         if options.simulation is not None:
-            coming = open_world(options.simulation, settings, directory, meanwhile=_load)
-            world = await stack.enter_async_context(coming)
+            coming = stack.enter_async_context(open_world(options.simulation, settings.simulation, directory))
+            world, _ = await at_once(coming, asyncio.to_thread(_load))
         from huntaze_console.api import serve
         from huntaze_console.bootstrap import VERSION, open_engine
         from huntaze_console.serving import api_settings

@@ -325,6 +325,8 @@ class Prepared:
             (failure,) = await asyncio.gather(provider.open(), return_exceptions=True)
             if isinstance(failure, Exception):
                 _log.warning("%s could not be loaded; its next call tries again: %s", provider.name, failure)
+        if self._unopened:
+            _log.info("providers ready to be called: %s", ", ".join(one.name for one in self._unopened if one.is_open))
         self._unopened = ()
 
     async def complete(self, task: Task) -> Answer:

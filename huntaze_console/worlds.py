@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
 from engine.kernel.clock import ClockPage, VirtualClock
 from engine.kernel.errors import EngineUnavailable
 from engine.kernel.values import Instant, from_datetime
 from engine.storage import StateDirectory
-from huntaze_console.config import Settings
 from huntaze_console.options import SimulationOptions
 
 if TYPE_CHECKING:  # what a simulation needs is loaded when there is one
@@ -24,6 +23,21 @@ if TYPE_CHECKING:  # what a simulation needs is loaded when there is one
 
 _LOCAL = 5.0  # real seconds for a question on loopback
 _WORLD_DIRECTORY = "world"  # in a simulated state directory: the world's clock page and record
+
+
+S = TypeVar("S")
+T = TypeVar("T")
+
+
+class Defaults(Protocol):
+    """`[simulation]` of the configuration, which holds where no flag says otherwise."""
+
+    @property
+    def scenario(self) -> str: ...
+    @property
+    def seed(self) -> int: ...
+    @property
+    def speed(self) -> float: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,23 +63,11 @@ class _Facts:
 
 
 @asynccontextmanager
-async def open_world(
-    options: SimulationOptions,
-    settings: Settings,
-    directory: StateDirectory,
-    *,
-    meanwhile: Callable[[], object] = lambda: None,
-) -> AsyncIterator[World]:
-    """The world that the flags name, or one of our own for as long as the block lasts.
-
-    `meanwhile` is called in a thread while the world starts, which takes half a second.
-    """
-    demand = _demand(options, settings)
+async def open_world(options: SimulationOptions, defaults: Defaults, directory: StateDirectory) -> AsyncIterator[World]:
+    """The world that the flags name, or one of our own for as long as the block lasts: it takes half a second."""
+    demand = _demand(options, defaults)
     async with AsyncExitStack() as stack:
-        facts, _ = await asyncio.gather(
-            _facts_of(options.world) if options.world else _launched(options, settings, directory, stack),
-            asyncio.to_thread(meanwhile),
-        )
+        facts = await (_facts_of(options.world) if options.world else _launched(options, defaults, directory, stack))
         page = ClockPage(facts.page)
         stack.callback(page.close)
         yield World(
@@ -78,35 +80,43 @@ async def open_world(
         )
 
 
-def _demand(options: SimulationOptions, settings: Settings) -> Demand:
+async def at_once(first: Awaitable[S], second: Awaitable[T]) -> tuple[S, T]:
+    """Both, or what went wrong with either; by then the other has ended too, and can be closed in order."""
+    found = await asyncio.gather(first, second, return_exceptions=True)
+    for one in found:
+        if isinstance(one, BaseException):
+            raise one
+    return cast(tuple[S, T], tuple(found))
+
+
+def _demand(options: SimulationOptions, defaults: Defaults) -> Demand:
     """The scenario's; none where a world of somebody else's, or a trace, brings its own traffic."""
     from engine.simulation import Demand, load_scenario
 
-    scenario = load_scenario(options.scenario or settings.simulation.scenario)
+    scenario = load_scenario(options.scenario or defaults.scenario)
     plays = options.trace is None and (options.world is None or options.scenario is not None)
     return scenario.demand if plays else Demand()
 
 
 async def _launched(
-    options: SimulationOptions, settings: Settings, directory: StateDirectory, stack: AsyncExitStack
+    options: SimulationOptions, defaults: Defaults, directory: StateDirectory, stack: AsyncExitStack
 ) -> _Facts:
     from engine.simulation.launch import end, launch
 
     home = directory.path / _WORLD_DIRECTORY
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
-    running = await asyncio.to_thread(launch, _world_options(options, settings, home))
+    running = await asyncio.to_thread(launch, _world_options(options, defaults, home))
     stack.callback(end, running)
     return _Facts(url=running.url, page=running.page, epoch=running.epoch, seed=running.seed)
 
 
-def _world_options(options: SimulationOptions, settings: Settings, home: Path) -> WorldOptions:
+def _world_options(options: SimulationOptions, defaults: Defaults, home: Path) -> WorldOptions:
     from engine.simulation.options import WorldOptions
 
-    simulation = settings.simulation
     return WorldOptions(
-        speed=options.speed if options.speed is not None else simulation.speed,
-        seed=options.seed if options.seed is not None else simulation.seed,
-        scenario=options.scenario or simulation.scenario,
+        speed=options.speed if options.speed is not None else defaults.speed,
+        seed=options.seed if options.seed is not None else defaults.seed,
+        scenario=options.scenario or defaults.scenario,
         record=home / "record.jsonl",
         state=home,
         parent_pid=os.getpid(),

@@ -31,6 +31,10 @@ class LateProvider:
         self._opened: Provider | None = None
         self._closed = False
 
+    @property
+    def is_open(self) -> bool:
+        return self._opened is not None
+
     async def open(self, model: str = "") -> Provider:
         """Load the SDK in a thread, once; nothing is dialled. Raises ProviderError, about `model`, after `close`."""
         if self._closed:

@@ -1,7 +1,7 @@
-"""What an attached console wants of the configuration, read without checking all the rest.
+"""What a console wants of the configuration, read without checking all the rest.
 
-Checking a whole configuration takes longer than a console has to be there. Whatever is not plainly right here, or
-stands in the environment, is left to the full reading and its words; a test keeps the two alike.
+Checking a whole configuration takes longer than a console, or the world of a demo, has to be there. Whatever is not
+plainly right here, or stands in the environment, is left to the full reading and its words; a test keeps the two alike.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from huntaze_console.config import Settings
     from huntaze_console.options import SettingsSource
 
-_AS_VARIABLES = ("HUNTAZE_CONSOLE__", "HUNTAZE_LOGGING__")
+_AS_VARIABLES = ("HUNTAZE_CONSOLE__", "HUNTAZE_LOGGING__", "HUNTAZE_SIMULATION__")
 
 S = TypeVar("S")
 
@@ -45,11 +45,21 @@ class LoggingLook:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SimulationLook:
+    """`[simulation]`, as its section has it."""
+
+    scenario: str = "quiet-day"
+    seed: int = 7
+    speed: float = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
-    """What a console needs to show itself."""
+    """What a console needs to show itself, and to start a world."""
 
     console: ConsoleLook = ConsoleLook()
     logging: LoggingLook = LoggingLook()
+    simulation: SimulationLook = SimulationLook()
 
 
 def look(source: SettingsSource) -> Look:
@@ -61,7 +71,9 @@ def look(source: SettingsSource) -> Look:
 def look_of(settings: Settings) -> Look:
     """The same of settings that were read in full."""
     return Look(
-        console=ConsoleLook(**settings.console.model_dump()), logging=LoggingLook(**settings.logging.model_dump())
+        console=ConsoleLook(**settings.console.model_dump()),
+        logging=LoggingLook(**settings.logging.model_dump()),
+        simulation=SimulationLook(**settings.simulation.model_dump()),
     )
 
 
@@ -75,6 +87,7 @@ def _read(source: SettingsSource) -> Look | None:
         return Look(
             console=_section(ConsoleLook, tables.get("console", {}), _flags(source, "console")),
             logging=_section(LoggingLook, tables.get("logging", {}), _flags(source, "logging")),
+            simulation=_section(SimulationLook, tables.get("simulation", {}), _flags(source, "simulation")),
         )
     except (OSError, ValueError):
         return None
@@ -98,6 +111,6 @@ def _section(kind: type[S], table: Any, flags: Mapping[str, Any]) -> S:
     if isinstance(table.get("keys"), dict):
         table["keys"] = {name: as_list(given) for name, given in table["keys"].items()}
     found: S = decode(kind, table)
-    if any(isinstance(value, int) and value < 0 for value in asdict(found).values()):  # type: ignore[call-overload]
+    if any(isinstance(value, int | float) and value < 0 for value in asdict(found).values()):  # type: ignore[call-overload]
         raise ValueError("a number below zero")
     return found

@@ -94,6 +94,10 @@ class Stage:
         assert "ready at" in line, (line, self._log.read_text()[-2000:])
         return daemon
 
+    def said(self) -> str:
+        """What the engines wrote to their log so far."""
+        return self._log.read_text()
+
     @property
     def _log(self) -> Path:
         return self.state.parent / "engine.log"

@@ -57,6 +57,7 @@ def _start(play: Stage) -> Daemon:
 def _sending(play: Stage) -> tuple[Daemon, str]:
     """A daemon in the middle of a send."""
     daemon = _start(play)
+    play.wait(lambda: "providers ready to be called" in play.said(), within=60)  # loading them holds up an exit
     campaign_id = play.create("one", "anna", template="Hello {{name}}", prompt="")
     play.wait(lambda: any(row.state == "sending" for row in play.deliveries(campaign_id)), within=30)
     return daemon, campaign_id

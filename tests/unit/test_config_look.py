@@ -9,7 +9,7 @@ import pytest
 
 from engine.kernel.errors import ConfigError
 from huntaze_console.configuration.look import Look, look, look_of
-from huntaze_console.configuration.sections import ConsoleSection, LoggingSection
+from huntaze_console.configuration.sections import ConsoleSection, LoggingSection, SimulationSection
 from huntaze_console.options import SettingsSource
 
 OTHER = """
@@ -24,6 +24,11 @@ clipboard = false
 [logging]
 level = "debug"
 format = "json"
+
+[simulation]
+scenario = "azure-outage"
+seed = 3
+speed = 20
 """
 
 
@@ -40,6 +45,8 @@ def test_it_knows_every_key_and_every_default() -> None:
 
     assert {name: getattr(quick.console, name) for name in ConsoleSection.model_fields} == ConsoleSection().model_dump()
     assert {name: getattr(quick.logging, name) for name in LoggingSection.model_fields} == LoggingSection().model_dump()
+    simulation = {name: getattr(quick.simulation, name) for name in SimulationSection.model_fields}
+    assert simulation == SimulationSection().model_dump()
 
 
 @pytest.mark.parametrize(
@@ -49,6 +56,8 @@ def test_it_knows_every_key_and_every_default() -> None:
         ("", {}),
         (OTHER, {}),
         (OTHER, {"flags": {"console.ascii": "off", "console.low_bandwidth": None}}),
+        ("[simulation]\nspeed = 0.5", {}),
+        (OTHER, {"environ": {"HUNTAZE_SIMULATION__SEED": "11"}}),
         (OTHER, {"environ": {"HUNTAZE_CONSOLE__THEME": "contrast", "HUNTAZE_LOGGING__LEVEL": "error"}}),
     ],
 )
@@ -66,6 +75,8 @@ def test_it_says_what_the_full_reading_says(tmp_path: Path, text: str | None, na
         "[console]\nconfirm_above_fans = -1",
         "[console]\nconfirm_above_fans = true",
         "[console]\nspeed = 1",
+        "[simulation]\nspeed = -0.5",
+        '[simulation]\nspeed = "fast"',
         "console = 3",
         "[console",
     ],

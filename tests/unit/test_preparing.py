@@ -40,7 +40,8 @@ class Silent:
     async def close(self) -> None: ...
 
 
-async def test_a_task_waits_until_every_provider_is_loaded() -> None:
+async def test_a_task_waits_until_every_provider_is_loaded(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
     allowed, loaded = threading.Event(), []
 
     def load(row: ProviderSettings, clock: Clock) -> Provider:
@@ -58,6 +59,7 @@ async def test_a_task_waits_until_every_provider_is_loaded() -> None:
         allowed.set()
 
     assert (early, stage.asked, loaded) == (0, 1, ["openai", "openai"])
+    assert "providers ready to be called: openai, openai" in caplog.text
 
 
 async def test_one_that_cannot_be_loaded_is_told_of_and_holds_up_nobody(caplog: pytest.LogCaptureFixture) -> None:
