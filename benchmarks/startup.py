@@ -32,11 +32,14 @@ LIVE = b"SPEND"  # a panel of the overview, painted once the engine has shown it
 BARS = {
     "first frame, embedded": (0.9, "s"),
     "first frame, attached": (0.9, "s"),
+    "first figures, embedded": (1.5, "s"),
     "huntaze --help": (0.2, "s"),
     "console attached, idle CPU": (0.5, "%"),
     "console embedded, idle CPU": (0.5, "%"),
     "console attached, to the terminal": (0, "B/s"),
     "console embedded, to the terminal": (0, "B/s"),
+    "daemon, OpenAI dialect, ready": (1.0, "s"),
+    "daemon, everything, ready": (1.0, "s"),
     "daemon, OpenAI dialect, RSS": (110, "MB"),
     "daemon, everything, RSS": (170, "MB"),
 }
@@ -150,7 +153,7 @@ def measure_daemon(kind: str, extra: Mapping[str, str], starts: int, idle: float
 
 
 def _first_frames(kind: str, command: Sequence[str], starts: int, home: Path) -> Iterator[Figure]:
-    firsts, cpus, lives = [], [], []
+    firsts, cpus, lives, dues = [], [], [], []
     for number in range(starts):
         place = [] if "--state-dir" in command else ["--state-dir", str(home / f"start-{number}")]
         terminal = Terminal([*command, *place], environ())
@@ -158,11 +161,13 @@ def _first_frames(kind: str, command: Sequence[str], starts: int, home: Path) ->
             firsts.append(terminal.until(TITLE))
             cpus.append(cpu_seconds(terminal.process.pid))
             lives.append(terminal.until(LIVE))
+            dues.append(cpu_seconds(terminal.process.pid))
         finally:
             terminal.end()
     yield figure(f"first frame, {kind}", firsts, "s")
     yield figure(f"first frame, {kind}, CPU", cpus, "s")
     yield figure(f"first figures, {kind}", lives, "s")
+    yield figure(f"first figures, {kind}, CPU", dues, "s")
 
 
 def _idle_console(kind: str, terminal: Terminal, idle: float) -> Iterator[Figure]:
