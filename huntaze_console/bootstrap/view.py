@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from engine.events import Event
 from engine.kernel.clock import Clock
-from engine.runtime import Keyframes, Projector, Service, Thresholds, first_snapshot
+from engine.runtime import Keyframes, Projector, Service, Thresholds, budget_rows, first_snapshot
 from engine.surface.snapshot import EngineView, Snapshot
 from huntaze_console.bootstrap.start import VERSION, Start
 from huntaze_console.bootstrap.stores import Stores
@@ -53,7 +53,12 @@ async def open_view(start: Start, stores: Stores) -> View:
     projector = Projector(first)
     stores.bus.observe(projector.observe)
     heralds = await _heralds(start, stores, first)
-    keyframes = Keyframes(stores.database, lambda: projector.snapshot)
+    zone = start.settings.costs.time_zone
+    keyframes = Keyframes(
+        stores.database,
+        lambda: projector.snapshot,
+        budgets=lambda: budget_rows(stores.database, zone, start.clock.now(), campaigns=True),
+    )
     if not start.idle:
         await keyframes.keep(first)
     return View(projector=projector, keyframes=keyframes, thresholds=thresholds, heralds=heralds)
