@@ -5,20 +5,19 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import sys
 import traceback
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from typing import ClassVar
 
-from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.command import Provider
 from textual.screen import Screen
 
 from engine.surface.commands import HaltSending, ResumeSending
 from screens.feed import Feed
+from screens.hangup import has_terminal, let_go
 from screens.inorder import OrderedConsole
 from screens.keys import keymap
 from screens.moving import MovingConsole
@@ -76,7 +75,7 @@ class ConsoleApp(OrderedConsole, MovingConsole, ReplayingConsole, NoticingConsol
         self.set_keymap(keymap(self.options.keys))
         self.failure = ""
         self._notice, self._start = notice, start
-        self._had_terminal = _has_terminal()
+        self._had_terminal = has_terminal()
 
     # ── the feed ────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -89,8 +88,8 @@ class ConsoleApp(OrderedConsole, MovingConsole, ReplayingConsole, NoticingConsol
         self.call_after_refresh(self.options.shown)
 
     def _look(self) -> None:
-        if self._had_terminal and not _has_terminal():  # it hung up without a signal
-            _let_go_of_terminal()
+        if self._had_terminal and not has_terminal():  # it hung up without a signal
+            self.hang_up()
             self.exit(HUNG_UP)
             return
         if self.options.over():
@@ -98,6 +97,10 @@ class ConsoleApp(OrderedConsole, MovingConsole, ReplayingConsole, NoticingConsol
             return
         self.look_at_link()
         self.set_timer(self.feed.tick(), self._look)
+
+    def hang_up(self) -> None:
+        """Let go of the terminal, without waiting for it."""
+        let_go(getattr(self._driver, "attrs_before", None))
 
     def _show(self, view: View) -> None:
         """Paint what is in sight; under a question, too, so that a lost link is seen while it is thought about."""
@@ -194,14 +197,6 @@ def _where(error: BaseException) -> str:
     return f"{type(error).__name__}{place}"
 
 
-def _has_terminal() -> bool:
-    """Whether standard input is a terminal; one that hung up is none any more."""
-    try:
-        return sys.__stdin__ is not None and os.isatty(sys.__stdin__.fileno())
-    except (OSError, ValueError):
-        return False
-
-
 def run_console(source: Source, *, options: ConsoleOptions | None = None) -> int:
     """Show the console until the operator leaves or the terminal is lost; the exit code. Draining is the caller's."""
     return asyncio.run(show_console(source, options=options))
@@ -223,13 +218,13 @@ async def show_console(source: Source, *, options: ConsoleOptions | None = None)
     return CRASHED
 
 
-async def _run(app: App[int], *, mouse: bool) -> int:
+async def _run(app: ConsoleApp, *, mouse: bool) -> int:
     loop = asyncio.get_running_loop()
     received: list[int] = []
 
     def hung_up() -> None:
         received.append(HUNG_UP)
-        _let_go_of_terminal()
+        app.hang_up()
         app.exit(HUNG_UP)
 
     def terminated() -> None:
@@ -253,11 +248,3 @@ async def _run(app: App[int], *, mouse: bool) -> int:
         if result is None and not app.return_code
         else result or app.return_code or LEFT
     )
-
-
-def _let_go_of_terminal() -> None:
-    """Point the standard streams at nothing: a lost terminal neither blocks a writer nor spins a reader."""
-    nowhere = os.open(os.devnull, os.O_RDWR)
-    for stream in (0, 1, 2):
-        os.dup2(nowhere, stream)
-    os.close(nowhere)

@@ -63,6 +63,30 @@ def test_losing_the_terminal_drains_the_engine(tmp_path: Path) -> None:
     assert not {"sending", "uncertain"} & left.keys()
 
 
+def test_a_terminal_that_lives_on_is_given_back(tmp_path: Path) -> None:
+    """SIGHUP by hand, or of a shell that ends while its terminal is shared."""
+    demo = Demo(tmp_path)
+    with terminal(demo.command(), environment=demo.environment) as shown:
+        started(shown)
+
+        shown.process.send_signal(signal.SIGHUP)
+        code = shown.finish()
+
+        assert code == 128 + signal.SIGHUP
+        given_back(shown)
+    assert not demo.locked()
+
+
+def given_back(shown: Terminal) -> None:
+    """With the settings it had, the screen of before, a cursor, and no reports."""
+    assert shown.restored
+    for mode in (b"?1049", b"?1000", b"?1006", b"?2004"):  # alternate screen, mouse, pasting
+        last = max(shown.written.rfind(b"\x1b[" + mode + end) for end in (b"h", b"l"))
+        assert last < 0 or shown.written[last + 2 + len(mode)] == ord("l"), mode
+    assert b"\x1b[?25h" in shown.written[shown.written.rfind(b"\x1b[?1049l") :]
+    assert b"Traceback" not in shown.written
+
+
 def test_a_terminal_that_vanishes_without_a_signal_is_left_too(tmp_path: Path) -> None:
     """As when the session's leader has gone already: nobody sends SIGHUP, and reading the terminal just fails."""
     demo = Demo(tmp_path)
@@ -96,12 +120,7 @@ def test_sigterm_drains_the_engine_and_gives_the_terminal_back(tmp_path: Path) -
         code = shown.finish()
 
         assert code == 128 + signal.SIGTERM
-        assert shown.restored
-        for mode in (b"?1049", b"?1000", b"?1006", b"?2004"):  # alternate screen, mouse, pasting
-            last = max(shown.written.rfind(b"\x1b[" + mode + end) for end in (b"h", b"l"))
-            assert last < 0 or shown.written[last + 2 + len(mode)] == ord("l"), mode
-        assert b"\x1b[?25h" in shown.written[shown.written.rfind(b"\x1b[?1049l") :]  # the cursor is back
-        assert b"Traceback" not in shown.written
+        given_back(shown)
     assert not demo.locked()
     assert demo.processes() == []
     assert "sending" not in demo.deliveries()
