@@ -183,9 +183,5 @@ class OverviewScreen(Place):
         self._panel += 1
         self.paint(self.view)
 
-    def on_resize(self) -> None:
-        if self.is_current:
-            self.show_keys()
-
 
 __all__ = ["OverviewScreen", "overview_lines"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, cast
 
+from textual import events
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
@@ -158,6 +159,11 @@ class Place(Prompt, Screen[None]):
 
     def on_descendant_focus(self) -> None:
         self.show_keys()
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Higher, there is a line for the places; smaller, other keys may work."""
+        if self.is_current:
+            self.show_keys()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action == "back":

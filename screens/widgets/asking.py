@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical
+from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
 from textual.screen import ModalScreen
 from textual.suggester import SuggestFromList
@@ -58,12 +58,14 @@ class Ask(Prompt, ModalScreen["Values | None"]):
         Binding("enter", "go", "go on", priority=True),
         Binding("down", "app.focus_next", "next field", show=False),
         Binding("up", "app.focus_previous", "field before", show=False),
+        Binding("pagedown", "turn(1)", "further down", show=False, priority=True),
+        Binding("pageup", "turn(-1)", "further up", show=False, priority=True),
     ]
     DEFAULT_CSS = """
     Ask { align: center middle; background: $background 60%; }
-    Ask > Vertical {
+    Ask > VerticalScroll {
         width: 76; max-width: 100%; height: auto; max-height: 100%; margin: 1 0; background: $surface;
-        border: round $warning; padding: 0 2;
+        border: round $warning; padding: 0 2; scrollbar-size: 1 1;
     }
     Ask Static { width: 100%; height: auto; }
     Ask Horizontal { height: 1; }
@@ -73,7 +75,7 @@ class Ask(Prompt, ModalScreen["Values | None"]):
     Ask Input, Ask Input:focus { width: 1fr; border: none; background: $background; height: 1; padding: 0; }
     Ask #standing { height: 1; color: $dim; }
     Ask #effect.old, Ask #keys { color: $dim; }
-    Ask #keys { margin: 1 0 0 0; }
+    Ask #keys { dock: bottom; padding: 1 0 0 0; }
     """
 
     def __init__(
@@ -95,7 +97,7 @@ class Ask(Prompt, ModalScreen["Values | None"]):
         self._timer: Timer | None = None
 
     def compose(self) -> ComposeResult:
-        with Vertical():
+        with VerticalScroll(can_focus=False):
             yield Static(Content(self._question))
             for entry in self._entries:
                 with Horizontal():
@@ -109,11 +111,16 @@ class Ask(Prompt, ModalScreen["Values | None"]):
             if self._preview is not None:
                 yield Static("", id="standing")
                 yield Static("", id="effect")
-            yield Static(Content(f"enter {self._go}   esc leave it as it is"), id="keys")
+            yield Static("", id="keys")
 
     def on_mount(self) -> None:
         self.query(Input).first().focus()
+        self.watch(self.query_one(VerticalScroll), "show_vertical_scrollbar", self._show_keys)
         self._look()
+
+    def _show_keys(self, is_higher: bool) -> None:
+        more = "   page down more" if is_higher else ""
+        self.query_one("#keys", Static).update(Content(f"enter {self._go}   esc leave it as it is{more}"))
 
     @property
     def values(self) -> dict[str, str]:
@@ -207,6 +214,11 @@ class Ask(Prompt, ModalScreen["Values | None"]):
         elif self._timer is not None:  # typed since: show first what this would do, the next enter confirms it
             self._timer.stop()
             self._look(going=True)
+
+    def action_turn(self, by: int) -> None:
+        """Through a form that is higher than the terminal."""
+        form = self.query_one(VerticalScroll)
+        form.scroll_relative(y=by * max(1, form.size.height - 3), animate=False)
 
     def action_leave(self) -> None:
         self.dismiss(None)

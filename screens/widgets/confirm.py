@@ -8,7 +8,7 @@ from typing import ClassVar
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical
+from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Input, Static
@@ -24,15 +24,21 @@ class Confirm(Prompt, ModalScreen[bool]):
         Binding("y", "answer(True)", "yes"),
         Binding("n,escape", "answer(False)", "no"),
         Binding("q", "answer(False)", "no", show=False),
+        Binding("pagedown,down", "turn(1)", "further down", show=False),
+        Binding("pageup,up", "turn(-1)", "further up", show=False),
     ]
     DEFAULT_CSS = """
     Confirm { align: center middle; background: $background 60%; }
-    Confirm > Vertical {
-        width: auto; max-width: 76; height: auto; background: $surface; border: round $warning; padding: 0 2;
+    Confirm > VerticalScroll {
+        width: 76; max-width: 100%; height: auto; max-height: 100%; margin: 1 0; background: $surface;
+        border: round $warning; padding: 0 2; scrollbar-size: 1 1;
     }
-    Confirm Static { width: auto; max-width: 70; height: auto; }
-    Confirm Input { width: 60; border: none; background: $background; height: 1; padding: 0; margin: 1 0 0 0; }
-    Confirm #keys { color: $dim; margin: 1 0 0 0; }
+    Confirm Static { width: 100%; height: auto; }
+    Confirm Input, Confirm Input:focus {
+        width: 100%; border: none; background: $background; height: 1; padding: 0; margin: 1 0 0 0;
+    }
+    Confirm Vertical { dock: bottom; width: 100%; height: auto; padding: 1 0 0 0; background: $surface; }
+    Confirm #keys { color: $dim; }
     """
 
     def __init__(self, question: str, *, detail: str = "", typed: str = "") -> None:
@@ -40,25 +46,39 @@ class Confirm(Prompt, ModalScreen[bool]):
         self._question, self._detail, self._typed = clean(question), clean(detail), clean(typed)
 
     def compose(self) -> ComposeResult:
-        with Vertical():
+        with VerticalScroll(can_focus=False):
             yield Static(Content(self._question))
             if self._detail:
                 yield Static(Content(self._detail))
-            if self._typed:
-                yield Static(
-                    Content(f"Type {self._typed} and press enter to go on; esc leaves everything as it is."), id="keys"
-                )
-                field = Input(id="typed")
-                field.cursor_blink = False
-                yield field
-            else:
-                yield Static(Content("y yes   n no"), id="keys")
+            with Vertical():
+                yield from self._answers()
+
+    def _answers(self) -> ComposeResult:
+        if not self._typed:
+            yield Static(Content("y yes   n no"), id="keys")
+            return
+        yield Static(
+            Content(f"Type {self._typed} and press enter to go on; esc leaves everything as it is."), id="keys"
+        )
+        field = Input(id="typed")
+        field.cursor_blink = False
+        yield field
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         return not (self._typed and parameters == (True,))
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
-        self.dismiss(event.value.strip() == self._typed)
+        """Another word answers nothing: it may be a slip."""
+        if event.value.strip() == self._typed:
+            self.dismiss(True)
+        else:
+            said = f"That is not {self._typed}. Type it and press enter to go on; esc leaves everything as it is."
+            self.query_one("#keys", Static).update(Content(said))
+
+    def action_turn(self, by: int) -> None:
+        """Through words that are more than the terminal is high."""
+        words = self.query_one(VerticalScroll)
+        words.scroll_relative(y=by * max(1, words.size.height - 3), animate=False)
 
     def action_answer(self, yes: bool) -> None:
         self.dismiss(yes)
@@ -71,9 +91,9 @@ class Choose(Prompt, ModalScreen[str]):
     DEFAULT_CSS = """
     Choose { align: center middle; background: $background 60%; }
     Choose > Vertical {
-        width: auto; max-width: 76; height: auto; background: $surface; border: round $warning; padding: 0 2;
+        width: 76; max-width: 100%; height: auto; background: $surface; border: round $warning; padding: 0 2;
     }
-    Choose Static { width: auto; max-width: 70; height: auto; }
+    Choose Static { width: 100%; height: auto; }
     """
 
     def __init__(self, question: str, answers: Sequence[tuple[str, str, str]]) -> None:

@@ -1,4 +1,4 @@
-"""A form: whose words the shown effect belongs to, and what enter confirms."""
+"""Questions: whose words the shown effect belongs to, what enter confirms, and that the answers stay in sight."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pytest
 
 from engine.kernel.errors import CommandRefused, HuntazeError
 from screens.widgets.asking import Ask, Entry
+from screens.widgets.confirm import Confirm
 from tests.screens.harness import Console, console
 
 _LONG = 600.0  # seconds: a test says itself when nothing was typed for a while
@@ -198,3 +199,53 @@ async def test_the_form_stays_as_high_as_it_was_while_its_effect_is_reckoned() -
 
         assert "500 stops" in running.text()
         assert form.children[0].region == before
+
+
+# ── in any terminal ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+_MUCH = "It stops these campaigns: " + "spring set of anna, " * 45
+
+
+@pytest.mark.parametrize("size", [(80, 16), (60, 16)])
+async def test_a_form_higher_than_the_terminal_keeps_its_keys_and_can_be_read_to_the_end(size: tuple[int, int]) -> None:
+    engine = Engine()
+    engine.answers["50"] = f"{_MUCH} and nothing-else"
+    async with console(size=size) as running:
+        await asked(running, engine, [])
+        assert "enter do it   esc leave it as it is" in running.text()
+        assert "page down" in running.text()
+        assert running.lines()[0].startswith(" HUNTAZE")
+
+        await running.press("pagedown", "pagedown")
+        assert "nothing-else" in running.text()
+        assert "enter do it" in running.text()
+
+
+@pytest.mark.parametrize("typed", ["", "spring-ppv"])
+async def test_a_question_higher_than_the_terminal_keeps_its_answers(typed: str) -> None:
+    async with console(size=(60, 16)) as running:
+        running.app.push_screen(Confirm("Stop all these?", detail=f"{_MUCH} and nothing-else", typed=typed))
+        await running.settle()
+        assert ("Type spring-ppv" if typed else "y yes   n no") in running.text()
+        assert all(len(line) <= 60 for line in running.lines())
+
+        await running.press("pagedown", "pagedown", "pagedown")
+        assert "nothing-else" in running.text()
+
+
+async def test_a_word_to_type_is_seen_as_it_is_typed_and_a_slip_is_told() -> None:
+    answers: list[bool | None] = []
+    async with console(size=(80, 24)) as running:
+        await running.app.push_screen(Confirm("Send to 1,000 fans?", typed="spring-ppv"), answers.append)
+        await running.settle()
+        await running.type("spring-pvp")
+        assert "│  spring-pvp" in running.text()
+        await running.press("enter")
+        assert "That is not spring-ppv" in running.text()
+        assert answers == []
+
+        await running.press("backspace", "backspace")
+        await running.type("pv")
+        await running.press("enter")
+
+    assert answers == [True]

@@ -47,6 +47,20 @@ async def test_a_number_pressed_again_returns_to_the_places_first_screen() -> No
         assert len(running.app.screen_stack) == 1
 
 
+async def test_the_line_of_places_comes_and_goes_with_the_height_of_the_terminal() -> None:
+    async with console(size=(120, 40)) as running:
+        await running.press("6", "space")  # frozen: nothing but the terminal changes
+        assert running.lines()[-1].startswith(" 1 overview")
+        await running.pilot.resize_terminal(120, 24)
+        await running.settle()
+        assert "1-9 places" in running.lines()[-1] or "1 overview" in running.lines()[-1]
+        assert "freeze" in running.lines()[-1]
+
+        await running.pilot.resize_terminal(120, 40)
+        await running.settle()
+        assert running.lines()[-1].startswith(" 1 overview")
+
+
 async def test_sending_stops_at_one_key_and_resumes_after_a_question() -> None:
     source = ScriptedSource()
     async with console(source) as running:
@@ -216,7 +230,7 @@ async def test_a_large_purge_wants_the_queues_name_typed() -> None:
         await running.press("4", "end", "X", "y", "enter")
         assert source.submitted == []
 
-        await running.press("X")
+        await running.press("escape", "X")
         await running.type("huntaze-rate-limiter-queue")
         await running.press("enter")
 
