@@ -14,6 +14,7 @@ Within = Literal["", "tmux", "screen"]
 
 _NO_COLOURS = ("vt100", "vt102", "vt220", "vt320", "dumb", "unknown")
 _NO_UNICODE = ("linux", "vt100", "vt102", "vt220", "vt320", "ansi", "dumb", "cons25", "sun", "wyse")
+_COERCED = ("C.UTF-8", "C.utf8", "UTF-8")  # what Python itself sets LC_CTYPE to where the locale is C (PEP 538)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +49,8 @@ def _depth(environ: Mapping[str, str]) -> Depth:
 def _unicode(environ: Mapping[str, str]) -> bool:
     """The console of the kernel speaks UTF-8, but has no glyphs for most of what we draw."""
     if environ.get("TERM", "").lower().partition("-")[0] in _NO_UNICODE and "TEXTUAL_DRIVER" not in environ:
+        return False
+    if not environ.get("LC_ALL") and environ.get("LC_CTYPE") in _COERCED and environ.get("LANG") in ("C", "POSIX"):
         return False
     locale = environ.get("LC_ALL") or environ.get("LC_CTYPE") or environ.get("LANG") or ""
     return "utf-8" in locale.lower() or "utf8" in locale.lower() or "TEXTUAL_DRIVER" in environ

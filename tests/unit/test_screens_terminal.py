@@ -33,6 +33,7 @@ from screens.terminal import Terminal, read_terminal
         ({"TERM": "linux", "LANG": "C.UTF-8"}, ("16", False, "")),
         ({"TERM": "vt100", "LANG": "C.UTF-8"}, ("none", False, "")),
         ({"TERM": "xterm", "LANG": "C"}, ("16", False, "")),
+        ({"TERM": "xterm", "LC_CTYPE": "C.UTF-8", "LANG": "C"}, ("16", False, "")),  # as Python hands it on
         ({"TERM": "xterm", "LC_ALL": "POSIX", "LANG": "C.UTF-8"}, ("16", False, "")),
         ({"TERM": "xterm-256color", "NO_COLOR": "1", "LANG": "C.UTF-8"}, ("none", True, "")),
         ({"TERM": "xterm-256color", "NO_COLOR": "", "LANG": "C.UTF-8"}, ("256", True, "")),
