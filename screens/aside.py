@@ -15,6 +15,7 @@ from screens.place import Place
 from screens.view import View
 
 R = TypeVar("R")
+_AFTER_A_JUMP = 0.15  # seconds between two questions while a replay is moved through
 _PATIENCE = 20  # times as long as an answer took passes before the next is asked for
 _groups = itertools.count()
 
@@ -27,6 +28,7 @@ class Aside(Generic[R]):
         self._group = f"aside-{next(_groups)}"
         self._pause = every
         self._asked_at = 0.0
+        self._asked_of = 0  # the moment shown when it was asked
         self._number = 0  # an answer to a question that was asked before the last one is thrown away
         self._waits = False
         self.rows: tuple[R, ...] = ()
@@ -35,9 +37,12 @@ class Aside(Generic[R]):
 
     def keep(self, view: View) -> None:
         """Ask again when it is time: not while frozen, not without a link."""
-        if not view.loaded or not view.link.up or view.frozen_for is not None or self._waits:
+        replay = view.link.replay
+        jumped = replay is not None and not replay.playing and view.now != self._asked_of
+        if not view.loaded or not view.link.up or view.frozen_for is not None or (self._waits and not jumped):
             return
-        left = self._asked_at + self._pause - time.monotonic() if self._asked_at else 0.0
+        pause = _AFTER_A_JUMP if jumped else self._pause
+        left = self._asked_at + pause - time.monotonic() if self._asked_at else 0.0
         if left <= 0:
             self._read()
             return
@@ -66,7 +71,7 @@ class Aside(Generic[R]):
         question = self._ask()
         if question is None:
             return
-        self._asked_at = time.monotonic()
+        self._asked_at, self._asked_of = time.monotonic(), self._place.view.now
         self._number += 1
         work = self._answer(question, self._number)
         self._place.run_worker(work, group=self._group, exclusive=True, exit_on_error=False)

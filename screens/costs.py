@@ -95,11 +95,11 @@ class CostsScreen(Spanned[BreakdownRow]):
         tokens = sum(row.input_tokens + row.output_tokens for row in self.read)
         estimated = sum(row.estimated for row in self.read)
         unpriced = sum(row.unpriced_calls for row in self.read)
-        when = clean(self._day) or self.stretch.words(view)
+        when = self.over(view) if self.since or not self._day else clean(self._day)
         limit = view.snapshot.money.day_threshold if self.stretch is TODAY else None
         limit = view.snapshot.money.month_threshold if self.stretch is MONTH else limit
         of: Line = ()
-        if limit and not self._day:
+        if limit and not self._day and not self.since:
             tone = level(cost, limit)
             of = ((f" of {money_short(limit)}, {percent(cost, limit)}", "dim" if tone == "gauge" else tone),)
         return (

@@ -86,6 +86,18 @@ class LogsScreen(Listing[Entry]):
     def action_reload(self) -> None:
         self._look()
 
+    def start_over(self) -> None:
+        """Of another source nothing that was read is so any more."""
+        self._started_at = 0
+        self._forget()
+        self._look()
+
+    def _forget(self) -> None:
+        self._entries.clear()
+        self._held.clear()
+        self._shown, self._seen, self._stopped, self.done, self.error = (), None, "", False, ""
+        self._round += 1
+
     def _look(self) -> None:
         view = self.view
         if self._looking or not self.is_current or view.frozen_for is not None or not view.link.up:
@@ -95,6 +107,8 @@ class LogsScreen(Listing[Entry]):
 
     async def _ask_on(self, view: View) -> None:
         """The records since the last look; of another engine, all that it has."""
+        if view.link.replay is not None and self._entries and self._entries[-1].row.at > view.now:
+            self._forget()  # the recording was turned back: none of this was said yet
         started_at = view.snapshot.engine.started_at
         if self._started_at and started_at != self._started_at and self._seen is not None:
             self._engine, self._seen = self._engine + 1, 0
@@ -175,10 +189,7 @@ class LogsScreen(Listing[Entry]):
 
     def action_level(self) -> None:
         self._level = _LEVELS[(_LEVELS.index(self._level) + 1) % len(_LEVELS)]
-        self._entries.clear()
-        self._held.clear()
-        self._shown, self._seen, self._stopped, self.done, self.error = (), None, "", False, ""
-        self._round += 1
+        self._forget()
         self.show(self.view)
         self._look()
 

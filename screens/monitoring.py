@@ -56,7 +56,7 @@ class MonitoringScreen(Spanned[MonitorRow]):
         super().paint(view)
 
     def head(self, view: View, width: int) -> Sequence[Line]:
-        line = (*choice_line("over", self.stretches, self.stretch), (f" {self.stretch.words(view)}  ", "dim"))
+        line = (*choice_line("over", self.stretches, self.stretch), (f" {self.over(view)}  ", "dim"))
         return (cut((*line, *self._courses.trouble(view), *as_of(view)), width),)
 
     def _course(self, name: str) -> MonitorCourseRow | None:

@@ -165,6 +165,9 @@ class ReplayingConsole(TerminalConsole):
         if await asyncio.to_thread(_MOVES[what], replay.player) is False:
             self.tell("There is no further mark: alerts, breakers, stops and restarts have one")
         replay.wake()
+        self._show_moment(replay)
+
+    def _show_moment(self, replay: ReplaySource) -> None:
         self.feed.tick()
         if not replay.player.playing and isinstance(self.screen, Place):
             self.screen.action_reload()
@@ -202,7 +205,7 @@ class ReplayingConsole(TerminalConsole):
         replay = self._replay
         if replay is not None:
             await asyncio.to_thread(replay.player.seek, at)
-            self.feed.tick()
+            self._show_moment(replay)
 
     # ── making a recording ──────────────────────────────────────────────────────────────────────────────────────────
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from textual.binding import Binding, BindingType
 
+from screens.formatting import clock_exact
 from screens.listing import Listing
 from screens.spans import Stretch, turned
 from screens.view import View
+
+if TYPE_CHECKING:
+    from engine.surface.queries import Page
 
 R = TypeVar("R")
 
@@ -25,11 +29,23 @@ class Spanned(Listing[R]):
     def __init__(self, stretch: Stretch) -> None:
         super().__init__()
         self.stretch = stretch
+        self.since = 0  # from when on is known what was read, where that is later than the span's start
         self._sought = ""
+
+    def over(self, view: View) -> str:
+        """`today`; of a recording that does not reach back so far `since the recording began at 14:00:12`."""
+        if self.since:
+            return f"since the recording began at {clock_exact(self.since, view.zone)}"
+        return self.stretch.words(view)
 
     def anew(self) -> None:
         """Ask for everything that depends on the span."""
         self.start_over()
+
+    async def _ask(self, **how: Any) -> Page[R] | None:
+        page = await super()._ask(**how)
+        self.since = page.since if page is not None else self.since
+        return page
 
     def paint(self, view: View) -> None:
         super().paint(view)

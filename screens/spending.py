@@ -51,14 +51,14 @@ def spend_chart(
     """A title and the chart: `running` sums up to now against the limit, else each step against its even pace."""
     if course is None:
         return [((f"  {name}", "head"), ("  its course is being read …", "dim")), *[BLANK] * (height - 1)]
-    values: Sequence[int] = tuple(accumulate(course.cost)) if running else course.cost
+    values: Sequence[int] = tuple(accumulate(course.cost, initial=course.before))[1:] if running else course.cost
     bound, words = _bound(limit, course.step, running)
     shown = Course(
         values=_until_now(values, course, view), start=course.at, step=course.step, unit="money", limit=bound
     )
     peak = max(course.cost, default=0)
     step = age(course.step)
-    at_most = f"{money(sum(course.cost))} in all" if running else f"at most {price(peak)} in {step}"
+    at_most = f"{money(course.before + sum(course.cost))} in all" if running else f"at most {price(peak)} in {step}"
     title: Line = ((f"  {name}", "head"), (f"  {at_most}{words}", "dim"))
     if limit is not None:
         tone = level(limit.spent, limit.limit)

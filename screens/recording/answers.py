@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+import orjson
+
 from engine import events
 from engine.events import Event, to_fields
 from engine.kernel.values import MINUTE
@@ -27,7 +29,16 @@ from screens.recording.tally import Counted
 from screens.recording.told import Told
 
 _AROUND = 15 * MINUTE  # nanoseconds of a call in which the other attempts of its task ended, as the ledger has it
-_CALL = (b"CallSettled",)
+_UNTOLD: Mapping[type[Query], str] = {
+    queries.ListGauges: "what is expected of models is",
+    queries.ListPriorities: "what each priority holds is",
+    queries.ListJobs: "single jobs are",
+    queries.GetJob: "single jobs are",
+    queries.CheckHealth: "health is",
+    queries.ListAudit: "the audit is",
+    queries.ListRoutes: "routes are",
+    queries.ListLimits: "the use of limits is",
+}
 _ALERT = (b"AlertOpened", b"AlertResolved")
 _DIMENSIONS = {"campaign": "campaign_id", "account": "account_id", "tenant": "tenant_id", "user": "user_id"}
 
@@ -65,7 +76,7 @@ class Answers:
         """Raises CommandRefused for what is not in the recording."""
         kind = self._kinds.get(type(query))
         if kind is None:
-            raise not_recorded()
+            raise not_recorded(_UNTOLD.get(type(query), "this is"))
         return replace(kind(query, shown), as_of=shown.snapshot.event_id)
 
     # ── what the snapshot tells ─────────────────────────────────────────────────────────────────────────────────────
@@ -107,8 +118,9 @@ class Answers:
 
     def _calls(self, query: queries.ListCalls, shown: Moment) -> Page[CallRow]:
         wanted = [(_DIMENSIONS.get(name, name), value) for name, value in query.where.items()]
-        found: list[CallRow] = []
-        for position, one in self._recording.found(0, before(query.cursor, shown.position), *_CALL, newest_first=True):
+        values = [orjson.dumps(value) for value in query.where.values()]
+        end, found = before(query.cursor, shown.position), list[CallRow]()
+        for position, one in self._recording.found(0, end, b"CallSettled", every=values, newest_first=True):
             event = one.event
             if not isinstance(event, events.CallSettled):
                 continue

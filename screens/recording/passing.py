@@ -60,7 +60,7 @@ class Passing:
     def _series(self, kind: str, start: int, end: int, step: int, position: int) -> dict[tuple[int, str], Series]:
         """Counts by where their step begins, and name; without a step all from the start's minute on."""
         if kind == "endpoint":
-            raise not_recorded("Requests to the daemon are no events; ask the engine itself")
+            raise not_recorded("requests to the daemon are")
         first = start // MINUTE * MINUTE
         found: dict[tuple[int, str], Series] = {}
         for tally in self._counted.until(position, first):

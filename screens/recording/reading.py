@@ -301,8 +301,10 @@ class Recording:
                 return self.events
             return self._chunks[index].start + bisect_right(self._load(index)[1], at)
 
-    def found(self, start: int, end: int, *words: bytes, newest_first: bool = False) -> Iterator[tuple[int, Recorded]]:
-        """As `numbered`, only those in which one of these words stands: the others are not even read."""
+    def found(
+        self, start: int, end: int, *words: bytes, every: Sequence[bytes] = (), newest_first: bool = False
+    ) -> Iterator[tuple[int, Recorded]]:
+        """As `numbered`, only those in which one of these words stands, and all of `every`: others are not read."""
         first = max(0, bisect_right(self._starts, start) - 1)
         last = bisect_left(self._starts, end)
         for index in reversed(range(first, last)) if newest_first else range(first, last):
@@ -314,7 +316,9 @@ class Recording:
             numbers = range(max(0, start - chunk.start), min(chunk.count, end - chunk.start))
             for number in reversed(numbers) if newest_first else numbers:
                 line = lines[number]
-                if any(word in line for word in words) and (one := _event(line, chunk.first + number)) is not None:
+                if not any(word in line for word in words) or not all(word in line for word in every):
+                    continue
+                if (one := _event(line, chunk.first + number)) is not None:
                     yield chunk.start + number + 1, one
 
     def ends(self) -> Iterator[tuple[int, int]]:

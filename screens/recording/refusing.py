@@ -8,12 +8,11 @@ from typing import Any
 from engine.kernel.errors import CommandRefused, Refusal
 from engine.surface.queries import Page
 
-_WHAT = "this is not in the recording"
 _EVENTS = "It holds what events tell; ask the engine itself"
 
 
-def not_recorded(remedy: str = _EVENTS) -> CommandRefused:
-    return CommandRefused(Refusal.NOT_FOUND, _WHAT, remedy=remedy)
+def not_recorded(what: str = "this is", remedy: str = _EVENTS) -> CommandRefused:
+    return CommandRefused(Refusal.NOT_FOUND, f"{what} not in the recording", remedy=remedy)
 
 
 def before(cursor: str, position: int) -> int:

@@ -29,7 +29,7 @@ class Told:
         lists = [one for one in self._recording.answered["budgets"] if one.position <= position]
         whole = next((at for at in reversed(range(len(lists))) if lists[at].head.get("whole")), None)
         if whole is None:
-            raise not_recorded(_NO_BUDGETS)
+            raise not_recorded("how the budgets stood is", _NO_BUDGETS)
         found: dict[tuple[str, str, str], BudgetRow] = {}
         for one in lists[whole:]:
             for row in self._recording.rows_of(one):
@@ -42,7 +42,7 @@ class Told:
         """What the engine that began at `run` had logged at an instant."""
         parts = [one for one in self._recording.answered["log"] if one.head.get("run") == run]
         if not parts:
-            raise not_recorded(_NO_LOG)
+            raise not_recorded("the log of then is", _NO_LOG)
         limit = min(max(query.limit, 1), _MOST)
         if query.after is not None:
             return Page(tuple(self._after(parts, query, now, limit)))

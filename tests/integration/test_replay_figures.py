@@ -12,7 +12,7 @@ import pytest
 from engine.kernel.errors import CommandRefused, ErrorClass, ProviderError
 from engine.kernel.values import DAY, MINUTE, SECOND, usd
 from engine.runtime import Keyframes, budget_rows
-from engine.surface.commands import RemoveBudget, SetBudget
+from engine.surface.commands import HaltSending, RemoveBudget, ResumeSending, SetBudget
 from engine.surface.queries import (
     CostBreakdown,
     CostHistory,
@@ -128,6 +128,9 @@ async def test_a_past_hour_of_the_log_tells_its_costs_its_budgets_and_what_was_l
         await spend(one, "within", failing=1)
         logging.getLogger("engine.test").warning("said within")
         await kept.look()
+        await one.clock.advance(SECOND)
+        await one.desk.submit(HaltSending())
+        await one.desk.submit(ResumeSending())
         questions = [CostBreakdown(by=by, from_=begin // DAY * DAY) for by in GROUPS]
         end, live = one.clock.now(), await told(one, [*questions, ListBudgets(campaigns=True)])
         await one.clock.advance(SECOND)
