@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from dataclasses import replace
 
 import pytest
@@ -11,7 +12,9 @@ from engine.kernel.values import MINUTE, SECOND, Instant, usd
 from engine.surface import commands
 from engine.surface.queries import CostBreakdown, CostHistory, ListAlerts, ListCalls, ListDeliveries, ListJobs
 from screens.app import CRASHED, LEFT, ConsoleApp
+from screens.keys import wrongs
 from screens.source import ConsoleOptions
+from tests.architecture.tree import ROOT
 from tests.screens.harness import console
 from tests.screens.rig_source import asked
 from tests.screens.scripted import NOW, ScriptedSource, delivery
@@ -436,3 +439,11 @@ async def test_themes_turn_with_one_key() -> None:
         await running.press("ctrl+t")
 
         assert running.app.theme != before
+
+
+def test_the_example_in_the_configuration_can_be_taken_as_it_is() -> None:
+    text = (ROOT / "config.toml").read_text()
+    example = text[text.index("#   [console.keys]") :].partition("\n\n")[0]
+    (told,) = tomllib.loads(example.replace("#   ", ""))["console"].values()
+
+    assert wrongs({action: [given] if isinstance(given, str) else given for action, given in told.items()}) == []
