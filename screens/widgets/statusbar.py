@@ -13,7 +13,7 @@ from screens.formatting import age, clean, clock, count, stamp, zone_name
 from screens.view import View
 from screens.widgets.board import Board
 
-_NO_SEED, _NO_NODE, _SHORTER, _SHORTEST = 1, 2, 3, 4  # how much is left out: each of them what those before it are, too
+_NO_SEED, _NO_NODE, _CAUSE, _SHORTER, _SHORTEST = 1, 2, 3, 4, 5  # how much is left out: the more, the later
 _ALARMS = ("banner", "notice")  # tones with a ground of their own
 
 Fact = tuple[tuple[str, ...], str]  # forms from the longest on, one more left out in each, and a tone
@@ -38,6 +38,7 @@ def _ways(trail: Sequence[str], tally: str) -> Iterator[tuple[Line, int]]:
     for left_out in range(1, len(trail) - 1):
         yield _way((trail[0], "…", *trail[1 + left_out :]), tally), _NO_NODE
     short = trail if len(trail) < 3 else (trail[0], "…", trail[-1])
+    yield _way(short, tally), _CAUSE
     yield _way(short, tally), _SHORTER
     yield _way(short, ""), _SHORTER
     yield _way(short, ""), _SHORTEST
@@ -66,7 +67,7 @@ def _joined(facts: Sequence[Fact], less: int) -> Line:
 def _shortened(note: Span) -> Fact:
     text, tone = note
     short, shortest = (cut((note,), room)[0][0].rstrip() for room in (24, 6))
-    return (text, text, text, short, shortest), tone
+    return (*[text] * _SHORTER, short, shortest), tone
 
 
 def _alarms(view: View) -> Iterator[Fact]:
@@ -74,15 +75,15 @@ def _alarms(view: View) -> Iterator[Fact]:
     if engine.halted_by:
         by = f" HALTED by {clean(engine.halted_by, longest=20)} "
         since = f"{by}since {clock(engine.halted_at, view.zone)} " if engine.halted_at else by
-        yield (since, since, since, by, " HALTED "), "banner"
+        yield (*[since] * _SHORTER, by, " HALTED "), "banner"
     if view.frozen_for is not None:
         frozen = f" FROZEN {age(view.frozen_for)} "
         behind = f"{frozen}behind "
         held = f"{frozen}behind, {count(view.frozen_events)} events " if view.frozen_events else behind
-        yield (held, held, behind, frozen, " FROZEN "), "notice"
+        yield (held, held, behind, behind, frozen, " FROZEN "), "notice"
     if view.stale_for is not None:
         lost = f" LINK LOST {age(view.stale_for)} "
-        yield (f"{lost}ago ", f"{lost}ago ", f"{lost}ago ", lost, " LINK LOST "), "banner"
+        yield (*[f"{lost}ago "] * _CAUSE, lost, lost, " LINK LOST "), "banner"
     if view.link.replay is not None:
         yield (" RECORDING ",), "notice"
     elif view.link.read_only:
@@ -96,32 +97,33 @@ def _whole(view: View) -> Iterator[Fact]:
     node = clean(engine.node, longest=24)
     if engine.mode == "simulated":
         sim = f"sim ×{engine.speed:g}"
-        yield (sim if engine.seed is None else f"{sim} seed {engine.seed}", sim, sim, sim, "sim"), "accent"
+        yield (sim if engine.seed is None else f"{sim} seed {engine.seed}", *[sim] * _SHORTER, "sim"), "accent"
     if engine.settings_error:
         yield (*["settings rejected"] * _SHORTEST, ""), "warn"
     if view.link.replay is not None:
         if node:
             yield (f"of {node}", f"of {node}", ""), "dim"
         then = f"{stamp(view.now, view.zone)} {zone_name(view.now, view.zone)}"
-        yield (then, then, then, then, stamp(view.now, view.zone)), "plain"
+        yield (*[then] * _SHORTEST, stamp(view.now, view.zone)), "plain"
         return
     who = f"{'attached' if view.link.attached else engine.kind or 'engine'} {node}".strip()
     yield (who, who, ""), "dim"
     yield _engine(view)
     if view.now:
         now = f"{clock(view.now, view.zone)} {zone_name(view.now, view.zone)}"
-        yield (now, now, now, now, ""), "plain"
+        yield (now, now, now, now if view.link.up else "", now, ""), "plain"  # why it is lost matters more
 
 
 def _engine(view: View) -> Fact:
     """How the engine is; without a link to it what is said about that, which a lost link's age stands in for."""
     if not view.link.up:
         why = clean(view.link.note, longest=40) or "no engine"
-        return ((why, why, why, ""), "bad") if view.loaded else ((why, why, why, why, "no engine"), "dim")
+        cause = clean(view.link.note.partition(". ")[0], longest=40) or why
+        return ((why, why, why, cause, ""), "bad") if view.loaded else ((why, why, why, why, cause, "no engine"), "dim")
     name = view.snapshot.engine.state
     glyph, tone, word = state("ok" if name == "running" else name)
     said, short = ("engine ok", "") if name == "running" else (f"{glyph} engine {word}", f"{glyph} {word}")
-    return (said, said, said, said, short), tone
+    return (*[said] * _SHORTEST, short), tone
 
 
 class StatusBar(Board):

@@ -59,6 +59,17 @@ def test_an_engine_that_drains_says_so_beside_the_longest_way(width: int) -> Non
     assert "◒" in said(_LONG, "412", view(state="draining"), width)
 
 
+def test_eighty_columns_say_that_a_token_was_revoked() -> None:
+    shown = view(lost=True, looks=True)
+    revoked = replace(shown.link, note="this token was revoked. Ask who runs the engine for another")
+
+    line = status_line(("overview",), "", replace(shown, link=revoked), 80)
+
+    text = "".join(text for text, _ in line)
+    assert all(words in text for words in ("LINK LOST", "read-only", "sim", "this token was revoked")), text
+    assert width_of(line) == 80
+
+
 def test_the_middle_of_the_way_goes_first_and_where_one_is_last() -> None:
     texts = [said(_LONG, "412", view(), width) for width in (140, 104, 80, 60)]
 
