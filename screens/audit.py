@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import orjson
@@ -19,6 +19,7 @@ from screens.facts import account_name
 from screens.formatting import age_rough, clean, moment, stamp
 from screens.listing import Listing, plain
 from screens.record import Field, Record, field_lines
+from screens.undoing import Facts, facts, undo_effect, undo_preview, undo_question
 from screens.view import View
 from screens.widgets.table import Column
 
@@ -45,7 +46,7 @@ class AuditScreen(Listing[AuditRow], Acting):
             Column(title="number", width=6, right=True, need=96, paint=_number, sort=lambda row: row.audit_id),
             Column(title="when", width=17, paint=_when, sort=lambda row: row.at),
             Column(title="who", width=10, weight=1, paint=plain(lambda row: row.actor), sort=lambda row: row.actor),
-            Column(title="via", width=7, need=110, paint=plain(lambda row: row.via, "dim"), sort=lambda row: row.via),
+            Column(title="via", width=7, need=130, paint=plain(lambda row: row.via, "dim"), sort=lambda row: row.via),
             Column(title="act", width=18, paint=_act, sort=lambda row: row.action),
             Column(title="on", width=14, weight=2, paint=_on, sort=lambda row: _subject(row, self.view)),
             Column(title="before → after", width=16, weight=3, need=100, paint=_change),
@@ -149,11 +150,20 @@ class AuditRowScreen(Record, Acting):
 
 
 def undo(screen: Acting, row: AuditRow) -> None:
-    """Say what it would put back, and ask."""
-    back = "; ".join(changes(row, back=True)) or "what it changed is put back as it was"
-    question = f"Undo what {clean(row.actor, longest=40)} did? {_summary(row, screen.view)}"
-    command = UndoAction(audit_id=row.audit_id, actor=screen.actor)
-    screen.confirm(question, command, detail=f"{back}. It is refused if that changed again since.")
+    """Ask as the act that leads back asks, with what it would do, and which act it undoes."""
+    who = "you" if row.actor == screen.actor else clean(row.actor, longest=40)
+    when = moment(row.at, screen.view.now, screen.view.zone)
+    undoes = f"It undoes what {who} did at {when}, and is refused if that changed again since."
+    query = undo_preview(row)
+
+    async def effect() -> str:
+        told = "; ".join(changes(row, back=True))
+        if query is not None and (rows := await screen.rows(query)):
+            told = undo_effect(query, rows, screen.view)
+        return f"{told}. {undoes}" if told else undoes
+
+    command = UndoAction(audit_id=row.audit_id, action=row.action, at=row.at, actor=screen.actor)
+    screen.confirm_effect(undo_question(row, screen.view), command, effect)
 
 
 def say_why_not(screen: Acting, row: AuditRow) -> None:
@@ -165,16 +175,16 @@ def say_why_not(screen: Acting, row: AuditRow) -> None:
         except HuntazeError:  # no link: what is known is said
             found = []
         newest = f" The newest that can be is {_called(found[0], screen.view)}." if found else ""
-        screen.refuse(f"{_called(row, screen.view)}: {undo_words(row)}.{newest}")
+        screen.refuse(f"{row.audit_id}, {row.action}, {undo_words(row)}.{newest}")
 
     screen.run_worker(say(), group="commands", exit_on_error=False)
 
 
 def _called(row: AuditRow, view: View) -> str:
-    """`17, pause-campaign of mia on spring-ppv, 14:20`."""
+    """`17, pause-campaign on spring-ppv, 14:20`."""
     subject = _subject(row, view)
-    who = f"{clean(row.action, longest=60)} of {clean(row.actor, longest=40)}"
-    return f"{row.audit_id}, {who}{f' on {subject}' if subject else ''}, {moment(row.at, view.now, view.zone)}"
+    what = f"{clean(row.action, longest=60)}{f' on {subject}' if subject else ''}"
+    return f"{row.audit_id}, {what}, {moment(row.at, view.now, view.zone)}"
 
 
 def may_undo(row: AuditRow) -> bool:
@@ -192,23 +202,20 @@ def undo_words(row: AuditRow) -> str:
 
 def changes(row: AuditRow, *, back: bool = False) -> list[str]:
     """`limit_usd: 50 → 30` for each thing that is another now; `back`: the other way round."""
-    before, after = _object(row.before), _object(row.after)
+    before, after = facts(row.before), facts(row.after)
     if back:
         before, after = after, before
     names = [name for name in {**before, **after} if before.get(name) != after.get(name)]
-    words = (clean(name.replace("_", " "), longest=40) for name in names)
-    return [
-        f"{word}: {_word(before.get(name))} → {_word(after.get(name))}" for name, word in zip(names, words, strict=True)
-    ]
+    return [f"{_called_fact(name)}: {_said(name, before)} → {_said(name, after)}" for name in names]
 
 
-def _object(text: str) -> Mapping[str, Any]:
-    """A small JSON object; empty for anything else."""
-    try:
-        found = orjson.loads(text) if text else {}
-    except orjson.JSONDecodeError:
-        return {}
-    return found if isinstance(found, dict) else {}
+def _called_fact(name: str) -> str:
+    return clean(name.removesuffix("_usd").replace("_", " "), longest=40)
+
+
+def _said(name: str, of: Facts) -> str:
+    said = _word(of.get(name))
+    return f"${said}" if name.endswith("_usd") and said != "none" else said
 
 
 def _word(value: Any) -> str:

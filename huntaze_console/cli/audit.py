@@ -70,7 +70,7 @@ def audit(place: Where, *, actor: str, action: str, subject: str, since: str | N
 
 
 @click.command(short_help="Put back what an action changed.")
-@click.argument("audit_id", metavar="NUMBER", type=click.IntRange(1), required=False)
+@click.argument("audit_id", metavar="[NUMBER]", type=click.IntRange(1), required=False)
 @about
 def undo(place: Where, *, audit_id: int | None) -> None:
     """Put back what an action of `huntaze audit` changed.
