@@ -54,7 +54,11 @@ class Feeding:
                 self._go_on(tx, store.get(tx, campaign.campaign_id), now)
             return len(due)
 
-        return await self._database.write(feed)
+        try:
+            return await self._database.write(feed)
+        except BaseException:  # they may still wait for these
+            self._changed |= changed
+            raise
 
 
 def _may_try(row: sqlite3.Row, changed: Set[str], now: int) -> bool:

@@ -8,13 +8,14 @@ every so often one task goes through as a probe.
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from engine.events import ServiceLevelChanged
 from engine.kernel.clock import Clock
-from engine.kernel.errors import ErrorClass, ProviderError
+from engine.kernel.errors import ErrorClass, ProviderError, StorageError
 from engine.kernel.values import NanoUSD, Random, new_id, seconds
 from engine.orchestrator.retries import OWN_LIMIT
 from engine.orchestrator.router import at_level, route_of
@@ -22,6 +23,8 @@ from engine.orchestrator.settings import DegradationSettings, OrchestratorSettin
 from engine.orchestrator.task import Answer, Level, Stage, Target, Task
 from engine.providers import Finish
 from engine.storage import Database
+
+_log = logging.getLogger(__name__)
 
 LADDER = (Level.FULL, Level.CACHED, Level.CHEAPER, Level.TEMPLATE)
 TEMPLATE_PROVIDER = "template"  # stands where a provider would, in answers that no model wrote
@@ -187,7 +190,10 @@ class Degraded:
             before=shift.before.value,
             reason=shift.reason,
         )
-        await self._database.write(lambda tx: tx.emit(event))
+        try:
+            await self._database.write(lambda tx: tx.emit(event))
+        except StorageError as error:  # an answer that was paid for must not be lost for it
+            _log.warning("%s is served at the level %s, which could not be told: %s", tool, shift.level, error)
 
 
 def _took(answer: Answer, whole: int) -> int:

@@ -170,6 +170,7 @@ class Keeping:
 
     def _written(self, done: asyncio.Future[None]) -> None:
         if not done.cancelled() and (error := done.exception()) is not None:
+            self._asked = False  # a write that never began took nothing: the next answer asks for one again
             self._shelf.coming.clear()  # those of this write will never stand, and the others' next askers ask again
             _log.warning("answers could not be kept: %s", error)
 

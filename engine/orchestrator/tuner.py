@@ -55,7 +55,6 @@ class Tuner:
         self.state = state
         if not state.worth_telling:
             return
-        self.state = replace(state, told=state.limit)
         event = ConcurrencyChanged(
             at=self._clock.now(),
             stage=self._stage,
@@ -64,3 +63,4 @@ class Tuner:
             reason=str(state.reason),
         )
         await self._database.write(lambda tx: tx.emit(event))
+        self.state = replace(self.state, told=state.limit)

@@ -22,15 +22,24 @@ from engine.kernel.errors import BudgetRefused, ErrorClass, ProviderError, Stora
 from engine.kernel.values import HOUR, MINUTE, usd
 from engine.messaging import deliveries
 from engine.messaging.delivery import DeliveryState
-from engine.orchestrator import Answer, BreakerSettings, BreakerState, Guarded, Target, Task
-from engine.providers import Completion, Message, ModelRequest, Role
+from engine.orchestrator import (
+    Answer,
+    BreakerSettings,
+    BreakerState,
+    Degraded,
+    Guarded,
+    Level,
+    Target,
+    Task,
+)
+from engine.providers import Completion, Finish, Message, ModelRequest, Role
 from engine.queue import Bury
 from engine.storage import Database, Tx
 from engine.surface import commands, queries
 from engine.surface.commands import Audience, CampaignDraft, Command, FlagSetting
 from tests.failing import Refused, begins, commits, inserts_into, refusing
 from tests.fakes import ManualClock
-from tests.rig import COST, Rig, answer, rig
+from tests.rig import COST, SETTINGS, Rig, answer, rig
 
 FAULTS: dict[str, Refused] = {
     "the commit": commits,
@@ -440,3 +449,41 @@ class FailingHop:
 
     async def complete(self, task: Task, target: Target) -> Answer:
         raise ProviderError(target.provider, target.model, ErrorClass.SERVER_ERROR, "it is down", status=500)
+
+
+# ── what goes on by itself ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_an_answer_is_not_lost_because_a_service_level_cannot_be_told(play: Rig) -> None:
+    slow = SETTINGS.degradation.slow
+    degraded = Degraded(Slow(slow), play.database, play.clock, play.chance, SETTINGS)
+
+    async with refusing(play.database, commits):
+        for _ in range(SETTINGS.degradation.least_tasks):
+            answer = await degraded.complete(Task(tool="message", messages=(), trace_id="trc_1"))
+
+    assert answer.text == "late"
+    assert degraded.level("message") is not Level.FULL
+
+
+async def test_a_budget_that_changed_while_the_disk_was_full_sets_its_campaigns_going_after(play: Rig) -> None:
+    budget = commands.SetBudget(scope="global", window="day", limit=usd(5))
+    await play.feeding.feed()  # what a start does
+    await play.desk.submit(budget)
+
+    async with refusing(play.database, commits):
+        with pytest.raises(StorageError):
+            await play.feeding.feed()
+
+    assert await play.feeding.due() == play.clock.now()  # at once: it is not forgotten
+
+
+class Slow:
+    """A stage that answers late."""
+
+    def __init__(self, takes: int) -> None:
+        self._takes = takes
+
+    async def complete(self, task: Task) -> Answer:
+        answer = Answer(text="late", target=Target("one", "m"), finish=Finish.STOP, usage=None, attempt_id="a")
+        return answer._replace(duration=self._takes)

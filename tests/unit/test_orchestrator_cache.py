@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from engine.events import AnswerReused, AnswersKept
-from engine.kernel.errors import ErrorClass, ProviderError
+from engine.kernel.errors import ErrorClass, ProviderError, StorageError
 from engine.kernel.values import HOUR, NanoUSD
 from engine.orchestrator import (
     Answer,
@@ -34,6 +34,7 @@ from engine.orchestrator.keeping import UPKEEP
 from engine.providers import Chunk, Finish, Message, Operation, Role, Usage
 from engine.storage import Database, Tx
 from engine.surface.commands import ClearCache
+from tests.failing import begins, refusing
 from tests.fakes import ManualClock, settle_as_the_meter_does
 from tests.rig import SETTINGS as RIG_SETTINGS
 from tests.rig import rig
@@ -712,3 +713,17 @@ async def test_sums_and_splits_of_long_ago_are_forgotten(stage: Stage) -> None:
 
     assert await stage.rows("SELECT * FROM reuse_quarters") == []
     assert await stage.rows("SELECT * FROM call_shares") == []
+
+
+async def test_answers_are_kept_again_once_the_disk_writes_again(stage: Stage) -> None:
+    await stage.say("first")
+    async with refusing(stage.database, begins):  # the write of what is to be kept never begins
+        stage.database.hurry()
+        with pytest.raises(StorageError):
+            await stage.database.write(lambda tx: None)
+
+    await stage.ask("second")
+
+    async with stage.database.reader() as reader:
+        (row,) = await reader.rows("SELECT count(*) AS answers FROM kept_answers")
+    assert row["answers"] == 2
