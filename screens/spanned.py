@@ -33,9 +33,9 @@ class Spanned(Listing[R]):
         self._sought = ""
 
     def over(self, view: View) -> str:
-        """`today`; of a recording that does not reach back so far `since the recording began at 14:00:12`."""
+        """`today`; of a recording that does not reach back so far `recorded since 14:00:12`."""
         if self.since:
-            return f"since the recording began at {clock_exact(self.since, view.zone)}"
+            return f"recorded since {clock_exact(self.since, view.zone)}"
         return self.stretch.words(view)
 
     def anew(self) -> None:

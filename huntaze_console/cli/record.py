@@ -61,7 +61,8 @@ def record(
     config: Path | None,
     **flags: Any,
 ) -> None:
-    """Record the running engine into FILE: what it was when the recording began, and every event since.
+    """Record the running engine into FILE: what it was when the recording began, and every event since; with them what
+    this month had cost by then, how the budgets stand each second, and what the engine logs, its secrets hidden.
 
     The file belongs to you alone, is compressed, and is written as things happen: a recorder that is killed loses a
     second. Play it with: huntaze replay FILE.

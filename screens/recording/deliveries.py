@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Sequence
 from typing import Any
 
 from engine.events import DeliveryMoved
+from engine.surface.finding import matching
 from engine.surface.queries import ListDeliveries, Page
 from engine.surface.rows import DeliveryRow
 from screens.recording.reading import Recording
 from screens.recording.refusing import paged
 
-_FIELDS = {"fan": "fan_id"}
 _RISKS = ("high", "medium", "low", "none", "")  # the gravest first
 
 
@@ -31,7 +30,7 @@ class Deliveries:
         with self._lock:
             self._go_to(position)
             found = [self._row(event) for event in self._newest.values() if _asked_for(query, event)]
-        found = [row for row in found if all(_fits(row, term) for term in query.find)]
+        found = matching(found, query.find)
         name, down = query.order.removeprefix("-"), query.order.startswith("-")
         found.sort(key=lambda row: row.delivery_id)
         if name:
@@ -80,19 +79,9 @@ def _asked_for(query: ListDeliveries, event: DeliveryMoved) -> bool:
 
 
 def _ordered(row: DeliveryRow, name: str) -> Any:
-    value = getattr(row, _FIELDS.get(name, name), "")
+    if name == "fan":
+        return row.fan_name or row.fan_id
+    value = getattr(row, name, "")
     if name == "risk":
         return _RISKS.index(value) if value in _RISKS else len(_RISKS)
     return (value is None, "" if value is None else value)
-
-
-def _fits(row: DeliveryRow, term: str) -> bool:
-    """Whether a word is in a row, or with `-` is not; `field:word` looks at one field."""
-    wanted = term.removeprefix("-").casefold()
-    field, colon, word = wanted.partition(":")
-    if colon and hasattr(row, _FIELDS.get(field, field)):
-        inside = word in str(getattr(row, _FIELDS.get(field, field))).casefold()
-    else:
-        said: Sequence[str] = (row.state, row.fan_id, row.fan_name, row.reason, row.text)
-        inside = any(wanted in each.casefold() for each in said)
-    return inside is not term.startswith("-")

@@ -269,11 +269,11 @@ async def test_costs_that_are_not_known_from_the_start_say_since_when(file: Path
     async with replaying(file, size=(120, 40)) as (running, player):
         player.step(120)
         await running.app.action_place("costs")
-        await until(running, lambda: "$1.18 since the recording began at 14:13:20" in running.text())
+        await until(running, lambda: "$1.18 recorded since 14:13:20" in running.text())
         assert "of $" not in running.lines()[1]
 
         await running.press("T", "T")  # the last hour began before the recording, its last quarter did not
-        await until(running, lambda: "since the recording began" in running.text())
+        await until(running, lambda: "recorded since" in running.text())
         await running.press("T")
         await until(running, lambda: "the last 15 m, since 14:" in running.text())
 
@@ -287,7 +287,7 @@ async def test_a_recording_of_the_first_format_opens_and_says_what_it_lacks(tmp_
         player.seek(player.recording.ended)
         assert player.recording.flaw == ""
         for place, words in (
-            ("costs", "since the recording began"),
+            ("costs", "recorded since"),
             ("logs", "the log of then is not in the recording"),
         ):
             await running.app.action_place(place)
