@@ -210,7 +210,7 @@ class Gate:
 
     def check_name(self, request: web.Request) -> None:
         """Raises Problem(421) for a request that names another server."""
-        if not self._check_names or _over_unix(request):
+        if not self._check_names or over_unix(request):
             return
         if not _is_loopback(request.headers.get(hdrs.HOST, "")):
             remedy = "Use the URL in endpoint.json, or http://127.0.0.1 with its port"
@@ -228,7 +228,8 @@ def _path_of(request: web.Request) -> str:
     return resource.canonical if resource is not None else ""
 
 
-def _over_unix(request: web.Request) -> bool:
+def over_unix(request: web.Request) -> bool:
+    """It came by the socket in the state directory."""
     transport = request.transport
     opened = transport.get_extra_info("socket") if transport else None
     return opened is not None and opened.family == socket.AF_UNIX

@@ -13,6 +13,7 @@ import re
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from enum import StrEnum
 
 from engine.events import Recorded
 from engine.surface.desk import Desk, Listener
@@ -47,22 +48,38 @@ def seq_of(event_id: str, epoch: str) -> int | None:
     return int(found[2])
 
 
+class Guest(StrEnum):
+    """Who opens a stream."""
+
+    HOST = "this host"  # the full token over the unix socket: the console beside the engine
+    FULL = "the full token"
+    READ_ONLY = "the read-only token"
+
+
 class Seats:
-    """How many feeds may be open at once."""
+    """How many streams may be open at once. Each kind of guest has a share that no other can take.
+
+    A quarter of the seats are for the read-only token, the rest for the full one; this host has as many again.
+    """
 
     def __init__(self, number: int) -> None:
-        self.number = number
-        self.taken = 0
+        looking = max(1, number // 4)
+        self._shares = {Guest.HOST: number, Guest.FULL: max(1, number - looking), Guest.READ_ONLY: looking}
+        self._taken = dict.fromkeys(Guest, 0)
+
+    def share(self, guest: Guest) -> int:
+        """How many a kind of guest may open."""
+        return self._shares[guest]
 
     @contextmanager
-    def take(self) -> Iterator[bool]:
+    def take(self, guest: Guest) -> Iterator[bool]:
         """A seat for the length of the block, or False when there is none."""
-        free = self.taken < self.number
-        self.taken += free
+        free = self._taken[guest] < self._shares[guest]
+        self._taken[guest] += free
         try:
             yield free
         finally:
-            self.taken -= free
+            self._taken[guest] -= free
 
 
 class Feed:

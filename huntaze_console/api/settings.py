@@ -24,7 +24,7 @@ class ApiSettings:
     header_timeout: float = 30.0  # seconds for the next request's headers, and so for an idle connection
     sse_heartbeat: float = 15.0  # seconds of silence before a comment shows that the stream lives
     sse_patience: float = 20.0  # seconds a client may leave its stream unread before it is dropped
-    sse_streams: int = 64  # open at once; each may keep one buffer of events
+    sse_streams: int = 64  # open at once, a quarter for the read-only token; by the unix socket as many again
     watch_every: float = 0.2  # seconds between two changes of a watched snapshot, however many events lie between
     watch_beat: float = 0.25  # seconds of silence before a watcher is shown that the link lives
 

@@ -7,6 +7,8 @@ behind it. A client that does not read is cut off: its events wait in a bounded 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import orjson
 from aiohttp import hdrs, web
@@ -14,8 +16,9 @@ from aiohttp import hdrs, web
 from engine.events import Recorded
 from engine.kernel.errors import HuntazeError
 from engine.surface import wire
+from huntaze_console.api.auth import Access, access_of, over_unix
 from huntaze_console.api.call import Call
-from huntaze_console.api.feed import Feed, Reset, Silence, Step
+from huntaze_console.api.feed import Feed, Guest, Reset, Silence, Step
 from huntaze_console.api.problems import Problem, report
 from huntaze_console.api.shapes import NoQuery
 
@@ -29,12 +32,26 @@ async def events(call: Call) -> web.StreamResponse:
     call.query(NoQuery)
     if any(end.is_set() for end in call.office.ends):
         raise Problem(503, "unavailable", "the engine is stopping", remedy="Connect again when it runs")
-    seats = call.office.seats
-    with seats.take() as seated:
-        if not seated:
-            detail = f"{seats.number} event streams are open already"
-            raise Problem(503, "unavailable", detail, remedy="Close one, or raise [api] sse_streams")
+    with seated(call):
         return await _stream(call)
+
+
+@contextmanager
+def seated(call: Call) -> Iterator[None]:
+    """A seat for a stream. Raises Problem(503) when whoever asks has all of theirs."""
+    guest, seats = guest_of(call.request), call.office.seats
+    with seats.take(guest) as free:
+        if not free:
+            detail = f"{seats.share(guest)} event streams of {guest} are open already"
+            raise Problem(503, "unavailable", detail, remedy="Close one, or raise [api] sse_streams")
+        yield
+
+
+def guest_of(request: web.Request) -> Guest:
+    """Whose share a stream is of."""
+    if access_of(request) is not Access.FULL:
+        return Guest.READ_ONLY
+    return Guest.HOST if over_unix(request) else Guest.FULL
 
 
 async def _stream(call: Call) -> web.StreamResponse:

@@ -25,7 +25,7 @@ from huntaze_console.api.feed import seq_of
 from huntaze_console.api.problems import Problem, report
 from huntaze_console.api.settings import ApiSettings
 from huntaze_console.api.shapes import NoQuery
-from huntaze_console.api.sse import LAST_EVENT_ID, drop, last_word
+from huntaze_console.api.sse import LAST_EVENT_ID, drop, last_word, seated
 
 _HEARTBEAT = b":\n\n"
 _AT_ONCE = 60  # events told with one change: no eye reads more of them in a fifth of a second
@@ -39,11 +39,7 @@ async def changes(call: Call) -> web.StreamResponse:
     call.query(NoQuery)
     if any(end.is_set() for end in call.office.ends):
         raise Problem(503, "unavailable", "the engine is stopping", remedy="Connect again when it runs")
-    seats = call.office.seats
-    with seats.take() as seated:
-        if not seated:
-            detail = f"{seats.number} event streams are open already"
-            raise Problem(503, "unavailable", detail, remedy="Close one, or raise [api] sse_streams")
+    with seated(call):
         return await _stream(call)
 
 

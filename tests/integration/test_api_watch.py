@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -125,6 +127,21 @@ async def test_a_read_only_token_looks_and_changes_nothing(tmp_path: Path, looki
             problem = await refused.json(content_type=None)
         assert (refused.status, problem["reason"]) == (403, "read_only")
         assert "change nothing" in problem["detail"]
+
+
+async def test_who_may_only_look_keeps_nobody_out(tmp_path: Path, looking: dict[str, str]) -> None:
+    async with serving(tmp_path, settings=ApiSettings(port=0, sse_streams=8)) as served, AsyncExitStack() as stack:
+
+        async def status(headers: Mapping[str, str], session: aiohttp.ClientSession = served.client.session) -> int:
+            response: aiohttp.ClientResponse = await stack.enter_async_context(session.get(WATCH, headers=headers))
+            return response.status
+
+        assert [await status(looking) for _ in range(10)] == [200, 200] + [503] * 8
+        assert [await status(served.client.authorization) for _ in range(7)] == [200] * 6 + [503]
+        connector = aiohttp.UnixConnector(str(served.endpoint.socket))
+        local = await stack.enter_async_context(aiohttp.ClientSession("http://engine", connector=connector))
+        assert await status(served.client.authorization, local) == 200
+        assert await status(looking, local) == 503
 
 
 async def test_a_read_only_token_counts_from_its_making_to_its_end(tmp_path: Path) -> None:

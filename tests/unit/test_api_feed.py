@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.surface.snapshot import Snapshot
-from huntaze_console.api.feed import Feed, Reset, Seats, Silence, Step
+from huntaze_console.api.feed import Feed, Guest, Reset, Seats, Silence, Step
 from huntaze_console.api.sse import frame
 from tests.fakes import settle
 from tests.integration.test_api_desk import FakeDesk
@@ -187,11 +188,23 @@ async def test_a_feed_leaves_the_bus_when_it_ends() -> None:
 def test_seats_are_given_back() -> None:
     seats = Seats(1)
 
-    with seats.take() as first, seats.take() as second:
+    with seats.take(Guest.FULL) as first, seats.take(Guest.FULL) as second:
         assert first
         assert not second
-    with seats.take() as third:
+    with seats.take(Guest.FULL) as third:
         assert third
+
+
+def test_no_guest_can_take_the_seats_of_another() -> None:
+    seats = Seats(64)
+
+    assert [seats.share(guest) for guest in (Guest.READ_ONLY, Guest.FULL, Guest.HOST)] == [16, 48, 64]
+    with ExitStack() as stack:
+        taken = [stack.enter_context(seats.take(Guest.READ_ONLY)) for _ in range(64)]
+        assert sum(taken) == 16
+        for guest in (Guest.FULL, Guest.HOST):
+            with seats.take(guest) as free:
+                assert free
 
 
 def test_a_frame_carries_the_durable_id_the_kind_and_the_wire_form() -> None:
