@@ -16,7 +16,7 @@ from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from huntaze_console.api import problems
 from huntaze_console.api.call import Answer, Route
-from huntaze_console.api.gateway import describing as gateway
+from huntaze_console.api.gateway import describe
 
 _REF = "#/components/schemas/{model}"
 _EVERYWHERE = (400, 421, 500, 503)
@@ -30,30 +30,30 @@ Json = dict[str, Any]
 def document(routes: Sequence[Route], version: str, *, models: bool = False) -> bytes:
     """The document as JSON. `version` is the product's; with `models` the gateway's /v1 is served too."""
     schemas = _Schemas(routes)
-    paths: Json = gateway.paths() if models else {}
-    schemes: Json = {gateway.SCHEME: gateway.security_scheme()} if models else {}
+    paths: Json = {}
     for route in routes:
         paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, schemas)
-    return orjson.dumps(
-        {
-            "openapi": "3.1.0",
-            "info": {
-                "title": "Huntaze Console",
-                "version": version or "0",
-                "summary": "AI message campaigns under strict limits and budgets.",
-                "description": "Money is a decimal string of US dollars, an instant ISO 8601 in UTC. Every error is "
-                "an RFC 9457 problem document. `/api/v2/snapshot`, `/query` and `/command` keep the engine's integers: "
-                "nano-dollars and nanoseconds. `/v1` speaks OpenAI's interface, its errors too.",
-            },
-            "servers": [{"url": "/"}],
-            "security": [{"token": []}],
-            "paths": paths,
-            "components": {
-                "schemas": schemas.definitions | (gateway.schemas() if models else {}),
-                "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}, **schemes},
-            },
-        }
-    )
+    found = {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Huntaze Console",
+            "version": version or "0",
+            "summary": "AI message campaigns under strict limits and budgets.",
+            "description": "Money is a decimal string of US dollars, an instant ISO 8601 in UTC. Every error is "
+            "an RFC 9457 problem document. `/api/v2/snapshot`, `/query` and `/command` keep the engine's integers: "
+            "nano-dollars and nanoseconds. `/v1` speaks OpenAI's interface, its errors too.",
+        },
+        "servers": [{"url": "/"}],
+        "security": [{"token": []}],
+        "paths": paths,
+        "components": {
+            "schemas": schemas.definitions,
+            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+        },
+    }
+    if models:
+        describe(found)
+    return orjson.dumps(found)
 
 
 class _Schemas:

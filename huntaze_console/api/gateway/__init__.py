@@ -13,13 +13,14 @@ server, are loaded by who serves them.
 from typing import TYPE_CHECKING, Any
 
 from huntaze_console.api.gateway.catalogue import Catalogue
+from huntaze_console.api.gateway.describing import describe
 from huntaze_console.api.gateway.gateway import Gateway
 from huntaze_console.api.gateway.settings import GatewaySettings
 
 if TYPE_CHECKING:
     from huntaze_console.api.gateway.handlers import Endpoints
 
-__all__ = ["Catalogue", "Endpoints", "Gateway", "GatewaySettings"]
+__all__ = ["Catalogue", "Endpoints", "Gateway", "GatewaySettings", "describe"]
 
 
 def __getattr__(name: str) -> Any:

@@ -8,7 +8,7 @@ from huntaze_console.api.gateway.errors import TRACE
 
 Json = dict[str, Any]
 
-SCHEME = "key"  # the name of the gateway's own way to say who asks
+_SCHEME = "key"  # the name of the gateway's own way to say who asks
 _TEXT: Json = {"type": "string"}
 _COUNT: Json = {"type": "integer", "minimum": 1}
 _THINGS: Json = {"type": "array", "items": {"type": "object"}}
@@ -37,12 +37,16 @@ _REFUSALS = {
 _LOOKING = ("401", "404", "500")
 
 
-def security_scheme() -> Json:
+def describe(document: Json) -> None:
+    """Add /v1 to an OpenAPI document."""
     words = "A key of `huntaze key create`; the engine's own token opens everything."
-    return {"type": "http", "scheme": "bearer", "description": words}
+    components = document["components"]
+    components["securitySchemes"][_SCHEME] = {"type": "http", "scheme": "bearer", "description": words}
+    components["schemas"] |= _schemas()
+    document["paths"] |= _paths()
 
 
-def paths() -> Json:
+def _paths() -> Json:
     """The operations by path and method."""
     return {
         "/v1/chat/completions": {"post": _asking("v1_chat", "A chat's next message, whole or as a stream", "Chat")},
@@ -57,7 +61,7 @@ def paths() -> Json:
     }
 
 
-def schemas() -> Json:
+def _schemas() -> Json:
     """The shapes by name, as far as they are this product's to promise."""
     model = {"id": _TEXT, "object": {"const": "model"}, "created": {"type": "integer"}, "owned_by": _TEXT}
     listing = {"object": {"const": "list"}, "data": {"type": "array", "items": _ref("OpenAIModel")}}
@@ -103,7 +107,7 @@ def _asking(name: str, summary: str, shape: str) -> Json:
     return {
         "operationId": name,
         "summary": summary,
-        "security": [{SCHEME: []}],
+        "security": [{_SCHEME: []}],
         "requestBody": {"required": True, "content": {"application/json": {"schema": _ref(f"{shape}Request")}}},
         "responses": {"200": {"description": what, "content": answers, "headers": told}, **_refusals(tuple(_REFUSALS))},
     }
@@ -114,7 +118,7 @@ def _looking(name: str, summary: str, shape: str) -> Json:
     return {
         "operationId": name,
         "summary": summary,
-        "security": [{SCHEME: []}],
+        "security": [{_SCHEME: []}],
         "responses": {"200": answer, **_refusals(_LOOKING)},
     }
 
