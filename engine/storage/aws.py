@@ -15,7 +15,7 @@ from typing import Any
 import aioboto3  # type: ignore[import-untyped]
 import aiohttp
 from aiobotocore.config import AioConfig  # type: ignore[import-untyped]
-from botocore.exceptions import (  # type: ignore[import-untyped]
+from botocore.exceptions import (
     BotoCoreError,
     ClientError,
     UndefinedModelAttributeError,
