@@ -256,6 +256,8 @@ class Reading(Place, Generic[R]):
             return await self.console.source.query(replace(question, **used))
         except HuntazeError as error:
             self.error, self.error_at = clean(str(error), longest=300), self.view.now
+            if self.view.link.replay is not None:  # what was read is of another moment, perhaps one yet to come
+                self.read, self.pages, self.next, self.done = (), Pages(), None, False
         if self.is_current:
             self.show(self.view)
         return None

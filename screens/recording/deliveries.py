@@ -11,8 +11,9 @@ from engine.surface.finding import matching
 from engine.surface.queries import ListDeliveries, Page
 from engine.surface.rows import DeliveryRow
 from screens.recording.reading import Recording
-from screens.recording.refusing import paged
+from screens.recording.refusing import not_recorded, paged
 
+_FROM_ITS_MOVE = "Each is known from its first own move on; how many are where is told above"
 _RISKS = ("high", "medium", "low", "none", "")  # the gravest first
 
 
@@ -30,6 +31,8 @@ class Deliveries:
         with self._lock:
             self._go_to(position)
             found = [self._row(event) for event in self._newest.values() if _asked_for(query, event)]
+        if not found and query.campaign_id and not (query.state or query.fan_id or query.delivery_id):
+            raise not_recorded("none of its deliveries has moved by itself yet: they are", _FROM_ITS_MOVE)
         found = matching(found, query.find)
         name, down = query.order.removeprefix("-"), query.order.startswith("-")
         found.sort(key=lambda row: row.delivery_id)

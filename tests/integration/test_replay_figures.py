@@ -217,6 +217,9 @@ async def test_a_campaigns_deliveries_are_the_same_whichever_way_one_gets_there(
 
     with Recording(tmp_path / "r") as recording:
         player, answers = Player(recording, lambda: 0), Answers(recording)
+        campaign = live.rows[0].campaign_id
+        with pytest.raises(CommandRefused, match="none of its deliveries has moved"):
+            answers.answer(ListDeliveries(campaign_id=campaign, offset=0), player.moment())
         forward = []
         for _ in range(recording.events):
             player.step(1)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.events import AlertOpened, BreakerChanged, CallSettled, Event
+from engine.events import AlertOpened, BreakerChanged, CallSettled, CampaignCreated, DeliveryMoved, Event
 from engine.kernel.errors import CommandRefused
 from engine.kernel.values import HOUR, MINUTE, SECOND
 from engine.runtime import Keyframes
@@ -295,6 +295,27 @@ async def test_a_recording_of_the_first_format_opens_and_says_what_it_lacks(tmp_
         assert "engine.log in its state directory" in running.text()
         with pytest.raises(CommandRefused, match="how the budgets stood is not in the recording"):
             await running.app.source.query(ListBudgets())
+
+
+async def test_no_row_of_a_later_moment_stands_where_the_recording_tells_none(tmp_path: Path) -> None:
+    told = {"campaign_id": "c", "account_id": "anna", "fan_id": "zoe", "before": "pending", "reason": ""}
+    made = CampaignCreated(
+        at=BEGAN, campaign_id="c", name="spring", account_id="anna", tool="message", state="running",
+        fans=1, skipped=0, budget=None, starts_at=None,
+    )  # fmt: skip
+    moved = DeliveryMoved(at=BEGAN + 5 * MINUTE, delivery_id="d", after="queued", **told)
+    taped(tmp_path / "r", [made, moved])
+
+    async with replaying(tmp_path / "r") as (running, _):
+        await running.press("end")
+        await running.app.action_place("campaigns")
+        await until(running, lambda: "spring" in running.text())
+        await running.press("enter")
+        await until(running, lambda: "zoe" in running.text())
+        await running.press("left_curly_bracket")
+        await until(running, lambda: "none of its deliveries has moved" in running.text())
+
+        assert "zoe" not in running.text()
 
 
 async def test_the_log_screen_forgets_what_was_not_said_yet_when_the_recording_is_turned_back(tmp_path: Path) -> None:
