@@ -8,8 +8,10 @@ from typing import Any, ClassVar
 from textual.binding import Binding, BindingType
 
 from engine.kernel.errors import CommandRefused, HuntazeError
-from engine.surface.commands import Command, UndoAction
+from engine.surface.commands import Command
 from engine.surface.queries import ListAudit, Query
+from engine.surface.rows import AuditRow
+from screens.facts import by_name
 from screens.formatting import clean
 from screens.place import Place
 from screens.widgets.asking import Ask, Check, Entry, Preview, Values
@@ -47,27 +49,29 @@ class Acting(Place):
         except HuntazeError as error:
             self.console.tell(str(error), severity="error")
             return
-        self.console.undoable = await self._way_back()
-        self.console.tell(f"{done.summary} · u undoes" if self.console.undoable else done.summary)
+        self.console.done_last = await self._way_back()
+        said = by_name(done.summary, self.view)
+        self.console.tell(f"{said} · u undoes" if self.console.undoable else said)
         if then is not None:
             then()
         self.action_reload()
         self.show_keys()
 
-    async def _way_back(self) -> tuple[int, str] | None:
-        """The audit's number and words of what was just done, where it can be undone."""
+    async def _way_back(self) -> tuple[str, AuditRow] | None:
+        """What was just done, where it can be undone, and in which history."""
         try:
-            rows = await self.rows(ListAudit(actor=self.actor, limit=1))
+            page = await self.console.source.query(ListAudit(actor=self.actor, limit=1))
         except HuntazeError:  # an older engine, or a link that went: the act stands, only its undoing is not offered
             return None
-        return (rows[0].audit_id, rows[0].summary) if rows and rows[0].undoable else None
+        epoch = page.as_of.rpartition(":")[0]
+        return (epoch, page.rows[0]) if page.rows and page.rows[0].undoable else None
 
     def action_undo_last(self) -> None:
         """Put back what this console did last."""
         if self.console.undoable is not None:
-            number, summary = self.console.undoable
-            question = f"Undo this? {clean(summary, longest=200)}"
-            self.confirm(question, UndoAction(audit_id=number, actor=self.actor))
+            from screens.audit import undo
+
+            undo(self, self.console.undoable)
 
     def confirm(
         self,

@@ -157,18 +157,16 @@ class ConsoleApp(OrderedConsole, MovingConsole, ReplayingConsole, NoticingConsol
             self.screen.send(HaltSending(actor=self.options.actor))
 
     def action_resume_sending(self) -> None:
+        from screens.questions import resume_all_question
         from screens.widgets.confirm import Confirm
 
         screen = self.screen
-        waiting = sum(
-            campaign.open for campaign in self.feed.view.snapshot.campaigns.values() if campaign.state == "running"
-        )
 
         def answered(yes: bool | None) -> None:
             if yes and isinstance(screen, Place):
                 screen.send(ResumeSending(actor=self.options.actor))
 
-        self.push_screen(Confirm(f"Resume all sending? {waiting:,} messages of running campaigns wait."), answered)
+        self.push_screen(Confirm(resume_all_question(self.feed.view)), answered)
 
     async def action_quit(self) -> None:
         """Textual's own way out asks, too."""

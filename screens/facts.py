@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from engine.surface.snapshot import FINAL_CAMPAIGN_STATES, AccountView, CampaignView, ModelView, finish_at
@@ -37,6 +38,23 @@ def account_name(view: View, account_id: str) -> str:
     """What an account is called; its id where it has no name. Cleaned."""
     account = view.snapshot.accounts.get(account_id)
     return clean((account.name if account else "") or account_id, longest=80)
+
+
+def campaign_name(view: View, campaign_id: str) -> str:
+    """What a campaign is called; its id where the snapshot has it no more. Cleaned."""
+    campaign = view.snapshot.campaigns.get(campaign_id)
+    return clean((campaign.name if campaign else "") or campaign_id, longest=100)
+
+
+def with_id(name: str, id_: str) -> str:
+    """`spring-ppv (cmp_01jd…)`: a name to know it by, and the id that commands take."""
+    return f"{name} ({clean(id_, longest=80)})" if name != id_ else name
+
+
+def by_name(text: str, view: View) -> str:
+    """Words of the engine with campaigns called by their names instead of their ids."""
+    known = view.snapshot.campaigns
+    return re.sub(r"\bcmp_\w+", lambda found: known[found[0]].name if found[0] in known else found[0], text)
 
 
 def campaign_progress(campaign: CampaignView) -> tuple[int, int]:

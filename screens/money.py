@@ -123,11 +123,11 @@ def take_budget(screen: Acting, row: BudgetRow) -> None:
 
 
 def change_threshold(screen: Acting, period: str, limit: int | None) -> None:
-    """Another sum from which on an alert is critical; nothing for no alert."""
+    """Another sum from which on an alert is critical."""
 
     def sums(values: Values) -> tuple[int | None, int | None]:
         """The day's and the month's; None for the one that stays."""
-        amount = amount_of(values, "limit") if values["limit"] not in ("", "0") else 0
+        amount = amount_of(values, "limit")
         return (amount, None) if period == "day" else (None, amount)
 
     async def preview(values: Values) -> str:
@@ -140,12 +140,23 @@ def change_threshold(screen: Acting, period: str, limit: int | None) -> None:
 
     screen.ask(
         f"From which sum of a {period} on is an alert critical? It stops nothing.",
-        (Entry(name="limit", label=f"a {period}, $", value=plain_dollars(limit), hint="empty: no such alert"),),
+        (Entry(name="limit", label=f"a {period}, $", value=plain_dollars(limit), hint="50.00"),),
         make,
-        check=lambda values: {} if values["limit"] in ("", "0") else _wrong_sum(values, "limit"),
+        check=lambda values: _wrong_sum(values, "limit"),
         preview=preview,
         go="set it",
     )
+
+
+def take_threshold(screen: Acting, period: str) -> None:
+    """No alert from any sum on: asked under what that would do."""
+    day, month = (0, None) if period == "day" else (None, 0)
+
+    async def effect() -> str:
+        return threshold_effect(await screen.rows(PreviewThreshold(day=day, month=month)))
+
+    command = SetThreshold(day=day, month=month, actor=screen.actor)
+    screen.confirm_effect(f"Alert no more however much a {period} costs?", command, effect)
 
 
 def _wrong_sum(values: Values, name: str) -> Mapping[str, str]:

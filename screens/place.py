@@ -13,6 +13,7 @@ from textual.worker import Worker, WorkerState
 
 from engine.kernel.errors import CommandRefused, HuntazeError
 from engine.surface.commands import Command
+from engine.surface.rows import AuditRow
 from screens.drawing import Line
 from screens.feed import Feed
 from screens.formatting import age, clean, clock
@@ -35,9 +36,14 @@ class Console(App[int]):
     source: Source
     options: ConsoleOptions
     feed: Feed
-    undoable: tuple[int, str] | None = None  # the audit's number of what this console did last, and what that was
-
+    done_last: tuple[str, AuditRow] | None = None  # what this console did that can be undone, and in which history
     came_from: tuple[str, ...] = ()  # places that `:` led away from
+
+    @property
+    def undoable(self) -> AuditRow | None:
+        """What this console did last, where it can be undone; nothing of another history than the one in sight."""
+        epoch, row = self.done_last or ("", None)
+        return row if epoch == self.feed.view.snapshot.epoch else None
 
     async def action_return(self) -> None:
         """Go back to where `:` was typed."""

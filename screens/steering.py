@@ -24,6 +24,7 @@ from screens.acting import Acting
 from screens.drafting import starts_at
 from screens.facts import account_name, finishes_at
 from screens.formatting import clean, moment, money, plural
+from screens.questions import resume_question
 from screens.view import View
 from screens.widgets.asking import Entry, Values
 
@@ -166,9 +167,8 @@ class Steering(Acting):
         campaign = self.target()
         if campaign is None:
             return
-        until = moment(finishes_at(campaign, self.view), self.view.now, self.view.zone)
-        question = f"Resume {clean(campaign.name)}? {plural(campaign.open, 'message')} wait, until {until}."
-        self.confirm(question, ResumeCampaign(campaign_id=campaign.campaign_id, actor=self.actor))
+        command = ResumeCampaign(campaign_id=campaign.campaign_id, actor=self.actor)
+        self.confirm(resume_question(campaign, self.view), command)
 
     def action_cancel(self) -> None:
         campaign = self.target()

@@ -15,7 +15,7 @@ from screens.drawing import BLANK, Line, Span, gauge, level
 from screens.effects import threshold_effect
 from screens.formatting import clean, money, percent, stamp
 from screens.listing import Listing, plain
-from screens.money import change_threshold
+from screens.money import change_threshold, take_threshold
 from screens.view import View
 from screens.widgets.table import Column
 
@@ -26,9 +26,10 @@ class ThresholdsScreen(Listing[ThresholdRow], Acting):
     title_text = place = "costs"
     heading = "costs › thresholds"
     empty = "no thresholds"
-    first_keys = ("change", "let the file decide")
+    first_keys = ("change", "no alert", "let the file decide")
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("e", "change", "change"),
+        Binding("d", "take", "no alert"),
         Binding("x", "reset", "let the file decide"),
     ]
 
@@ -65,6 +66,8 @@ class ThresholdsScreen(Listing[ThresholdRow], Acting):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action == "change":
             return self.is_mounted and self.row is not None and self.may_act
+        if action == "take":
+            return self.is_mounted and self.row is not None and bool(self.row.limit) and self.may_act
         if action == "reset":
             return any(row.set_by for row in self.read) and self.may_act
         return super().check_action(action, parameters)
@@ -72,6 +75,10 @@ class ThresholdsScreen(Listing[ThresholdRow], Acting):
     def action_change(self) -> None:
         if self.row is not None:
             change_threshold(self, self.row.period, self.row.limit)
+
+    def action_take(self) -> None:
+        if self.row is not None:
+            take_threshold(self, self.row.period)
 
     def action_reset(self) -> None:
         file = {row.period: row.file_limit or 0 for row in self.read}

@@ -62,7 +62,7 @@ class Auditor:
 
         async def put_back(_: Command) -> Done:
             with alone():
-                found = await self._database.write(lambda tx: _found(tx, command.audit_id))
+                found = await self._database.write(lambda tx: _found(tx, command))
             inverse = replace(wire.load_command(found.inverse.encode()), actor=command.actor, via=command.via)
             record.puts_back(command.audit_id, found, inverse, self._action(inverse))
             done = await handler(inverse)
@@ -227,10 +227,13 @@ class _Record:
 # ── an undo ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _found(tx: Tx, audit_id: int) -> Entry:
+def _found(tx: Tx, command: UndoAction) -> Entry:
     """The action to undo, as long as what it changed stands as it left it. Raises CommandRefused."""
-    entry = audit.undoable(tx, audit_id)
-    _check(tx, audit_id, entry)
+    entry = audit.undoable(tx, command.audit_id)
+    if (command.action and command.action != entry.action) or (command.at and command.at != entry.at):
+        message = f"{command.audit_id} is another action than the one that was meant: {entry.action} of {entry.actor}"
+        raise CommandRefused(Refusal.CONFLICT, message, remedy="Look in the audit for the one you mean")
+    _check(tx, command.audit_id, entry)
     return entry
 
 

@@ -199,10 +199,13 @@ class EndSilence(Command):
 class UndoAction(Command):
     """Put back what an action of the audit changed. Refused when it changed again since, and for what cannot be undone.
 
-    The answer's data holds the `audit_id` of the undoing, which can be undone itself.
+    Where `action` and `at` are given, it is also refused for another action than that one of that instant: numbers
+    begin anew with another database. The answer's data holds the `audit_id` of the undoing, which can be undone itself.
     """
 
     audit_id: int
+    action: str = ""  # as the audit names it: pause-campaign
+    at: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -78,9 +78,11 @@ class RigSource:
         self.commands: list[Command] = []
         self.read_only = False
         self.up = True
+        self.epoch = ""  # instead of the engine's own
 
     def snapshot(self) -> Snapshot:
-        return self._source.snapshot()
+        found = self._source.snapshot()
+        return replace(found, epoch=self.epoch or found.epoch)
 
     def link(self) -> Link:
         link = self._source.link()

@@ -165,6 +165,11 @@ async def test_a_campaign_is_paused_and_resumed_with_how_many_wait(stage: tuple[
         assert await play.state(campaign_id) == "paused"
 
         await until(running, "r resume")
+        for key in ("r", "u"):
+            await running.press(key)
+            await until(running, "y yes")
+            assert "Resume spring? 3 messages wait, until" in asked(running)
+            await running.press("n")
         await running.press("r")
         assert "Resume spring? 3 messages wait, until" in asked(running)
         await running.press("y")

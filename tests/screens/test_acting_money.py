@@ -14,7 +14,7 @@ from engine.surface import commands, queries
 from engine.surface.commands import SetBudget
 from tests.rig import Rig
 from tests.screens.harness import Console
-from tests.screens.rig_source import LINKS, RigSource, acting, looking, until
+from tests.screens.rig_source import LINKS, RigSource, acting, asked, looking, until
 
 
 @pytest.fixture(params=LINKS)
@@ -104,7 +104,8 @@ async def test_a_limit_is_given_and_taken_away_and_the_last_act_is_undone(stage:
         assert (await play.desk.query(queries.ListBudgets())).rows == ()
         await until(running, "u undoes")
         await running.press("u")
-        await until(running, "Undo this?")
+        await until(running, "Put the limit of everything by the day back to $20.00?")
+        assert "limit none → $20.00" in asked(running)
         await running.press("y")
         await until(running, "is undone")
 
@@ -126,6 +127,29 @@ async def test_a_threshold_is_changed_while_running_and_the_alerts_obey(stage: t
 
     assert play.obeyed[-1].day_threshold == usd("0.00001")
     assert play.desk.snapshot().money.day_threshold == usd("0.00001")
+
+
+async def test_an_alert_is_taken_away_by_a_key_that_asks_and_not_by_an_emptied_field(
+    stage: tuple[Rig, RigSource],
+) -> None:
+    play, source = stage
+    async with looking(source) as running:
+        await go(running, "thresholds")
+        await until(running, "$50.00")
+        await running.press("e")
+        await retype(running, "")
+        await running.press("enter")
+        await until(running, "dollars such as 50.00")
+        await running.press("escape")
+        assert source.commands == []
+
+        await running.press("d")
+        await until(running, "Alert no more however much a day costs?")
+        assert "day $50.00 → none" in asked(running)
+        await running.press("y")
+        await until(running, "no alert")
+
+    assert play.obeyed[-1].day_threshold is None
 
 
 async def test_a_route_is_changed_with_who_would_take_it_shown(stage: tuple[Rig, RigSource]) -> None:
@@ -264,8 +288,10 @@ async def test_the_audit_shows_before_and_after_and_puts_back(stage: tuple[Rig, 
         await running.press("enter")
         await until(running, "u undoes it")
         await running.press("u")
-        asked = said(await until(running, "It is refused if that changed again since"))
-        assert "Undo what mia did?" in asked
+        await until(running, "Put the limit of everything by the day back to $50.00?")
+        assert "limit $30.00 → $50.00" in asked(running)
+        assert "It undoes what mia did at " in asked(running)
+        assert "refused if that changed again since" in asked(running)
         await running.press("y")
         await until(running, "is undone")
         await until(running, "undone by 3")
@@ -273,6 +299,25 @@ async def test_the_audit_shows_before_and_after_and_puts_back(stage: tuple[Rig, 
         await until(running, "undo-action")
 
     assert (await one(play, queries.ListBudgets())).limit == usd(50)
+
+
+async def test_what_was_done_is_forgotten_with_the_history_it_stands_in(stage: tuple[Rig, RigSource]) -> None:
+    play, source = stage
+    await play.desk.submit(SetBudget(scope="global", window="day", limit=usd(50)))
+    async with looking(source) as running:
+        await go(running, "budgets")
+        await until(running, "everything")
+        await running.press("x")
+        await until(running, "limit $50.00 → none")
+        await running.press("y")
+        await until(running, "u undoes")
+        assert "u" in running.keys
+        source.epoch = "another"
+        await running.settle()
+        assert "u" not in running.keys
+        await running.press("u")
+
+    assert [type(command) for command in source.commands] == [commands.RemoveBudget]
 
 
 async def test_an_undo_that_came_too_late_is_refused_and_changes_nothing(stage: tuple[Rig, RigSource]) -> None:
@@ -283,7 +328,7 @@ async def test_an_undo_that_came_too_late_is_refused_and_changes_nothing(stage: 
         await go(running, "audit")
         await until(running, "set-budget")
         await running.press("u")
-        await until(running, "Undo what")
+        await until(running, "Put the limit")
         await play.desk.submit(SetBudget(scope="global", window="day", limit=usd(10)))
         await running.press("y")
         await until(running, "changed again since")

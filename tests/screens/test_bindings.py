@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from textual.screen import ModalScreen
 
+from engine.surface.queries import ListAudit
 from screens import keys
 from screens.listing import FilterInput
 from tests.screens.harness import Console, console
@@ -57,11 +58,12 @@ WAYS: dict[str, tuple[tuple[str, ...], ...]] = {
 AT_ONCE: dict[str, str] = {
     "pause": "nothing is lost by pausing, and haste may matter",
     "acknowledge": "it says who looks, and can be undone",
-    "approve": "one text, which stands in full below the table; it goes out only in its turn",
     "redrive": "one job gets another chance",
     "end": "alerts that were silenced are heard again",
 }
-ASKS = frozenset({"start", "resume", "cancel", "reject", "settle", "purge", "purge_all", "redrive_all", "approve_all"})
+ASKS = frozenset(
+    {"start", "resume", "cancel", "approve", "approve_all", "reject", "settle", "purge", "purge_all", "redrive_all"}
+)
 READS = frozenset({"pause"})  # of the stream: it holds what is shown
 # Pressed in a test of its own, for it needs more than a way there.
 ELSEWHERE: dict[tuple[str, str], str] = {
@@ -123,11 +125,12 @@ async def test_every_key_does_something_and_what_weighs_asks() -> None:
     """One console for all: it is left where every key leads back to."""
     done: dict[str, dict[str, str]] = {name: {} for name in WAYS}
     source = ScriptedSource()
+    (undone, *_) = (await source.query(ListAudit())).rows
     async with console(source, size=SIZE) as running:
         for name, ways in WAYS.items():
             for way in ways:
                 await reach(running, way)
-                running.app.undoable = (7, "paused spring-ppv")
+                running.app.done_last = (source.snapshot().epoch, undone)
                 running.app.screen.show(running.app.screen.view)  # type: ignore[attr-defined]
                 assert keys.spoken(type(running.app.screen)) == name, way
                 for key, action in own(running).items():

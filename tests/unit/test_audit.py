@@ -381,6 +381,18 @@ async def test_an_undo_restores_what_stood_and_can_be_undone(
     assert len(await rows(play)) == len(first) + 3
 
 
+async def test_another_action_under_the_number_that_was_meant_is_not_undone(play: Rig) -> None:
+    await play.desk.submit(SetBudget(scope="global", window="day", limit=usd(5)))
+    row = await newest(play)
+    for other in ({"action": "pause-campaign", "at": row.at}, {"action": row.action, "at": row.at + 1}):
+        error = await refused(play, UndoAction(audit_id=row.audit_id, **other))
+        assert "is another action than the one that was meant: set-budget of operator" in error.message
+    assert (await state(play, "budget", "global", "", "day"))["limit"] == usd(5)
+
+    await play.desk.submit(UndoAction(audit_id=row.audit_id, action=row.action, at=row.at))
+    assert await state(play, "budget", "global", "", "day") == {}
+
+
 async def test_a_pause_is_undone_by_going_on_and_the_other_way_round(play: Rig) -> None:
     campaign_id = await play.create(count=2)
     await play.desk.submit(PauseCampaign(campaign_id=campaign_id))
