@@ -6,9 +6,12 @@ its name ends in `_seconds`; what is not known is null. Integers of nano-dollars
 
 from __future__ import annotations
 
+import csv
 import dataclasses
+import io
 import json
 import os
+import re
 import sys
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
@@ -34,6 +37,8 @@ _HIDDEN = frozenset({"minutes", "latencies", "outcomes"})  # history for a scree
 
 _CELL = 60  # characters; a longer cell would push the next ones off the line
 _WIDE = frozenset("WF")
+_FORMULAS = ("=", "+", "-", "@")
+_NUMBER = re.compile(r"-?\d+(\.\d+)?")
 
 
 class Tone(StrEnum):
@@ -72,6 +77,22 @@ def _pair(name: str, value: Any) -> tuple[str, Any]:
 def say_json(value: Any) -> None:
     """Print a value as JSON in ASCII: what a fan wrote cannot drive the terminal it is looked at in."""
     click.echo(json.dumps(plain(value), indent=2))
+
+
+def say_csv(headers: Sequence[str], rows: Iterable[Sequence[str | int]]) -> None:
+    """Print rows as CSV (RFC 4180, UTF-8). Texts are cleaned, and none begins as what a spreadsheet would calculate."""
+    paper = io.StringIO()
+    writer = csv.writer(paper)
+    writer.writerow(headers)
+    writer.writerows([_uncalculated(cell) if isinstance(cell, str) else cell for cell in row] for row in rows)
+    click.echo(paper.getvalue(), nl=False)
+
+
+def _uncalculated(text: str) -> str:
+    """A text for a spreadsheet's cell; what it would take for a formula begins with an apostrophe instead."""
+    shown = clean(text)
+    formula = shown.lstrip().startswith(_FORMULAS) and not _NUMBER.fullmatch(shown)
+    return f"'{shown}" if formula else shown
 
 
 def say(*parts: str | tuple[str, Tone]) -> None:

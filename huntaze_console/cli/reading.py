@@ -1,4 +1,4 @@
-"""The commands that look: costs, providers, queue, limits; and those that act on what they show."""
+"""The commands that look: providers, queue, limits; and those that act on what they show."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import re
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 import click
 
 from engine.kernel.errors import CommandRefused, Refusal
 from engine.kernel.periods import day_bounds
-from engine.kernel.values import DAY, HOUR, MINUTE, decimal_usd, from_datetime, iso, seconds
+from engine.kernel.values import DAY, HOUR, MINUTE, from_datetime, iso, seconds
 from huntaze_console.cli.flags import Ordered, Where, about, alone
 from huntaze_console.cli.line import Line, reading, writing
 from huntaze_console.cli.paper import (
@@ -30,12 +30,11 @@ from huntaze_console.cli.paper import (
 
 if TYPE_CHECKING:
     from engine.surface.commands import Command
-    from engine.surface.rows import BreakdownRow, JobRow, LimitRow
+    from engine.surface.rows import JobRow, LimitRow
     from engine.surface.snapshot import Snapshot
 
 _AGO = re.compile(r"([1-9]\d{0,4})([mhd])(?: ago)?")
 _UNITS: Mapping[str, int] = {"m": MINUTE, "h": HOUR, "d": DAY}
-_DIMENSIONS = ("provider", "model", "tool", "campaign", "account", "tenant", "user", "day", "hour")
 
 LIMIT = click.option("--limit", type=click.IntRange(1, 1_000), default=100, help="At most so many rows [100].")
 
@@ -50,129 +49,6 @@ def tell(where: Where, command: Command) -> None:
         say(done.summary)
         if "campaign_id" in done.data:
             say(f"campaign {done.data['campaign_id']}")
-
-
-# ── money ───────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-@click.group(cls=Ordered, invoke_without_command=True, short_help="What was spent, by whom and for what.")
-@click.option("--by", default="provider,model", metavar="DIM,…", help=f"Any of {', '.join(_DIMENSIONS)}.")
-@click.option(
-    "--from",
-    "from_",
-    metavar="TIME",
-    help="Inclusive; today, 2h for two hours ago, a day, or a time with an offset [this month].",
-)
-@click.option("--to", metavar="TIME", help="Exclusive [now].")
-@click.option("--calls", is_flag=True, help="List single calls, newest first, instead of sums.")
-@LIMIT
-@about
-def costs(place: Where, *, by: str, from_: str | None, to: str | None, calls: bool, limit: int) -> None:
-    """Show what was spent today and this month, and the sums by provider and model or by other dimensions.
-
-    The dearest come first; below them what belongs to none, such as calls of no campaign. Unpriced calls are counted
-    beside the sums, never inside them as zero.
-    """
-    if not alone():
-        return
-    with reading(place) as line:
-        if calls:
-            _calls(place, line, limit)
-        else:
-            _breakdown(place, line, by, from_, to)
-
-
-def _breakdown(place: Where, line: Line, by: str, from_: str | None, to: str | None) -> None:
-    from engine.surface.queries import CostBreakdown
-
-    snapshot = line.snapshot()
-    dimensions = tuple(part.strip() for part in by.split(",") if part.strip())
-    unknown = [part for part in dimensions if part not in _DIMENSIONS]
-    if unknown:
-        raise click.UsageError(f"--by: {unknown[0]} is none of {', '.join(_DIMENSIONS)}")
-    zone = snapshot.engine.time_zone
-    start, end = (instant_of(*each, zone, present(snapshot)) for each in (("from", from_), ("to", to)))
-    query = CostBreakdown(by=dimensions, from_=start, to=end)
-    page = line.query(query)
-    if place.json:
-        rows = [{**row.dimensions, **_without(plain(row), "dimensions")} for row in page.rows]
-        total = sum(row.cost for row in page.rows)
-        say_json({**plain(snapshot.money), "total_usd": decimal_usd(total), "as_of": page.as_of, "rows": rows})
-        return
-    _say_money(snapshot)
-    shown = sorted(page.rows, key=_of_none)
-    names = ("name",) if "campaign" in dimensions else ()
-    table(
-        (*dimensions, *names, "calls", "failed", "input", "output", "cost", "estimated", "unpriced"),
-        (
-            (
-                *(row.dimensions.get(name) or f"no {name}" for name in dimensions),
-                *(_campaign_name(row, snapshot) for _ in names),
-                *map(count, (row.calls, row.failed_calls, row.input_tokens, row.output_tokens)),
-                money(row.cost),
-                money(row.estimated),
-                count(row.unpriced_calls),
-            )
-            for row in shown
-        ),
-        right=range(len(dimensions) + len(names), len(dimensions) + len(names) + 7),
-        dim=[number for number, row in enumerate(shown) if _of_none(row)],
-    )
-
-
-def _of_none(row: BreakdownRow) -> bool:
-    """Is it what belongs to none of the groups?"""
-    return bool(row.dimensions) and not any(row.dimensions.values())
-
-
-def _campaign_name(row: BreakdownRow, snapshot: Snapshot) -> str:
-    known = snapshot.campaigns.get(row.dimensions.get("campaign", ""))
-    return known.name if known else "-"
-
-
-def _say_money(snapshot: Snapshot) -> None:
-    spent = snapshot.money
-    for name, amount, threshold, unpriced in (
-        ("today", spent.today, spent.day_threshold, spent.today_unpriced),
-        ("month", spent.month, spent.month_threshold, spent.month_unpriced),
-    ):
-        text = f"{name}  {money(amount)}"
-        if threshold:
-            text += f" of {money(threshold)} ({100 * amount // threshold} %)"
-        if unpriced:
-            text += f", and {count(unpriced)} unpriced calls"
-        say((text, Tone.BAD) if threshold and amount >= threshold else text)
-    say()
-
-
-def _calls(place: Where, line: Line, limit: int) -> None:
-    from engine.surface.queries import ListCalls
-
-    page = line.query(ListCalls(limit=limit))
-    if place.json:
-        say_json({"rows": page.rows, "next": page.next, "as_of": page.as_of})
-        return
-    zone = line.snapshot().engine.time_zone
-    table(
-        (f"time ({zone})", "provider", "model", "tool", "outcome", "basis", "input", "output", "took", "cost", "call"),
-        (
-            (
-                moment(row.at, zone),
-                row.provider,
-                row.model,
-                row.tool,
-                row.outcome,
-                row.basis,
-                count(row.input_tokens),
-                count(row.output_tokens),
-                span(row.duration),
-                money(row.cost),
-                row.attempt_id,
-            )
-            for row in page.rows
-        ),
-        right=range(6, 10),
-    )
 
 
 @click.command(short_help="Each model: today's cost, calls, errors, speed, breaker.")
@@ -471,7 +347,3 @@ def _seconds(duration: int | None) -> float | None:
 
 def _span(duration: int | None) -> str:
     return "-" if duration is None else span(duration)
-
-
-def _without(values: dict[str, Any], name: str) -> dict[str, Any]:
-    return {key: value for key, value in values.items() if key != name}

@@ -15,6 +15,7 @@ from huntaze_console.cli import (
     budget,
     campaign,
     completing,
+    costs,
     deciding,
     drill,
     exits,
@@ -77,7 +78,7 @@ def huntaze(*, as_json: bool, **flags: Any) -> None:
         run.open_console(**flags)
 
 
-reading.costs.add_command(threshold.threshold)
+costs.costs.add_command(threshold.threshold)
 for command in (deciding.schedule, deciding.why, deciding.settle_all):
     campaign.campaign.add_command(command)
 for command in (
@@ -88,7 +89,7 @@ for command in (
     run.doctor,
     record.record,
     record.replay,
-    reading.costs,
+    costs.costs,
     budget.budget,
     reading.providers,
     route.route,

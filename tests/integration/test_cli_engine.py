@@ -13,6 +13,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
+from decimal import Decimal
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
@@ -405,6 +406,20 @@ def test_what_is_of_no_campaign_is_called_so_and_stands_below_the_dearest(engine
     assert first.startswith("cmp_9")
     assert last.startswith("no campaign")
     assert "$9.00" in last
+
+
+def test_costs_go_into_a_spreadsheet_to_the_last_digit(engine: FakeEngine) -> None:
+    answer = run(engine.directory, "costs", "--by", "campaign", "--csv")
+    rows = list(csv.DictReader(io.StringIO(answer.stdout, newline="")))
+
+    assert answer.exit_code == 0, answer.stderr
+    assert [row["campaign"] for row in rows] == ["cmp_9", ""]
+    assert sum(Decimal(row["cost_usd"]) for row in rows) == Decimal(
+        json.loads(run(engine.directory, "costs", "--by", "campaign", "--json").stdout)["total_usd"]
+    )
+    calls = list(csv.DictReader(io.StringIO(run(engine.directory, "costs", "--calls", "--csv").stdout, newline="")))
+    assert {row["cost_usd"] for row in calls} >= {""}  # of a call without a price, which is not zero
+    assert run(engine.directory, "costs", "--csv", "--json").exit_code == 2
 
 
 def test_a_day_begins_at_midnight_and_a_time_needs_its_offset(engine: FakeEngine) -> None:
