@@ -23,11 +23,11 @@ def status_line(trail: Sequence[str], tally: str, view: View, width: int, noted:
     """Product, way and rows at the left; at the right what is true of the whole."""
     facts = (*_alarms(view), *(_shortened(note) for note in noted), *_whole(view))
     for left, less in _ways(trail, tally):
-        right = _joined(facts, less)
-        if width_of(left) + width_of(right) + 2 <= width:
+        right = _fitting(facts, less, width - width_of(left) - 2)
+        if right:
             return spread(left, right, width)
     here: Line = ((f" {trail[-1] if trail else ''} ", "head"),)
-    right = _joined(facts, _SHORTEST)
+    right = _joined(facts, [_SHORTEST] * len(facts))
     return spread(cut(here, max(0, width - width_of(right))), right, width)
 
 
@@ -52,8 +52,23 @@ def _way(trail: Sequence[str], tally: str) -> Line:
     return ((" HUNTAZE ", "strong"), way, (here, "head"), (f"  {tally}" if tally else "", "dim"))
 
 
-def _joined(facts: Sequence[Fact], less: int) -> Line:
-    said = [(forms[min(less, len(forms) - 1)], tone) for forms, tone in facts]
+def _fitting(facts: Sequence[Fact], less: int, room: int) -> Line:
+    """The facts with so much left out, each then as long again as there is room, the first first; () where none is."""
+    chosen = [less] * len(facts)
+    if width_of(_joined(facts, chosen)) > room:
+        return ()
+    for at in range(len(facts)):
+        for longer in range(_NO_NODE, less):
+            tried = [*chosen[:at], longer, *chosen[at + 1 :]]
+            if width_of(_joined(facts, tried)) <= room:
+                chosen = tried
+                break
+    return _joined(facts, chosen)
+
+
+def _joined(facts: Sequence[Fact], less: Sequence[int]) -> Line:
+    """`less`: how much is left out of each."""
+    said = [(forms[min(each, len(forms) - 1)], tone) for (forms, tone), each in zip(facts, less, strict=True)]
     line: list[Span] = []
     for text, tone in said:
         if text and line:

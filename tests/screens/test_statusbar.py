@@ -79,6 +79,14 @@ def test_the_middle_of_the_way_goes_first_and_where_one_is_last() -> None:
     assert all("fan anna_9" in text for text in texts)
 
 
+def test_what_is_shortened_takes_what_room_is_left() -> None:
+    text = said(("campaigns", "fan anna_9"), "", view(halted=True, frozen=True), 80)
+
+    assert " HALTED " in text
+    assert " FROZEN 12 m behind " in text
+    assert "sim ×60" in text
+
+
 @pytest.mark.parametrize("width", [1, 5, 20, 40])
 def test_a_line_too_narrow_for_all_is_no_wider_than_it_may_be(width: int) -> None:
     said(_LONG, "412", view(halted=True, frozen=True, lost=True), width)
