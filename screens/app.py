@@ -22,7 +22,7 @@ from screens.inorder import OrderedConsole
 from screens.keys import keymap
 from screens.moving import MovingConsole
 from screens.noticing import NoticingConsole
-from screens.place import Place
+from screens.place import Place, why_none_acts
 from screens.readonly import LookingOnly
 from screens.registry import NAMES, NUMBERED, REGISTRY
 from screens.replaying import ReplayingConsole
@@ -54,6 +54,7 @@ class ConsoleApp(OrderedConsole, MovingConsole, ReplayingConsole, NoticingConsol
         Binding("space", "replay('play')", "play or pause", priority=True),
         Binding("S", "halt", "stop sending"),
         Binding("S", "resume_sending", "resume sending"),
+        Binding("S", "stop_nothing", "stop sending", show=False),
         Binding("colon", "command", "go"),
         Binding("ctrl+p", "command_palette", "every action", show=False),
         Binding("q", "leave", "leave"),
@@ -130,8 +131,10 @@ class ConsoleApp(OrderedConsole, MovingConsole, ReplayingConsole, NoticingConsol
     # ── actions ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        view = self.feed.view
+        if action == "stop_nothing":
+            return view.loaded and (view.link.read_only or not view.link.up)
         if action in ("halt", "resume_sending", "compose_campaign"):
-            view = self.feed.view
             if view.link.read_only or not view.loaded or not view.link.up:
                 return False
             if action == "compose_campaign":
@@ -155,6 +158,10 @@ class ConsoleApp(OrderedConsole, MovingConsole, ReplayingConsole, NoticingConsol
         """Stops at once: nothing is lost by stopping, so nothing is asked."""
         if isinstance(self.screen, Place):
             self.screen.send(HaltSending(actor=self.options.actor))
+
+    def action_stop_nothing(self) -> None:
+        """Whoever wants to stop everything must not think that they did."""
+        self.tell(f"{why_none_acts(self.feed.view.link)}: sending goes on.", severity="warning")
 
     def action_resume_sending(self) -> None:
         from screens.questions import resume_all_question

@@ -12,7 +12,7 @@ from screens.inorder import GOING
 from screens.keys import spelled
 from screens.listing import Listing
 from screens.onterminal import TerminalConsole
-from screens.place import Place
+from screens.place import Place, why_none_acts
 from screens.vocabulary import Act, Do, Offer, Show, Step, Unknown, Visit, meaning, offers
 
 _REMEMBERED = 50  # lines of the command bar
@@ -114,7 +114,9 @@ class MovingConsole(TerminalConsole):
         for node in (self.screen.focused, self.screen, self):
             if node is not None and hasattr(node, f"action_{name}"):
                 if not node.check_action(name, ()):
-                    self.tell(f"{clean(name).replace('_', ' ')} cannot be done here, now", severity="warning")
+                    link = self.feed.view.link
+                    why = "" if link.up and not link.read_only else f". {why_none_acts(link)}."
+                    self.tell(f"{clean(name).replace('_', ' ')} cannot be done here, now{why}", severity="warning")
                     return
                 await self.run_action(action, node)
                 return

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, cast
 from textual import events
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
-from textual.screen import Screen
+from textual.screen import ModalScreen, Screen
 from textual.worker import Worker, WorkerState
 
 from engine.kernel.errors import CommandRefused, HuntazeError
@@ -19,7 +19,7 @@ from screens.feed import Feed
 from screens.formatting import age, clean, clock
 from screens.keys import named, spelled
 from screens.prompt import Prompt
-from screens.source import ConsoleOptions, Source
+from screens.source import ConsoleOptions, Link, Source
 from screens.view import View
 from screens.widgets.keybar import Key, KeyBar
 from screens.widgets.replaybar import ReplayBar
@@ -138,7 +138,9 @@ class Place(Prompt, Screen[None]):
         return tuple(steps)
 
     def show_keys(self) -> None:
-        self.query_one(KeyBar).show(self.keys(), self.place)
+        above = self.app.screen
+        keys = asked_keys(above) if isinstance(above, ModalScreen) else self.keys()
+        self.query_one(KeyBar).show(keys, self.place)
 
     def keys(self) -> tuple[Key, ...]:
         """The keys that work here and now, from the bindings themselves."""
@@ -159,6 +161,9 @@ class Place(Prompt, Screen[None]):
         if key.label in self.first_keys:
             return 0
         return 2 if key.label in ("filter", "back") else 1
+
+    def on_screen_suspend(self) -> None:
+        self.show_keys()
 
     def on_screen_resume(self) -> None:
         self.show(self.console.feed.now())
@@ -193,8 +198,7 @@ class Place(Prompt, Screen[None]):
     def send(self, command: Command, then: Callable[[], None] | None = None) -> None:
         """Tell the engine; its answer becomes a notice, and the screen reads again. The one gate of all that acts."""
         if not self.may_act:
-            why = "This console only looks on" if self.view.link.read_only else "There is no link to the engine"
-            self.console.tell(f"{why}: nothing was changed.", severity="warning")
+            self.console.tell(f"{why_none_acts(self.view.link)}: nothing was changed.", severity="warning")
             return
         self.run_worker(self._send(command, then), group="commands", exit_on_error=False)
 
@@ -218,6 +222,23 @@ class Place(Prompt, Screen[None]):
             self.console.tell(str(error), severity="error")
         else:
             self.console.broke(error)
+
+
+def asked_keys(question: ModalScreen[Any]) -> tuple[Key, ...]:
+    """The keys of a question over a screen: no other does anything then."""
+    found: dict[str, Key] = {}
+    for key, active in question.active_bindings.items():
+        binding = active.binding
+        if binding.show and active.enabled:
+            found.setdefault(binding.action, Key(spelled(key), binding.description, key, "here"))
+    return tuple(found.values())
+
+
+def why_none_acts(link: Link) -> str:
+    """Why no command can be given over a link that is down or only looked at."""
+    if link.replay is not None:
+        return "What is past can only be looked at"
+    return "This console may only look (read-only)" if link.read_only else "There is no link to the engine"
 
 
 def as_of(view: View) -> Line:

@@ -27,6 +27,7 @@ _GZIP = 31  # zlib's word for: a gzip header, the largest window
 _LONGEST_WORDS = 2_000  # characters of a refusal that are shown
 _BY_STATUS = {403: Refusal.CONFLICT, 404: Refusal.NOT_FOUND, 409: Refusal.CONFLICT}
 _NOTHING = "Nothing was changed"
+_GIVE_IT = "Give the engine's own by --token-file or HUNTAZE_TOKEN: the line in api-token of its state directory"
 
 Headers = http.client.HTTPMessage
 BROKEN = (OSError, http.client.HTTPException)
@@ -234,7 +235,7 @@ def _error(status: int, reason: str, words: str, place: str, remedy: str) -> Hun
     if reason in set(Refusal):
         return CommandRefused(Refusal(reason), words, field=place, remedy=remedy)
     if status == 401:
-        return WrongToken(words, remedy=remedy or "The token is not the engine's: see api-token in its state directory")
+        return WrongToken(words, remedy=_GIVE_IT)  # the engine's own remedy is for who writes requests
     if status >= 500 or status < 400:
         return EngineUnavailable(words, remedy=remedy)
     return CommandRefused(_BY_STATUS.get(status, Refusal.INVALID), words, field=place, remedy=remedy)

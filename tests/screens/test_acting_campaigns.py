@@ -12,6 +12,7 @@ from engine.surface import commands
 from tests.rig import Rig, answer
 from tests.screens.harness import console
 from tests.screens.rig_source import LINKS, RigSource, acting, asked, looking, until
+from tests.screens.scripted import ScriptedSource
 
 
 @pytest.fixture(params=LINKS)
@@ -231,6 +232,31 @@ async def test_nothing_is_offered_over_a_link_that_may_only_look(stage: tuple[Ri
         assert "Approve" not in running.text()
 
     assert source.commands == []
+
+
+@pytest.mark.parametrize("readonly", [True, False])
+async def test_who_would_stop_everything_and_may_not_is_told_so(readonly: bool) -> None:
+    source = ScriptedSource() if readonly else ScriptedSource("stale")
+    why = "This console may only look (read-only)" if readonly else "There is no link to the engine"
+    async with console(source, read_only=readonly) as running:
+        await running.press("S")
+        await until(running, f"{why}: sending goes on.")
+        await running.press("colon")
+        await running.type("stop")
+        await running.press("enter")
+        await until(running, f"halt cannot be done here, now. {why}.")
+
+    assert source.submitted == []
+
+
+async def test_under_a_question_stand_its_keys_and_no_others() -> None:
+    async with console() as running:
+        await running.press("6", "x")
+        assert running.lines()[-2:] == [" y yes  n no", ""]
+        await running.press("n", "t")
+        assert running.lines()[-2:] == [" esc leave  enter go on", ""]
+        await running.press("escape")
+        assert "6 campaigns" in running.lines()[-1]
 
 
 async def test_a_cut_link_takes_the_acts_away(stage: tuple[Rig, RigSource]) -> None:

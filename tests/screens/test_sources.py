@@ -150,7 +150,8 @@ class Daemon:
 
     async def _snapshot(self, request: web.Request) -> web.Response:
         if request.headers.get("Authorization") != "Bearer right":
-            return web.json_response({"title": "the token is wrong"}, status=401)
+            problem = {"title": "the token is wrong", "remedy": "Send 'Authorization: Bearer'"}
+            return web.json_response(problem, status=401)
         self.snapshots += 1
         return web.Response(body=wire.dump(self.scripted.shown), headers={"X-Huntaze-Now": str(NOW + 5 * SECOND)})
 
@@ -271,6 +272,8 @@ async def test_a_wrong_token_says_so() -> None:
     daemon = Daemon()
     async with daemon.served() as url, attached(url, "wrong") as source:
         await until(lambda: "the token is wrong" in source.link().note)
+        assert "Give the engine's own by --token-file or HUNTAZE_TOKEN" in source.link().note
+        assert "Bearer" not in source.link().note
 
         assert not source.link().up
 
