@@ -325,6 +325,7 @@ class CampaignScreen(Listing[DeliveryRow], Steering):
         title: Line = (
             (f"  to {clean(row.fan_name or row.fan_id, longest=60)}  ", "head"),
             (f"{glyph} {word}{why}", tone),
+            (f"  since {moment(row.changed_at, view.now, view.zone)}", "dim"),
         )
         texts = clean_lines(row.text, width - 4)[:room] if row.text else ["no text yet"]
         shown: list[Line] = [((f"  {text}", "plain" if row.text else "dim"),) for text in texts]

@@ -14,6 +14,7 @@ from engine.surface.queries import ExplainDelivery, ListDeliveries
 from engine.surface.rows import DeliveryRow
 from screens.acting import Acting
 from screens.drawing import BLANK, Line, state
+from screens.facts import account_name, campaign_name, with_id
 from screens.formatting import age_rough, clean, count, price, stamp, wrap
 from screens.record import Field, Record, field_lines
 from screens.review import approve, risk_span
@@ -83,8 +84,8 @@ class DeliveryScreen(Record, Acting):
             ("risk", *self._risk()),
             None,
             ("fan", f"{row.fan_name} {row.fan_id}".strip()),
-            ("account", row.account_id),
-            ("campaign", row.campaign_id),
+            ("account", with_id(account_name(view, row.account_id), row.account_id)),
+            ("campaign", with_id(campaign_name(view, row.campaign_id), row.campaign_id)),
             ("tries", count(row.attempts)),
             ("cost", price(row.cost)),
             ("platform id", row.platform_id),

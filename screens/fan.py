@@ -8,7 +8,7 @@ from engine.surface.queries import ListDeliveries
 from engine.surface.rows import DeliveryRow
 from screens.delivery import DeliveryScreen
 from screens.drawing import BLANK, Line, Span, cut, state
-from screens.facts import account_name
+from screens.facts import account_name, campaign_name
 from screens.formatting import NONE, clean, clean_lines, count, moment
 from screens.listing import Listing, plain
 from screens.view import View
@@ -106,7 +106,10 @@ class FanScreen(Listing[DeliveryRow]):
         return row.delivery_id
 
     def words_of(self, row: DeliveryRow) -> str:
-        return f"{row.state} {row.reason} {row.campaign_id} {row.account_id} {row.text} {row.fan_name}"
+        where = (
+            f"{campaign_name(self.view, row.campaign_id)} {row.campaign_id} {_name(row, self.view)} {row.account_id}"
+        )
+        return f"{row.state} {row.reason} {where} {row.text} {row.fan_name}"
 
     def foot(self, row: DeliveryRow, view: View, width: int) -> Sequence[Line]:
         glyph, tone, word = state(row.state)
@@ -126,8 +129,7 @@ def _name(row: DeliveryRow, view: View) -> str:
 
 
 def _campaign(row: DeliveryRow, view: View) -> Span:
-    known = view.snapshot.campaigns.get(row.campaign_id)
-    return clean(known.name if known else row.campaign_id, longest=100) or NONE, "plain"
+    return campaign_name(view, row.campaign_id) or NONE, "plain"
 
 
 def _state(row: DeliveryRow, _view: View) -> Span:

@@ -91,6 +91,28 @@ async def test_no_state_is_cut_off_where_one_is_chosen(size: tuple[int, int]) ->
         assert [word for word in words.values() if f"54,321 {word}" not in running.text()] == []
 
 
+async def test_a_delivery_names_its_campaign_and_account_and_says_since_when_it_is_so() -> None:
+    async with console() as running:
+        await running.press("6", "down", "enter")
+        assert "since 14:32" in running.text()
+
+        await running.press("enter")
+        assert "spring-ppv (cmp_1)" in running.text()
+        assert "anna (acc_anna)" in running.text()
+
+
+async def test_a_fans_deliveries_are_found_by_the_campaigns_name() -> None:
+    source = ScriptedSource()
+    source.rows[ListDeliveries] = lambda query: [delivery(0, campaign="cmp_1"), delivery(1, campaign="cmp_2")]
+    async with console(source) as running:
+        await running.press("colon")
+        await running.type("fan fan_00001")
+        await running.press("enter", "slash")
+        await running.type("spring-ppv")
+
+        assert "1 of 2 match spring-ppv" in running.text()
+
+
 # ── the filter ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
