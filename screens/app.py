@@ -14,6 +14,7 @@ from typing import ClassVar
 from textual.binding import Binding, BindingType
 from textual.command import Provider
 from textual.screen import Screen
+from textual.worker import Worker
 
 from engine.surface.commands import HaltSending, ResumeSending
 from screens.feed import Feed
@@ -116,6 +117,9 @@ class ConsoleApp(OrderedConsole, MovingConsole, ReplayingConsole, NoticingConsol
         self.tell(
             f"That did not work ({_where(error)}). The engine is not touched; the log has a line.", severity="error"
         )
+
+    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
+        self.worked(event)
 
     def _handle_exception(self, error: Exception) -> None:
         """A broken screen ends this run; `run_console` builds a new one. Nothing of the values in play is shown."""

@@ -57,6 +57,16 @@ class Console(App[int]):
         """Log a fault of the console's own and say so; the screens go on."""
         raise NotImplementedError
 
+    def worked(self, event: Worker.StateChanged) -> None:
+        """A question that failed is told; anything else that did is a fault of ours, which is told and logged."""
+        error = event.worker.error
+        if event.state is not WorkerState.ERROR or error is None:
+            return
+        if isinstance(error, HuntazeError):
+            self.tell(str(error), severity="error")
+        else:
+            self.broke(error)
+
 
 class Place(Prompt, Screen[None]):
     """A screen of the console. `title` stands in the status line; `place` is the numbered place it belongs to."""
@@ -214,14 +224,7 @@ class Place(Prompt, Screen[None]):
         self.action_reload()
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
-        """A question that failed is told; anything else is a fault of ours, which is told and logged."""
-        error = event.worker.error
-        if event.state is not WorkerState.ERROR or error is None:
-            return
-        if isinstance(error, HuntazeError):
-            self.console.tell(str(error), severity="error")
-        else:
-            self.console.broke(error)
+        self.console.worked(event)
 
 
 def asked_keys(question: ModalScreen[Any]) -> tuple[Key, ...]:

@@ -10,8 +10,10 @@ from engine.kernel.values import SECOND, Instant
 from engine.surface import commands
 from engine.surface.queries import ListCalls, ListDeliveries, ListJobs
 from screens import keys
+from screens.app import ConsoleApp
 from screens.filtering import matching, parse
 from screens.registry import REGISTRY
+from screens.source import ConsoleOptions
 from screens.view import View
 from screens.vocabulary import Act, Do, Show, Unknown, Visit, meaning, offers, rank
 from tests.screens.harness import Console, console
@@ -526,3 +528,19 @@ async def test_what_was_read_stays_when_the_first_rows_are_read_again() -> None:
 
 def from_wall(seconds: int) -> Instant:
     return Instant(NOW - seconds * SECOND)
+
+
+async def test_a_fault_on_the_way_to_a_place_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def broken(_self: object, _step: object) -> None:
+        raise ImportError("a part is missing")
+
+    monkeypatch.setattr("screens.moving.MovingConsole.carry_out", broken)
+    told: list[str] = []
+    app = ConsoleApp(ScriptedSource(), options=ConsoleOptions(log=told.append))
+    async with app.run_test(size=(120, 40)) as pilot:
+        running = Console(app, pilot)
+        await running.settle()
+        await say(running, "audit")
+
+        assert "did not work" in running.notices[-1]
+        assert "ImportError" in told[-1]
