@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 import click
 
 from engine.kernel.errors import CommandRefused, Refusal
+from engine.kernel.fanlist import read_fan_file
 from engine.kernel.text import clean
 from engine.kernel.values import from_datetime, usd
-from huntaze_console.cli.fans import read_fans
 from huntaze_console.cli.flags import FILE, Ordered, Where, about
 from huntaze_console.cli.line import Line, reading, writing
 from huntaze_console.cli.paper import count, moment, money, plain, say, say_json, table
@@ -150,7 +150,7 @@ def _draft(
 
     _one_of(("--all", everyone), ("--tag", tag), ("--fan", fans), ("--fans-file", fans_file))
     _one_of(("--prompt", prompt), ("--prompt-file", prompt_file), ("--template", template))
-    listed = read_fans(_bytes(fans_file), str(fans_file)) if fans_file else fans
+    listed = read_fan_file(fans_file) if fans_file else fans
     return CampaignDraft(
         name=name or _UNNAMED,
         account_id=account,

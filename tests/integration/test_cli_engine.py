@@ -584,6 +584,19 @@ def test_a_list_of_fans_is_taken_whole_or_not_at_all(engine: FakeEngine, tmp_pat
     assert harmless(refused.stderr)
 
 
+@pytest.mark.parametrize("endless", ["/dev/zero", "many"])
+def test_a_list_of_fans_without_an_end_is_refused(engine: FakeEngine, tmp_path: Path, endless: str) -> None:
+    many = tmp_path / "many.csv"
+    many.write_text("".join(f"fan{number}\n" for number in range(100_002)))
+    flags = ("campaign", "create", "--name", "n", "--account", "anna", "--prompt", "x", "--fans-file")
+
+    answer = run(engine.directory, *flags, str(many) if endless == "many" else endless)
+
+    assert answer.exit_code == 2
+    assert engine.commands == []
+    assert ("more than 100,000 fans" if endless == "many" else "larger than 32 MB") in answer.stderr
+
+
 # ── refusals ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -1,17 +1,40 @@
-"""A list of fans from a CSV file: every line is checked, and one wrong line refuses the whole file."""
+"""A list of fans from a CSV file: every line is checked, and one wrong line refuses the whole file.
+
+Whoever has the file reads it: the command line and the console on their own machine, never the engine on its.
+"""
 
 from __future__ import annotations
 
 import csv
 import io
 from collections.abc import Iterator
+from pathlib import Path
 
 from engine.kernel.errors import CommandRefused, Refusal
 from engine.kernel.text import clean
 
 COLUMN = "fan_id"
+MOST_FANS = 100_000  # as many as a campaign takes by name
+_MOST_BYTES = 32_000_000  # of a file: so many fans of the longest id, with other columns beside
 _LONGEST_ID = 200  # characters
 _SHOWN = 20  # wrong lines named
+
+
+def read_fan_file(file: Path) -> tuple[str, ...]:
+    """The ids in a file, as `read_fans`. What has no end, such as a device, is read only as far as a list may reach.
+
+    Raises CommandRefused also for a file that cannot be read or is too large.
+    """
+    try:
+        with file.open("rb") as opened:
+            data = opened.read(_MOST_BYTES + 1)
+    except OSError as error:
+        raise _refused(str(file), f"it cannot be read: {error.strerror}") from error
+    except ValueError as error:  # a name with a NUL in it
+        raise _refused(str(file), "it cannot be read: that is no file name") from error
+    if len(data) > _MOST_BYTES:
+        raise _refused(str(file), f"it is larger than {_MOST_BYTES // 1_000_000} MB")
+    return read_fans(data, str(file))
 
 
 def read_fans(data: bytes, source: str) -> tuple[str, ...]:
@@ -32,6 +55,8 @@ def read_fans(data: bytes, source: str) -> tuple[str, ...]:
                 wrong.append(f"line {line}: {fault}")
             else:
                 found[fan_id] = line
+            if len(found) > MOST_FANS:
+                raise _NotAList(f"line {line}: more than {MOST_FANS:,} fans, which is as many as a campaign takes")
     except (csv.Error, _NotAList) as error:
         raise _refused(source, str(error)) from None
     if wrong:
