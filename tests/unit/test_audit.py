@@ -384,8 +384,8 @@ async def test_an_undo_restores_what_stood_and_can_be_undone(
 async def test_another_action_under_the_number_that_was_meant_is_not_undone(play: Rig) -> None:
     await play.desk.submit(SetBudget(scope="global", window="day", limit=usd(5)))
     row = await newest(play)
-    for other in ({"action": "pause-campaign", "at": row.at}, {"action": row.action, "at": row.at + 1}):
-        error = await refused(play, UndoAction(audit_id=row.audit_id, **other))
+    for action, at in (("pause-campaign", row.at), (row.action, row.at + 1)):
+        error = await refused(play, UndoAction(audit_id=row.audit_id, action=action, at=at))
         assert "is another action than the one that was meant: set-budget of operator" in error.message
     assert (await state(play, "budget", "global", "", "day"))["limit"] == usd(5)
 
