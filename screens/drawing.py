@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from rich.cells import cell_len
-
 from engine.kernel.values import MINUTE
+from screens.cells import most_cells
 from screens.formatting import fit
 
 Span = tuple[str, str]
@@ -51,14 +50,14 @@ def cell(text: str, width: int, tone: str = "plain", *, right: bool = False) -> 
 
 
 def width_of(line: Line) -> int:
-    return sum(cell_len(text) for text, _ in line)
+    return sum(most_cells(text) for text, _ in line)
 
 
 def cut(line: Line, width: int) -> Line:
     """At most `width` cells of a line."""
     kept: list[Span] = []
     for text, tone in line:
-        length = cell_len(text)
+        length = most_cells(text)
         if length >= width:
             return (*kept, (fit(text, width), tone)) if width > 0 else tuple(kept)
         kept.append((text, tone))

@@ -9,15 +9,14 @@ from __future__ import annotations
 import unicodedata
 from zoneinfo import ZoneInfo
 
-from rich.cells import cell_len, set_cell_size
-
+from engine.kernel.text import unpiled
 from engine.kernel.values import DAY, HOUR, MILLISECOND, MINUTE, NANOS_PER_USD, SECOND, to_datetime
+from screens.cells import beginning, most_cells
 
 NONE = "–"
 ELLIPSIS = "…"
 LONGEST = 4_000  # characters of one outside text that are ever looked at
 _MOST_PER_CELL = 4  # characters: a letter and its marks; of a longer text nobody measures more than that
-_MARKS_KEPT = 2  # combining marks on one letter; more only pile up over the lines around
 _CENT = NANOS_PER_USD // 100
 _LARGE = 100_000 * NANOS_PER_USD  # cents no longer matter
 
@@ -36,9 +35,7 @@ def clean(text: str, *, longest: int = LONGEST) -> str:
     if cut.isascii() and cut.isprintable():
         return cut + (ELLIPSIS if len(text) > longest else "")
     kept = unicodedata.normalize("NFC", cut).translate(_SAFE)
-    if kept and max(kept) >= _FIRST_MARK:
-        kept = _unpiled(kept)
-    return kept + (ELLIPSIS if len(text) > longest else "")
+    return unpiled(kept) + (ELLIPSIS if len(text) > longest else "")
 
 
 class _Safe(dict[int, str]):
@@ -57,19 +54,7 @@ class _Safe(dict[int, str]):
 
 
 _REMEMBERED = 0x3000  # what hostile texts could make it grow to
-_FIRST_MARK = "\u0300"
 _SAFE = _Safe()
-
-
-def _unpiled(text: str) -> str:
-    """No more than a few marks on one letter."""
-    kept: list[str] = []
-    marks = 0
-    for letter in text:
-        marks = marks + 1 if letter >= _FIRST_MARK and unicodedata.category(letter) in ("Mn", "Me") else 0
-        if marks <= _MARKS_KEPT:
-            kept.append(letter)
-    return "".join(kept)
 
 
 def clean_lines(text: str, width: int, *, most: int = 400) -> list[str]:
@@ -90,15 +75,15 @@ def wrap(text: str, width: int) -> list[str]:
     """Words folded to lines of at most `width` cells; a longer word is cut."""
     lines, line = [], ""
     for word in text.split(" "):
-        while len(word) > _MOST_PER_CELL * width or cell_len(word) > width:
-            room = set_cell_size(word[: _MOST_PER_CELL * width], width).rstrip() or word[:1]
+        while len(word) > _MOST_PER_CELL * width or most_cells(word) > width:
+            room = beginning(word[: _MOST_PER_CELL * width], width) or word[:1]
             if line:
                 lines.append(line)
                 line = ""
             lines.append(room)
             word = word[len(room) :]
         joined = f"{line} {word}" if line else word
-        if cell_len(joined) > width:
+        if most_cells(joined) > width:
             lines.append(line)
             line = word
         else:
@@ -109,9 +94,10 @@ def wrap(text: str, width: int) -> list[str]:
 def fit(text: str, width: int, *, right: bool = False) -> str:
     """Text in exactly `width` cells: padded, or cut with an ellipsis."""
     width = max(width, 0)
-    length = cell_len(text)
+    length = most_cells(text)
     if length > width:
-        return set_cell_size(text, width - 1) + ELLIPSIS if width else ""
+        cut = beginning(text, width - 1)
+        return cut + " " * (width - 1 - most_cells(cut)) + ELLIPSIS if width else ""
     return " " * (width - length) + text if right else text + " " * (width - length)
 
 
@@ -237,6 +223,14 @@ def moment(instant: int | None, now: int, zone: ZoneInfo) -> str:
     if abs(days) == 1:
         return f"{then:%H:%M} {'tomorrow' if days == 1 else 'yesterday'}"
     return f"{then:%H:%M} on {then.day} {then:%b}{f' {then:%Y}' if then.year != today.year else ''}"
+
+
+def moment_there(instant: int | None, now: int, zone: ZoneInfo) -> str:
+    """As `moment`, with its zone, for what a person plans by: 09:00 Europe/Paris tomorrow."""
+    if instant is None:
+        return NONE
+    time, _, day = moment(instant, now, zone).partition(" ")
+    return f"{time} {zone.key} {day}".rstrip()
 
 
 def stamp(instant: int | None, zone: ZoneInfo) -> str:

@@ -16,6 +16,7 @@ from textual.driver import Driver
 from textual.drivers.linux_driver import LinuxDriver
 from textual.drivers.web_driver import WebDriver
 
+from screens.cells import placed
 from screens.pacing import Meter
 
 
@@ -42,6 +43,7 @@ class LastingDriver(LinuxDriver):
         self._is_suspended = False
 
     def write(self, data: str) -> None:
+        data = placed(data)
         self._host.meter.queue(_size(data))
         super().write(data)
 
@@ -75,6 +77,7 @@ class CountingWebDriver(WebDriver):
         self._app.post_message(messages.ExitApp())
 
     def write(self, data: str) -> None:
+        data = placed(data)
         size = _size(data)
         self._meter.queue(size)
         self._meter.begin()

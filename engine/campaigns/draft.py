@@ -6,6 +6,7 @@ import re
 from collections.abc import Collection
 
 from engine.kernel.errors import CommandRefused, Refusal
+from engine.kernel.text import clean
 from engine.kernel.values import DAY, MINUTE, NANOS_PER_USD, decimal_usd
 from engine.surface.commands import CampaignDraft
 
@@ -38,8 +39,10 @@ def check_start(starts_at: int | None, now: int) -> None:
 
 
 def _check_names(draft: CampaignDraft) -> None:
-    if not draft.name.strip() or len(draft.name) > NAME_LENGTH or not draft.name.isprintable():
-        raise _wrong("name", f"a name is 1 to {NAME_LENGTH} printable characters")
+    if not draft.name.strip() or len(draft.name) > NAME_LENGTH:
+        raise _wrong("name", f"a name is 1 to {NAME_LENGTH} characters")
+    if clean(draft.name) != draft.name:
+        raise _wrong("name", "a name is one line, without marks that cannot be seen or pile up")
     if not _ID.fullmatch(draft.account_id):
         raise _wrong("account_id", "an account id is 1 to 128 letters, digits and . _ @ : -")
 

@@ -8,8 +8,9 @@ be hidden from the person who approves a text.
 from __future__ import annotations
 
 import re
+import unicodedata
 
-_MARKS = "\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f"  # combining
+_MARKS_KEPT = 4  # on one letter: pointed Hebrew and Burmese come to as many
 _EMOJI = "\U0001f000-\U0001faff\u2600-\u27bf\ufe0f"
 
 _HARMFUL = re.compile(
@@ -24,20 +25,35 @@ _HARMFUL = re.compile(
 )
 _BREAK = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
 _BLANKS = re.compile("[ \t]*(?:\r\n|[\r\n\x85\u2028\u2029])[ \t]*|\t")
-_PILE = re.compile(f"([{_MARKS}]{{3}})[{_MARKS}]+")
+_PILE = re.compile(rf"[^\w\x00-\u02ff]{{{_MARKS_KEPT + 1},}}")  # what may be one; a mark is none of \w
 _PLAIN = re.compile(r"[ -~]*\Z")
 
 
 def clean(text: str, *, limit: int | None = None, newlines: bool = False) -> str:
     """The text without anything that could style, move, hide or reorder: one line, or several with `newlines`.
 
-    A line break or a tab becomes a blank where one line is wanted. A pile of more than three combining marks is cut to
-    three, since it would paint over its neighbours. With `limit`, at most so many characters, the last an ellipsis
-    where something was cut. Emoji and their joiners stay.
+    A line break or a tab becomes a blank where one line is wanted. A pile of combining marks is cut; see `unpiled`.
+    With `limit`, at most so many characters, the last an ellipsis where something was cut. Emoji and their joiners
+    stay.
     """
     if not _PLAIN.match(text):
         text = _BREAK.sub("\n", text).replace("\t", "    ") if newlines else _BLANKS.sub(" ", text)
-        text = _PILE.sub(r"\1", _HARMFUL.sub("", text))
+        text = unpiled(_HARMFUL.sub("", text))
     if limit is not None and len(text) > limit:
         return text[: limit - 1] + "…" if limit > 0 else ""
     return text
+
+
+def unpiled(text: str) -> str:
+    """The text with at most four combining marks on one letter, in any script: more paint over the lines around."""
+    return _PILE.sub(_without_pile, text)
+
+
+def _without_pile(found: re.Match[str]) -> str:
+    kept: list[str] = []
+    marks = 0
+    for letter in found[0]:
+        marks = marks + 1 if unicodedata.category(letter) in ("Mn", "Me") else 0
+        if marks <= _MARKS_KEPT:
+            kept.append(letter)
+    return "".join(kept)

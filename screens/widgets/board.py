@@ -12,6 +12,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 from textual.widget import Widget
 
+from screens.cells import roomy
 from screens.drawing import BLANK, Line
 from screens.theme import NAMES, tones
 
@@ -27,7 +28,7 @@ def style_of(widget: Widget, tone: str) -> Style:
 
 def strip_of(widget: Widget, line: Line, width: int, ground: Style) -> Strip:
     """A line as Textual paints it, exactly `width` cells wide."""
-    segments = [Segment(text, ground + style_of(widget, tone)) for text, tone in line if text]
+    segments = [Segment(roomy(text), ground + style_of(widget, tone)) for text, tone in line if text]
     return Strip(segments).adjust_cell_length(width, ground)
 
 

@@ -36,11 +36,15 @@ from screens.source import ConsoleOptions
 from screens.terminal import read_terminal
 from tests.screens.scripted import ScriptedSource
 source = ScriptedSource({state!r})
-source.shown = replace(source.shown, accounts={{}}, models={{}})
+campaigns = dict(source.shown.campaigns)
+for key, name in zip(campaigns, {names!r}):
+    campaigns[key] = replace(campaigns[key], name=name)
+source.shown = replace(source.shown, accounts={{}}, models={{}}, campaigns=campaigns)
 options = ConsoleOptions(terminal=read_terminal(os.environ), **{options!r})
 print("EXIT", run_console(source, options=options), flush=True)
 """
 _ROOT = Path(__file__).parents[2]
+UNKNOWN = re.compile(r"\x1b\[[<>=?][0-9;]*[uqt]|\x1b\[\?[0-9;]*\$p")  # what pyte would print as text
 
 
 @dataclass
@@ -94,9 +98,17 @@ class Terminal:
 
 
 @contextmanager
-def terminal(state: str = "normal", environ: dict[str, str] | None = None, **options: Any) -> Iterator[Terminal]:
+def terminal(
+    state: str = "normal",
+    environ: dict[str, str] | None = None,
+    *,
+    size: tuple[int, int] = (120, 40),
+    names: tuple[str, ...] = (),
+    **options: Any,
+) -> Iterator[Terminal]:
+    """A console over a scripted source, whose campaigns may be given other names."""
     main, side = pty.openpty()
-    fcntl.ioctl(main, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
+    fcntl.ioctl(main, termios.TIOCSWINSZ, struct.pack("HHHH", size[1], size[0], 0, 0))
     environment = {
         **os.environ,
         "TERM": "xterm-256color",
@@ -107,7 +119,7 @@ def terminal(state: str = "normal", environ: dict[str, str] | None = None, **opt
     pid = os.posix_spawn(
         sys.executable,
         [sys.executable, "-c", "import os,fcntl,termios; os.setsid(); fcntl.ioctl(0, termios.TIOCSCTTY, 0)\n"
-         + _CONSOLE.format(state=state, options=options)],
+         + _CONSOLE.format(state=state, names=names, options=options)],
         environment,
         file_actions=[(os.POSIX_SPAWN_DUP2, side, fd) for fd in (0, 1, 2)] + [(os.POSIX_SPAWN_CLOSE, main)],
     )  # fmt: skip
@@ -256,7 +268,7 @@ def test_a_storm_of_sizes_leaves_the_last_one_right() -> None:
         os.write(found.fd, b"1")
         found.read_until(b"SPEND")
         found.read(0.5)
-        pyte.ByteStream(screen).feed(re.sub(rb"\x1b\[[<>=?][0-9;]*[uqt]|\x1b\[\?[0-9;]*\$p", b"", found.seen))
+        pyte.Stream(screen).feed(UNKNOWN.sub("", found.seen.decode()))
 
     assert screen.display[0].startswith(" HUNTAZE overview")
     assert "SPEND" in screen.display[1]

@@ -141,6 +141,8 @@ async def test_without_the_platform_nothing_is_created(play: Rig) -> None:
         ({"account_id": "../x"}, "account_id"),
         ({"account_id": ""}, "account_id"),
         ({"name": "a\x1b[2J"}, "name"),
+        ({"name": "a\u202eb"}, "name"),
+        ({"name": "x" * 121}, "name"),
         ({"name": "\ud800"}, ""),
         ({"tool": "poem"}, "tool"),
         ({"template": "", "prompt": " "}, "prompt"),
@@ -162,6 +164,16 @@ async def test_a_draft_that_means_nothing_is_refused_by_its_field(
     assert caught.value.reason is Refusal.INVALID
     assert caught.value.field == field
     assert await play.rows("SELECT campaign_id FROM campaigns") == []
+
+
+async def test_a_name_may_hold_emoji_that_are_joined(play: Rig) -> None:
+    play.platform.audience["anna"] = fans(1)
+    name = "👨‍👩‍👧 family ❤️"
+    made = CampaignDraft(name=name, account_id="anna", audience=Audience(all=True), template="Hi")
+
+    await play.desk.submit(CreateCampaign(draft=made))
+
+    assert [row["name"] for row in await play.rows("SELECT name FROM campaigns")] == [name]
 
 
 # ── writing and money ───────────────────────────────────────────────────────────────────────────────────────────────

@@ -48,7 +48,9 @@ def test_cleaning_twice_is_cleaning_once(text: str) -> None:
         ("invoice\u202egpj.exe", "invoicegpj.exe"),
         ("pay\u200bpal", "paypal"),
         ("one\r\ntwo\tthree", "one two three"),
-        ("e" + "\u0301" * 40, "e" + "\u0301" * 3),
+        ("e" + "\u0301" * 40, "e" + "\u0301" * 4),
+        ("ا" + "\u064b" * 60, "ا" + "\u064b" * 4),
+        ("ก" + "\u0e49" * 60 + "ข", "ก" + "\u0e49" * 4 + "ข"),
     ],
 )
 def test_a_known_attack_leaves_readable_text(hostile: str, harmless: str) -> None:
@@ -56,6 +58,12 @@ def test_a_known_attack_leaves_readable_text(hostile: str, harmless: str) -> Non
 
 
 def test_what_people_write_stays_as_it_is() -> None:
-    written = "Ça va, ma chérie? 👩‍👩‍👧 ❤️‍🔥 日本 שלום"
+    written = "Ça va, ma chérie? 👩‍👩‍👧 ❤️‍🔥 日本 שלום ที่นี่ مُحَمَّدٌ प्रिया שָׁ֑לוֹם ညွှံ့ བསྒྲུབས"
 
     assert clean(written) == written
+
+
+def test_no_combining_mark_is_a_letter_of_a_word() -> None:
+    marks = [letter for letter in map(chr, range(0x300, 0x110000)) if unicodedata.category(letter) in ("Mn", "Me")]
+
+    assert [hex(ord(mark)) for mark in marks if len(clean("x" + mark * 9)) not in (1, 5)] == []
