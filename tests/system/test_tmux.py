@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.screens.grid import by_code_point
 from tests.system.embedded import HUNTAZE, Demo
 
 pytestmark = pytest.mark.system
@@ -123,3 +124,29 @@ def _state(demo: Demo) -> str:
     answer = subprocess.run(command, capture_output=True, text=True, check=True, env=demo.environment).stdout
     states = {row["name"]: row["state"] for row in json.loads(answer)["rows"]}
     return str(states.get("by-keys", ""))
+
+
+def test_names_in_any_script_leave_the_columns_where_they_are(tmp_path: Path) -> None:
+    demo = Demo(tmp_path)
+    names = ("कि" * 20, "प्रिया கவின் 👍🏽👍🏽", "❤️" * 10, "👨‍👩‍👧 family", "plain")
+    with tmux(demo, 80, 24) as window:
+        window.wait("engine ok")
+        for name in names:
+            _create(demo, name)
+        window.press("6")
+        window.wait("plain")
+        shown = window.wait(lambda text: text.count("not started") == len(names))
+
+        rows = [line for line in shown.splitlines() if "not started" in line]
+        stands = {_columns(line, "anna", "0/", "not started") for line in rows}
+        assert len(stands) == 1, shown
+
+
+def _create(demo: Demo, name: str) -> None:
+    command = [HUNTAZE, "campaign", "create", "--account", "anna", "--all", "--template", "Hello", "--name", name]
+    subprocess.run([*command, "--state-dir", str(demo.state.path)], check=True, env=demo.environment)
+
+
+def _columns(line: str, *words: str) -> tuple[int, ...]:
+    """Where words begin, in cells as tmux counts them: by code point."""
+    return tuple(sum(cells for _, cells in by_code_point(line[: line.rindex(word)])) for word in words)
