@@ -35,6 +35,27 @@ class Form:
 
 
 FIELDS = tuple(field.name for field in fields(Form))
+HINTS: Mapping[str, str] = {
+    "name": "what to know it by",
+    "account": "whose fans get it",
+    "audience": "all, or tag vip, or fans id1, id2, or file fans.csv",
+    "tool": f"one of {', '.join(TOOLS)}",
+    "kind": "space changes it",
+    "text": "{name} is the fan's name",
+    "approval": "space changes it",
+    "budget": "the most its AI calls may cost, such as 5.00; empty for no budget",
+    "starts": "now, 18:30, tomorrow 09:00 or 2026-11-21 18:30",
+}
+"""What may be typed, by field."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listed:
+    """What a file of fans holds, or the problem it has, of many lines where many of its are wrong."""
+
+    file: str  # as it was typed
+    fan_ids: tuple[str, ...] = ()
+    problem: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,18 +66,24 @@ class Checked:
     errors: Mapping[str, str]
 
 
-def check(form: Form, now: int, zone: ZoneInfo) -> Checked:
-    """Every field at once."""
+def file_named(audience: str) -> str:
+    """The file of fans that an audience names; empty for every other audience."""
+    word, _, rest = audience.strip().partition(" ")
+    return rest.strip() if word == "file" else ""
+
+
+def check(form: Form, now: int, zone: ZoneInfo, listed: Listed | None = None) -> Checked:
+    """Every field at once. `listed` is the file read last, which need not be the one that is named now."""
     errors: dict[str, str] = {}
     if not form.name.strip():
         errors["name"] = "a name, to know it by"
     if not form.account.strip():
         errors["account"] = "the account that sends"
-    audience = _audience(form.audience)
+    audience = _audience(form.audience, listed)
     if isinstance(audience, str):
         errors["audience"] = audience
     if form.tool not in TOOLS:
-        errors["tool"] = f"one of {', '.join(TOOLS)}"
+        errors["tool"] = HINTS["tool"]
     if not form.text.strip():
         errors["text"] = "what the model is to write" if form.kind == "prompt" else "the text, with {name} for the fan"
     budget = dollars(form.budget)
@@ -81,7 +108,11 @@ def check(form: Form, now: int, zone: ZoneInfo) -> Checked:
     return Checked(draft=draft, errors=errors)
 
 
-def _audience(text: str) -> Audience | str:
+def _audience(text: str, listed: Listed | None) -> Audience | str:
+    if file := file_named(text):
+        if listed is None or listed.file != file:
+            return "the file is being read"
+        return listed.problem or Audience(fan_ids=listed.fan_ids)
     word, _, rest = text.strip().partition(" ")
     if word == "all" and not rest:
         return Audience(all=True)
@@ -90,7 +121,7 @@ def _audience(text: str) -> Audience | str:
     ids = tuple(part for part in re.split(r"[,\s]+", rest) if part)
     if word == "fans" and ids:
         return Audience(fan_ids=ids)
-    return "all, or tag vip, or fans id1, id2"
+    return HINTS["audience"]
 
 
 def dollars(text: str) -> int | str | None:
@@ -124,7 +155,7 @@ def starts_at(text: str, now: int, zone: ZoneInfo) -> int | str | None:
             moment = datetime.fromisoformat(text)
             moment = moment if moment.tzinfo else moment.replace(tzinfo=zone)
     except ValueError:
-        return "now, 18:30, tomorrow 09:00 or 2026-11-21 18:30"
+        return HINTS["starts"]
     if moment <= today:
         return "this time is past"
     return int(from_datetime(moment))

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from engine.surface.commands import CampaignDraft
 from engine.surface.effects import MessageRow
 from engine.surface.rows import EstimateRow
+from screens.cells import most_cells
 from screens.drawing import BLANK, Line, cell, cut
-from screens.formatting import clean, clean_lines, count, moment, plural, wrap, zone_name
+from screens.formatting import clean, clean_lines, count, moment_there, plural, wrap
 from screens.review import risk_span
 from screens.steering import cost_range
 from screens.view import View
@@ -18,36 +19,48 @@ _TEXT_LINES = 5  # of one fan's message
 _PROMPTED = "The model writes each text after the start; this is what it is asked for each fan. Trying it costs money."
 
 
-def plan_lines(
-    estimate: EstimateRow, messages: Sequence[MessageRow], draft: CampaignDraft, view: View, width: int
-) -> list[Line]:
-    """The facts, what is amiss, and below them a few fans' messages."""
-    lines = [*_facts(estimate, view), *_warnings(estimate, width)]
-    if messages:
-        lines += [BLANK, _heading(messages)]
-        if draft.prompt:
-            lines += [((f"  {text}", "dim"),) for text in wrap(_PROMPTED, width - 4)]
-        for message in messages:
-            lines += _message(message, width)
+def facts_lines(estimate: EstimateRow, view: View, width: int) -> list[Line]:
+    """The facts, and what is amiss."""
+    return [cut(line, width) for line in (*_facts(estimate, view, width), *_warnings(estimate, width))]
+
+
+def message_lines(messages: Sequence[MessageRow], draft: CampaignDraft, width: int) -> list[Line]:
+    """A few fans' messages below their heading."""
+    if not messages:
+        return []
+    lines = [_heading(messages)]
+    if draft.prompt:
+        lines += [((f"  {text}", "dim"),) for text in wrap(_PROMPTED, width - 4)]
+    for message in messages:
+        lines += _message(message, width)
     return [cut(line, width) for line in lines]
 
 
-def _facts(estimate: EstimateRow, view: View) -> list[Line]:
-    through = moment(estimate.finish_at, view.now, view.zone)
-    out = sorted(estimate.left_out.items(), key=lambda each: -each[1])
-    rest = sum(number for _, number in out[_REASONS:])
+def _facts(estimate: EstimateRow, view: View, width: int) -> list[Line]:
+    through = moment_there(estimate.finish_at, view.now, view.zone)
     return [
-        _fact("fans", plural(estimate.fans, "fan"), "strong"),
-        *(
-            _fact("" if at else "left out", f"{count(number)} {clean(reason, longest=80)}", "warn")
-            for at, (reason, number) in enumerate(out[:_REASONS])
-        ),
-        *([_fact("", f"{count(rest)} for {plural(len(out) - _REASONS, 'other reason')}", "warn")] if rest else []),
+        *_whom(estimate, width),
         _fact("cost", cost_range(estimate), "warn" if estimate.unpriced else "strong"),
         _fact("written by", f"{clean(estimate.provider)} {clean(estimate.model)}".strip() or "the template", "plain"),
-        _fact("starts", moment(estimate.starts_at, view.now, view.zone), "plain"),
-        _fact("through", f"{through} {zone_name(estimate.finish_at, view.zone)}, at the account's limit", "strong"),
+        _fact("starts", moment_there(estimate.starts_at, view.now, view.zone), "plain"),
+        _fact("through", f"{through}, at the account's limit", "strong"),
     ]
+
+
+def _whom(estimate: EstimateRow, width: int) -> list[Line]:
+    """492 of 500 fans, 8 opted out: as many lines as the reasons need."""
+    out = sorted(estimate.left_out.items(), key=lambda each: -each[1])
+    if not out:
+        return [_fact("fans", plural(estimate.fans, "fan"), "strong")]
+    every = estimate.fans + sum(estimate.left_out.values())
+    parts = [f"{count(number)} {clean(reason, longest=80)}" for reason, number in out[:_REASONS]]
+    if rest := out[_REASONS:]:
+        parts.append(f"{count(sum(number for _, number in rest))} for {plural(len(rest), 'other reason')}")
+    lines = [f"{count(estimate.fans)} of {plural(every, 'fan')}"]
+    for part in parts:
+        joined = f"{lines[-1]}, {part}"
+        lines[-1:] = [joined] if most_cells(joined) <= width - 15 else [f"{lines[-1]},", part]
+    return [_fact("" if at else "fans", text, "warn" if at else "strong") for at, text in enumerate(lines)]
 
 
 def _warnings(estimate: EstimateRow, width: int) -> list[Line]:

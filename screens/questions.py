@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from engine.surface.snapshot import CampaignView
 from screens.facts import finishes_at
-from screens.formatting import clean, moment, plural
+from screens.formatting import clean, moment_there, plural
 from screens.view import View
 
 
 def resume_question(campaign: CampaignView, view: View) -> str:
     """Resume spring-ppv? 588 messages wait, until 15:31."""
-    until = moment(finishes_at(campaign, view), view.now, view.zone)
+    until = moment_there(finishes_at(campaign, view), view.now, view.zone)
     return f"Resume {clean(campaign.name)}? {plural(campaign.open, 'message')} wait, until {until}."
 
 

@@ -23,7 +23,7 @@ from engine.surface.snapshot import FINAL_CAMPAIGN_STATES, CampaignView
 from screens.acting import Acting
 from screens.drafting import starts_at
 from screens.facts import account_name, finishes_at
-from screens.formatting import clean, moment, money, plural
+from screens.formatting import clean, moment_there, money, plural
 from screens.questions import resume_question
 from screens.view import View
 from screens.widgets.asking import Entry, Values
@@ -62,7 +62,7 @@ def allowed(verb: str, campaign: CampaignView | None) -> bool:
 
 def start_question(fans: int, account: str, estimate: EstimateRow | None, finish: int, view: View) -> str:
     """Send to 1,000 fans of anna for $1.90-$3.40, until 16:12 tomorrow?"""
-    until = moment(estimate.finish_at if estimate else finish, view.now, view.zone)
+    until = moment_there(estimate.finish_at if estimate else finish, view.now, view.zone)
     cost = f" for {cost_range(estimate)}" if estimate else ""
     return f"Send to {plural(fans, 'fan')} of {account}{cost}, until {until}?"
 
@@ -100,13 +100,14 @@ class Steering(Acting):
                 estimate = (await self.rows(EstimateCampaign(draft=drafts[0])))[0]
         except HuntazeError as error:
             self.console.tell(f"No estimate: {error}", severity="warning")
-        view = self.view
+        view, starts = self.view, campaign.starts_at
         fans = campaign.open
         question = start_question(
             fans, account_name(view, campaign.account_id), estimate, finishes_at(campaign, view), view
         )
         command = StartCampaign(campaign_id=campaign.campaign_id, actor=self.actor)
-        self.confirm(question, command, detail=_reads(drafts), typed=self._typed(campaign, fans))
+        begins = f"It starts {moment_there(starts, view.now, view.zone)}. " if starts and starts > view.now else ""
+        self.confirm(question, command, detail=begins + _reads(drafts), typed=self._typed(campaign, fans))
 
     def _typed(self, campaign: CampaignView, messages: int) -> str:
         """What has to be typed before so many messages are moved; nothing for few."""
@@ -121,7 +122,7 @@ class Steering(Acting):
             Entry(
                 name="starts",
                 label="start",
-                hint="18:30, tomorrow 09:00, 2026-11-21 18:30, now",
+                hint=f"18:30, tomorrow 09:00, now ({self.view.zone.key})",
                 known=("now", "tomorrow "),
             )
         ]
@@ -139,7 +140,7 @@ class Steering(Acting):
             draft = (await self.rows(GetDraft(campaign_id=campaign.campaign_id)))[0]
             estimate = (await self.rows(EstimateCampaign(draft=replace(draft, starts_at=self._when(values)))))[0]
             view = self.view
-            begins = f"Starts {moment(estimate.starts_at, view.now, view.zone)}. "
+            begins = f"Starts {moment_there(estimate.starts_at, view.now, view.zone)}. "
             fans, account = campaign.open, account_name(view, campaign.account_id)
             return begins + start_question(fans, account, estimate, estimate.finish_at, view)
 

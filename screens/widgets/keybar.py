@@ -38,7 +38,8 @@ def key_lines(keys: tuple[Key, ...], here: str, width: int, rows: int) -> tuple[
         second, two = _set(_fitting(places, width), here, 1)
         return (first, second), (*one, *two)
     whole = (*local, *places, *rest)
-    line, spots = _set(whole if _length(whole) <= width else _fitting((*local, *_FEWER, *rest), width), here, 0)
+    fewer = (*local, *(_FEWER if places else ()), *rest)
+    line, spots = _set(whole if _length(whole) <= width else _fitting(fewer, width), here, 0)
     return (line,), spots
 
 

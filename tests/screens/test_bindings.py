@@ -71,8 +71,8 @@ ELSEWHERE: dict[tuple[str, str], str] = {
     ("compose", "undo_last"): "nowhere: letters belong to the fields there",
     ("compose", "create_and_start"): "test_the_form_checks_estimates_and_asks_before_it_starts",
     ("compose", "create_only"): "test_the_form_checks_estimates_and_asks_before_it_starts",
-    ("compose", "fans_before"): "tests/unit/test_screens_drafting.py",
-    ("compose", "other_fans"): "tests/unit/test_screens_drafting.py",
+    ("compose", "fans_before"): "tests/screens/test_composing.py",
+    ("compose", "other_fans"): "tests/screens/test_composing.py",
 }
 SIZE = (80, 24)
 ALIKE = frozenset({"back", "filter", "reload"})  # the same on every screen

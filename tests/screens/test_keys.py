@@ -292,7 +292,7 @@ async def test_starting_asks_how_many_for_how_much_until_when() -> None:
     async with console() as running:
         await running.press("6", "end", "up", "s")
 
-        assert "Send to 800 fans of anna for $1.90–$3.40, until 16:12 tomorrow?" in running.text()
+        assert "Send to 800 fans of anna for $1.90–$3.40, until 16:12 UTC tomorrow?" in running.text()
 
 
 async def test_only_what_the_state_allows_is_offered() -> None:
@@ -346,7 +346,7 @@ async def test_the_form_checks_estimates_and_asks_before_it_starts() -> None:
         assert "$1.90–$3.40" in running.text()
         assert "130 messaged in the last 24 h" in running.text()
         await running.press("ctrl+g")
-        assert "Send to 1,000 fans of anna for $1.90–$3.40, until 16:12 tomorrow?" in running.text()
+        assert "Send to 1,000 fans of anna for $1.90–$3.40, until 16:12 UTC tomorrow?" in running.text()
         await running.press("y")
 
     (made,) = source.submitted
