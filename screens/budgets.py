@@ -46,7 +46,13 @@ class BudgetsScreen(Listing[BudgetRow], Acting):
             Column(
                 title="by", width=5, paint=plain(lambda row: row.window, "dim"), sort=lambda row: _SPANS[row.window]
             ),
-            Column(title="", width=_BAR, weight=1, paint=self._bar, sort=lambda row: row.spent / max(1, row.limit)),
+            Column(
+                title="",
+                width=_BAR,
+                adorns=True,
+                paint=self._bar,
+                sort=lambda row: row.spent / max(1, row.limit),
+            ),
             Column(title="used", width=5, right=True, paint=_used, sort=lambda row: row.spent / max(1, row.limit)),
             Column(title="spent", width=9, right=True, paint=_spent, sort=lambda row: row.spent),
             Column(title="held", width=9, right=True, need=100, paint=_held, sort=lambda row: row.held),

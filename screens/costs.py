@@ -158,7 +158,7 @@ class CostsScreen(Spanned[BreakdownRow]):
                 sort=lambda row: row.cost,
             ),
             Column(title="share", width=6, right=True, paint=self._share, sort=lambda row: row.cost),
-            Column(title="its course", width=_SPARK, need=70, paint=self._spark),
+            Column(title="its course", width=_SPARK, need=70, adorns=True, paint=self._spark),
             Column(title="budget", width=20, need=100, paint=self._budget),
             Column(title="calls", width=9, right=True, paint=number(lambda row: row.calls), sort=lambda row: row.calls),
             Column(title="failed", width=6, right=True, need=78, paint=_failed, sort=lambda row: row.failed_calls),

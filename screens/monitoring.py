@@ -72,7 +72,7 @@ class MonitoringScreen(Spanned[MonitorRow]):
                 paint=lambda row, _: (count(row.calls), "plain"),
                 sort=lambda row: row.calls,
             ),
-            Column(title="calls, course", width=SPARK, need=104, paint=self._calls_course),
+            Column(title="calls, course", width=SPARK, need=104, adorns=True, paint=self._calls_course),
             Column(
                 title="a minute", width=8, right=True, need=100, paint=lambda row, _: (f"{row.per_minute:.1f}", "dim")
             ),

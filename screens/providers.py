@@ -168,7 +168,7 @@ class ProvidersScreen(Listing[ModelView], Acting):
                 paint=_quantile(0.99),
                 sort=lambda row: quantile(row.latencies, 0.99) or 0,
             ),
-            Column(title="calls, last hour", width=SPARK, need=134, paint=self._course_of),
+            Column(title="calls, last hour", width=SPARK, need=134, adorns=True, paint=self._course_of),
             Column(title="expected", width=8, right=True, need=170, paint=self._expected),
             Column(title="now", width=4, right=True, paint=self._in_flight),
             Column(title="quality", width=7, right=True, need=180, paint=self._quality),
@@ -193,6 +193,7 @@ class ProvidersScreen(Listing[ModelView], Acting):
                 title="cost, last hour",
                 width=30,
                 need=220,
+                adorns=True,
                 paint=lambda row, view: spark(even(row.minutes, view.now, 30)),
             ),
         )

@@ -39,7 +39,7 @@ class ThresholdsScreen(Listing[ThresholdRow], Acting):
     def columns(self) -> Sequence[Column[ThresholdRow]]:
         return (
             Column(title="a", width=8, paint=plain(lambda row: row.period), sort=lambda row: row.period),
-            Column(title="", width=12, weight=1, paint=_bar),
+            Column(title="", width=12, adorns=True, paint=_bar),
             Column(title="spent", width=10, right=True, paint=lambda row, _: (money(row.spent), "strong")),
             Column(title="critical at", width=12, right=True, paint=_limit),
             Column(title="used", width=6, right=True, paint=_used),

@@ -45,7 +45,7 @@ class WindowsScreen(Listing[LimitRow]):
             ),
             Column(title="used", width=11, right=True, paint=_used, sort=lambda row: row.used / row.allowed),
             Column(title="of at most", width=11, right=True, paint=_allowed, sort=lambda row: row.allowed),
-            Column(title="", width=12, weight=1, need=100, paint=lambda row, _: gauge(row.used, row.allowed, 12)),
+            Column(title="", width=12, need=100, adorns=True, paint=lambda row, _: gauge(row.used, row.allowed, 12)),
             Column(title="frees in", width=8, right=True, need=80, paint=_frees, sort=lambda row: row.frees_at or 0),
         )
 

@@ -14,15 +14,16 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from screens import filtering
-from screens.drawing import BLANK, Line, Span, cell, cut, padded
+from screens.drawing import BLANK, Line, Span, cell, cut, padded, width_of
 from screens.filtering import Term
 from screens.keys import named
 from screens.paging import Pages
 from screens.view import View
 from screens.widgets.board import strip_of, style_of
+from screens.widgets.widths import GAP, Share, Wishes, shared
 
 R = TypeVar("R")
-_GAP: Span = ("  ", "plain")
+_GAP: Span = (" " * GAP, "plain")
 _SPARE_ROWS = 50  # rows below the cursor when more are asked for
 _COMPARED = 2_000  # rows up to which a new list is compared with the old one, row by row
 _TEXTS_KEPT = 200_000  # rows whose words are kept for the next letter of a filter
@@ -31,8 +32,9 @@ _ABSENT: Line = (("  …", "dim"),)  # a row that is on its way
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column(Generic[R]):
-    """One column: `width` in cells, or with a `weight` the least of a share in what is left. `need` is the least table
-    width at which it is shown. `field` is what the engine calls it, where it can filter and sort by it itself."""
+    """One column: its least `width` in cells, less only of what it does not fill, and its `weight` in what is left; see
+    `screens.widgets.widths`. `need` is the least table width at which it is shown. One that `adorns` only draws what
+    another says. `field` is what the engine calls it, where it can filter and sort by it itself."""
 
     title: str
     width: int
@@ -41,6 +43,7 @@ class Column(Generic[R]):
     right: bool = False
     weight: int = 0
     need: int = 0
+    adorns: bool = False
     field: str = ""
 
 
@@ -107,6 +110,9 @@ class Table(ScrollView, Generic[R]):
         self.rows: Sequence[R] = ()
         self._view = View()
         self._painted: dict[int, Line] = {}
+        self._wishes = Wishes(len(self.columns))
+        self._laid_for: tuple[int | bool | None, ...] = ()
+        self._laid: list[tuple[Column[R], int]] = []
         self._cursor_key = ""
         self.cursor = 0
         self.order: int | None = None
@@ -125,6 +131,7 @@ class Table(ScrollView, Generic[R]):
         """
         same = rows is self._all or (len(rows) <= _COMPARED and not arranged and rows == self._all)
         self._view, self._message, self._is_arranged = view, tuple(message), arranged
+        self._wishes.look()
         if not same:
             followed = self.cursor in self.in_sight
             self._all = rows
@@ -177,6 +184,7 @@ class Table(ScrollView, Generic[R]):
         return at is not None
 
     def _rearrange(self) -> None:
+        self._wishes.forget()
         self._arrange()
         if self._is_arranged:  # what the engine is asked for now begins at its first row
             self.cursor, self._cursor_key = 0, ""
@@ -235,12 +243,13 @@ class Table(ScrollView, Generic[R]):
     # ── painting ────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _repaint(self) -> None:
-        width, height = self.scrollable_content_region.size
+        width, height = self._room, self.size.height
         if not width:
             return
-        size = Size(width, max(len(self.rows), len(self._message) if not self.rows else 0) + 1)
+        size = Size(width, self._height)
         if size != self.virtual_size:
             self.virtual_size = size
+        self._measure(width)
         before, self._painted = self._painted, {y: self._line(y, width) for y in range(height)}
         for y, line in self._painted.items():
             if before.get(y) != line:
@@ -267,7 +276,7 @@ class Table(ScrollView, Generic[R]):
         width = self.size.width
         line = self._painted.get(y)
         if line is None:
-            line = self._line(y, width)
+            line = self._line(y, self._room)
         strip = strip_of(self, line, width, self.rich_style)
         if y and self.rows and y - 1 + round(self.scroll_y) == self.cursor:
             strip = Strip(
@@ -303,19 +312,53 @@ class Table(ScrollView, Generic[R]):
     def _heading(self, width: int) -> Line:
         line: list[Span] = [(" ", "plain")]
         for column, room in self._widths(width):
-            chosen = self.order is not None and column is self.columns[self.order]
-            arrow = ("▼" if self.descending else "▲") if chosen else ""
-            line += [cell(column.title + arrow, room, "chosen" if chosen else "dim", right=column.right), _GAP]
+            title = self._title(column)
+            line += [cell(title, room, "dim" if title == column.title else "chosen", right=column.right), _GAP]
         return tuple(line)
 
+    @property
+    def _height(self) -> int:
+        """Rows with the heading, or what stands where there are none."""
+        return 1 + (len(self.rows) or len(self._message))
+
+    @property
+    def _room(self) -> int:
+        """Cells of a row: all but the scroll bar's, which comes and goes a moment after the rows that it is for."""
+        return max(0, self.size.width - (self._height > self.size.height))
+
+    def _measure(self, width: int) -> None:
+        """See how wide what is in sight would be."""
+        for at, column in enumerate(self.columns):
+            if column.need <= width:
+                seen = (self.rows[row] for row in self.in_sight)
+                cells = (column.paint(row, self._view) for row in seen if row is not None)
+                self._wishes.see(at, max((width_of(_as_line(one)) for one in cells), default=0))
+
     def _widths(self, width: int) -> list[tuple[Column[R], int]]:
-        """Columns and their widths: the one that needs most room goes first where they do not fit."""
-        shown = [column for column in self.columns if column.need <= width]
-        while (taken := sum(column.width + 2 for column in shown) - 1) > width and any(c.need for c in shown):
-            shown.remove(max(shown, key=lambda column: column.need))
-        left = max(0, width - taken)
-        weight = sum(column.weight for column in shown) or 1
-        return [(column, column.width + left * column.weight // weight) for column in shown]
+        """Columns and their widths, worked out again once one of them holds something else."""
+        why = (width, self.order, self.descending, *self._wishes)
+        if why != self._laid_for:
+            self._laid_for, self._laid = why, self._lay_out(width)
+        return self._laid
+
+    def _lay_out(self, width: int) -> list[tuple[Column[R], int]]:
+        """The column that needs most room goes first where they do not fit."""
+        shown = [at for at, column in enumerate(self.columns) if column.need <= width]
+        while self._least(shown) > width and any(self.columns[at].need for at in shown):
+            shown.remove(max(shown, key=lambda at: self.columns[at].need))
+        wishes = [
+            Share(column.width, max(len(self._title(column)), self._wishes[at]), column.weight, column.adorns)
+            for at, column in ((at, self.columns[at]) for at in shown)
+        ]
+        rooms = shared(wishes, width + 1)  # a mark in front, no gap behind the last
+        return [(self.columns[at], room) for at, room in zip(shown, rooms, strict=True) if room is not None]
+
+    def _least(self, shown: Sequence[int]) -> int:
+        return sum(self.columns[at].width + GAP for at in shown) - 1
+
+    def _title(self, column: Column[R]) -> str:
+        chosen = self.order is not None and column is self.columns[self.order]
+        return column.title + (("▼" if self.descending else "▲") if chosen else "")
 
     # ── moving about ────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -372,7 +415,7 @@ class Table(ScrollView, Generic[R]):
 
     def _sortable(self) -> list[int]:
         """Columns in sight that can be sorted by: where the engine does it, those it knows."""
-        shown = [column for column, _ in self._widths(self.size.width)]
+        shown = [column for column, _ in self._widths(self._room)]
         return [at for at, column in enumerate(self.columns) if column in shown and self._sorts(column)]
 
     def _sorts(self, column: Column[R]) -> bool:
@@ -393,13 +436,17 @@ class Table(ScrollView, Generic[R]):
     def _click_heading(self, x: int) -> None:
         """Sort by the column whose title is clicked; once more, the other way round."""
         left = 1
-        for column, room in self._widths(self.size.width):
+        for column, room in self._widths(self._room):
             if left <= x < left + room + len(_GAP[0]) and self._sorts(column):
                 at = self.columns.index(column)
                 turned = not self.descending if at == self.order else column.right
                 self.order_by(at, descending=turned)
                 return
             left += room + len(_GAP[0])
+
+
+def _as_line(painted: Span | Line) -> Line:
+    return ((str(painted[0]), str(painted[1])),) if painted and isinstance(painted[0], str) else painted
 
 
 def _cells(painted: Span | Line, room: int, *, right: bool) -> list[Span]:
