@@ -70,6 +70,6 @@ def _walk(names: tuple[str, ...], environ: dict[str, str]) -> list[str]:
 
 def _settled(running: Terminal) -> str:
     give_up = time.monotonic() + 20
-    while running.read(1.0):
+    while running.read(1.5):
         assert time.monotonic() < give_up
     return running.seen.decode()
