@@ -5,7 +5,7 @@ Given more rows than it has lines, a panel tells more of each thing; given fewer
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from rich.cells import cell_len
 
@@ -21,7 +21,7 @@ from engine.surface.snapshot import (
     Snapshot,
     quantile,
 )
-from screens.drawing import BLANK, Line, by_minute, cell, cut, even, gauge, level, slots, spark, spread, state
+from screens.drawing import BLANK, Line, Span, by_minute, cell, cut, even, gauge, level, slots, spark, spread, state
 from screens.events import event_lines
 from screens.facts import (
     account_name,
@@ -33,13 +33,26 @@ from screens.facts import (
     failing_tone,
     severity_rank,
 )
-from screens.formatting import age, clean, count, count_short, duration, money, money_short, percent, plural, rate, wrap
+from screens.formatting import (
+    NONE,
+    age,
+    clean,
+    count,
+    count_short,
+    duration,
+    money,
+    money_short,
+    percent,
+    plural,
+    rate,
+    wrap,
+)
 from screens.place import as_of
 from screens.view import View
 from screens.widgets.plot import Course, plot
 
 CHART_FROM = 10  # rows from which the spend of the last hour is drawn with axes
-_ALERT_LINES = 3  # of one alert at most
+_ALERT_LINES = 5  # of one alert at most
 _ENDED = 5  # campaigns that are over and still find room where those that are not tell more of theirs
 COURSE_ROWS = 8  # of one model's last hour at most
 _LEAST_PACE = 1_000_000  # nano-dollars a minute: what three digits of a dollar tell
@@ -64,15 +77,16 @@ def spend(view: View, width: int, rows: int) -> list[Line]:
         _spent("today", now_money.today, now_money.day_threshold, width, "strong"),
         _spent("month", now_money.month, now_money.month_threshold, width, "plain"),
     ]
-    recent = by_minute(now_money.minutes, view.now, 12)
-    left: Line = (cell("now", 7, "dim", right=True), cell(rate(recent[-1] // 5), 12, right=True), ("  ", "plain"))
+    seen_at = view.now - (view.stale_for or 0)  # of what came after it nothing is known
+    pace = NONE if view.stale_for else rate(by_minute(now_money.minutes, view.now, 12)[-1] // 5)
+    left: Line = (cell("now", 7, "dim", right=True), cell(pace, 12, right=True), ("  ", "plain"))
     if rows < CHART_FROM:
-        bars = even(now_money.minutes, view.now, max(10, width - 34))
+        bars = even(now_money.minutes, seen_at, max(10, width - 34))
         return [*lines, cut((*left, spark(bars), ("  the last hour", "dim")), width)]
-    course = _last_hour(now_money, view.now)
-    pace = f" · line {money_short(now_money.day_threshold)}/day" if course.limit else ""
+    course = _last_hour(now_money, seen_at)
+    line = f" · line {money_short(now_money.day_threshold)}/day" if course.limit else ""
     peak = rate(course.top).removesuffix("/min")
-    lines.append(cut((*left, (f"5 m mean · peak {peak}{pace}", "dim")), width))
+    lines.append(cut((*left, (f"5 m mean · peak {peak}{line}", "dim")), width))
     return [*lines, *((("  ", "plain"), *line) for line in plot(course, width - 2, rows - len(lines), view.zone))]
 
 
@@ -131,31 +145,42 @@ def _alert(alert: AlertView, view: View, width: int, rows: int) -> list[Line]:
     """Its words, folded to as many lines as there are for it; the last of these is cut."""
     glyph, tone, _ = state(alert.severity)
     ink = "dim" if alert.acknowledged_by else "plain"
-    folded = wrap(clean(alert.summary, longest=200), max(1, width - 12))
+    open_for = f"open {age(view.now - alert.opened_at)} "
+    room = width - len(open_for) - 1
+    folded = wrap(clean(alert.summary, longest=300), max(1, room - 4))
     first, *more = (*folded[: rows - 1], " ".join(folded[rows - 1 :]))
-    left = cut(((f"  {glyph} ", tone), (first, ink)), width - 8)
-    lines = [spread(left, ((f"{age(view.now - alert.opened_at)} ", "dim"),), width)]
-    return lines + [cut((("    ", "plain"), (line, ink)), width - 8) for line in more if line]
+    left = cut(((f"  {glyph} ", tone), (first, ink)), room)
+    lines = [spread(left, ((open_for, "dim"),), width)]
+    return lines + [cut((("    ", "plain"), (line, ink)), room) for line in more if line]
 
 
 _LEVELS = {"cached": 1, "cheaper": 2, "template": 3}  # how well a tool is served, worst last
-_PROVIDER_COLUMNS = (("today", 9, 0), ("share", 7, 0), ("calls", 8, 56), ("p95", 7, 0), ("err", 7, 0))
+_PROVIDER_COLUMNS = (("today", 9, 0), ("share", 8, 0), ("calls", 8, 56), ("p95", 8, 0), ("err", 8, 0))
 
 
 def providers(view: View, width: int, rows: int) -> list[Line]:
     found = _by_spend(view.snapshot)
-    columns = [(word, room) for word, room, need in _PROVIDER_COLUMNS if width >= need]
+    told = [_figures(model, view) for model in found[: rows - 1]]
+    columns = [
+        (word, max(room, *(cell_len(figures[word][0]) + 2 for figures in told)) if told else room)
+        for word, room, need in _PROVIDER_COLUMNS
+        if width >= need
+    ]
     name = width - 4 - sum(room for _, room in columns)
     head = title("PROVIDERS", view, name + 4, _served_worse(view.snapshot) or part_of(rows - 1, len(found)))
     lines: list[Line] = [(*head, *(cell(word, room, "dim", right=True) for word, room in columns))]
-    lines += [_provider(model, view, name, wide=width >= 56) for model in found[: rows - 1]]
+    lines += [_provider(model, figures, name, columns) for model, figures in zip(found, told, strict=False)]
     if not found:
         lines.append((("  no calls yet: a campaign or the gateway makes the first", "dim"),))
     return lines
 
 
 def _by_spend(snapshot: Snapshot) -> list[ModelView]:
-    return sorted(snapshot.models.values(), key=lambda model: (-model.today, -model.calls))
+    """The dearest first. By whole percents: what costs the same does not change places with every call."""
+    every = snapshot.money.today or 1
+    return sorted(
+        snapshot.models.values(), key=lambda model: (-(100 * model.today // every), model.provider, model.model)
+    )
 
 
 def _served_worse(snapshot: Snapshot) -> Line:
@@ -169,17 +194,24 @@ def _served_worse(snapshot: Snapshot) -> Line:
     return ((f"{glyph} {clean(tool)}{more} {seen.level}", tone),)
 
 
-def _provider(model: ModelView, view: View, name: int, *, wide: bool) -> Line:
-    glyph, tone, _ = state(model.breaker)
+def _figures(model: ModelView, view: View) -> Mapping[str, Span]:
+    """What stands under each heading, however long it is."""
     failed, tried = failing_share(model)
     p95 = quantile(model.latencies, 0.95)
+    return {
+        "today": (money(model.today), "strong" if model.today else "dim"),
+        "share": (percent(model.today, view.snapshot.money.today), "dim"),
+        "calls": (count_short(model.calls), "plain"),
+        "p95": (NONE if p95 is None else duration(p95), "plain"),
+        "err": (percent(failed, tried), failing_tone(failed, tried)),
+    }
+
+
+def _provider(model: ModelView, figures: Mapping[str, Span], name: int, columns: Sequence[tuple[str, int]]) -> Line:
+    glyph, tone, _ = state(model.breaker)
     return (
         (f"  {glyph} ", tone), cell(f"{clean(model.provider)} {clean(model.model)}", name),
-        cell(money(model.today), 9, "strong" if model.today else "dim", right=True),
-        cell(percent(model.today, view.snapshot.money.today), 7, "dim", right=True),
-        *((cell(count_short(model.calls), 8, right=True),) if wide else ()),
-        cell("–" if p95 is None else duration(p95), 7, right=True),
-        cell(percent(failed, tried), 7, failing_tone(failed, tried), right=True),
+        *(cell(figures[word][0], room, figures[word][1], right=True) for word, room in columns),
     )  # fmt: skip
 
 
@@ -200,7 +232,7 @@ def queue(view: View, width: int, rows: int) -> list[Line]:
 
 
 def _queue(each: QueueView, view: View, name: int) -> Line:
-    waited = NONE_AGE if each.oldest_at is None else age(view.now - each.oldest_at)
+    waited = NONE if each.oldest_at is None else age(view.now - each.oldest_at)
     return (
         ("    ", "plain"), cell(clean(each.queue).removeprefix("huntaze-"), name),
         cell(count_short(each.ready), 9, "strong" if each.ready else "dim", right=True),
@@ -208,9 +240,6 @@ def _queue(each: QueueView, view: View, name: int) -> Line:
         cell(waited, 9, "plain" if each.oldest_at else "dim", right=True),
         cell(count_short(each.dead), 8, "badly" if each.dead else "dim", right=True),
     )  # fmt: skip
-
-
-NONE_AGE = "–"
 
 
 def tokens(view: View, width: int, rows: int) -> list[Line]:

@@ -311,7 +311,7 @@ def _aged(queue: QueueView, age: int, settings: AlertSettings) -> Condition:
         rule=Rule.QUEUE_AGE,
         subject=quote(queue.queue),
         severity=Severity.CRITICAL if idle and age >= 2 * settings.queue_age else Severity.WARNING,
-        summary=f"The oldest of {count(queue.ready, 'ready job')} of {quote(queue.queue)} waits for {span(age)},"
+        summary=f"Work waits for {span(age)}: the oldest of {count(queue.ready, 'ready job')} of {quote(queue.queue)},"
         f" {meaning}.",
         gist=doublings(age // settings.queue_age),
         hold=settings.hold,

@@ -38,13 +38,13 @@ def usd(amount: int) -> str:
 
 
 def span(duration: int) -> str:
-    """A duration in its two largest units: 95 s, 12 min, 5 h 20 min."""
+    """A duration in its two largest units: 95 s, 12 min, 5 h, 5 h 20 min."""
     if duration < 2 * MINUTE:
         return f"{duration // SECOND} s"
     minutes = duration // MINUTE
-    if minutes < 120:
+    if minutes < 60:
         return f"{minutes} min"
-    return f"{minutes // 60:,} h {minutes % 60} min"
+    return f"{minutes // 60:,} h {minutes % 60} min" if minutes % 60 else f"{minutes // 60:,} h"
 
 
 def tens(percent: int) -> str:

@@ -52,6 +52,7 @@ class Ladder:
     _calm_since: int = 0
     _probed_at: int = 0
     _answered: int = 0  # probes in a row
+    _worst: float = 0.0  # the share that led down last
 
     def share(self, now: int) -> float:
         """The share of poor outcomes in the window; 0 of none."""
@@ -79,6 +80,15 @@ class Ladder:
             return None
         return self._leave(now, f"{self._answered} probes in a row were answered")
 
+    def _next(self) -> str:
+        """What leads a step up from the level; nothing is above the first."""
+        if self.level is Level.FULL:
+            return ""
+        if self.level is Level.TEMPLATE:
+            return f"; the next step up takes {self.settings.probes} answered probes in a row"
+        under = _threshold(self.settings, self.level) / 2
+        return f"; the next step up takes {round(seconds(self.settings.calm))} s of tasks with fewer than {under:.0%}"
+
     def _judge(self, now: int) -> Shift | None:
         share = self.share(now)
         place = LADDER.index(self.level)
@@ -86,18 +96,19 @@ class Ladder:
         # Too few tasks lead down nowhere. They may lead up, or a tool that grew quiet would stay down for ever.
         if worse and len(self._outcomes) >= self.settings.least_tasks:
             before, self.level = self.level, worse[-1]
-            self._calm_since = now
-            return Shift(before, self.level, _said(share, self.settings))
+            self._calm_since, self._worst = now, share
+            return Shift(before, self.level, f"{_said(share, self.settings)}{self._next()}")
         if place == 0 or share >= _threshold(self.settings, self.level) / 2:
             self._calm_since = now
             return None
         if now - self._calm_since < self.settings.calm:
             return None
-        return self._leave(now, _said(share, self.settings))
+        return self._leave(now, f"{round(seconds(now - self._calm_since))} s of tasks went well enough")
 
     def _leave(self, now: int, reason: str) -> Shift:
         before, self.level = self.level, LADDER[LADDER.index(self.level) - 1]
         self._calm_since = now
+        reason = f"a step up from {before}, entered at {self._worst:.0%}: {reason}{self._next()}"
         if before is Level.TEMPLATE:  # what led there is over; the next level is judged by what comes
             self._outcomes.clear()
             self._poor = self._answered = 0

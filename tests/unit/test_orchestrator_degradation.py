@@ -276,3 +276,20 @@ def test_a_level_is_left_one_step_at_a_time_and_only_when_it_is_calm(steps: list
             assert now - since >= FIGURES.calm
             assert not poor or ladder.share(now) < FIGURES.cheaper_at / 2
         since = now
+
+
+def test_a_step_up_says_what_led_down_and_what_leads_on() -> None:
+    ladder, now = Ladder(FIGURES), 0
+    shifts = [ladder.record(now, poor=number % 2 == 0) for number in range(FIGURES.least_tasks)]
+    for _ in range(4):
+        now += FIGURES.window
+        shifts.append(ladder.record(now, poor=False))
+
+    down, first, last = [shift for shift in shifts if shift is not None]
+
+    assert "50%" in down.reason
+    assert "the next step up takes" in down.reason
+    assert first.reason.startswith("a step up from cheaper, entered at 50%: ")
+    assert "the next step up takes" in first.reason
+    assert "0%" not in first.reason.split(";")[0].replace("50%", "")
+    assert "next step" not in last.reason
