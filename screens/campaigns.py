@@ -15,12 +15,22 @@ from engine.surface.rows import DeliveryRow, WorkflowRow
 from engine.surface.snapshot import CampaignView
 from screens.delivery import DeliveryScreen
 from screens.drawing import BLANK, Line, Span, cut, gauge, state, width_of
-from screens.facts import account_name, budget_word, campaign_progress, campaign_rank, campaign_word
+from screens.facts import (
+    account_name,
+    begins_at,
+    budget_word,
+    campaign_progress,
+    campaign_rank,
+    campaign_state,
+    campaign_word,
+)
 from screens.formatting import NONE, clean, clean_lines, clock_exact, count, moment, money, percent, plural, price
 from screens.listing import Listing, plain
+from screens.logs import LogsScreen
 from screens.review import ReviewScreen, approve, risk_span
 from screens.settling import settle, settle_all
 from screens.steering import VERB_ACTIONS, VERBS, Steering
+from screens.stream import StreamScreen
 from screens.view import View
 from screens.widgets.asking import Entry
 from screens.widgets.table import Column
@@ -138,6 +148,8 @@ class CampaignScreen(Listing[DeliveryRow], Steering):
         Binding("E", "settle_all", "settle all"),
         Binding("v", "view", "view"),
         Binding("w", "workflow", "workflow"),
+        Binding("i", "events", "its events"),
+        Binding("l", "logs", "its log lines"),
         *VERBS,
     ]
 
@@ -189,11 +201,11 @@ class CampaignScreen(Listing[DeliveryRow], Steering):
     def head(self, view: View, width: int) -> Sequence[Line]:
         campaign = self.target()
         done, fans = campaign_progress(campaign)
-        glyph, tone, word = state(campaign.state)
+        glyph, tone, word = campaign_state(campaign)
         now, colour = campaign_word(campaign, view)
         budget = f" of {money(campaign.budget)}" if campaign.budget is not None else ""
         unpriced = f", {plural(campaign.unpriced, 'call')} unpriced" if campaign.unpriced else ""
-        said = now if now != word else ""
+        said = begins_at(campaign, view) or (now if now != word else "")
         first: Line = (
             (f"  {glyph} {word} ", tone),
             *gauge(done, fans, 20),
@@ -355,6 +367,12 @@ class CampaignScreen(Listing[DeliveryRow], Steering):
     def action_workflow(self) -> None:
         self.app.push_screen(WorkflowScreen(self._campaign))
 
+    def action_events(self) -> None:
+        self.app.push_screen(StreamScreen(self._campaign.campaign_id))
+
+    def action_logs(self) -> None:
+        self.app.push_screen(LogsScreen(self._campaign.campaign_id))
+
     def action_view(self) -> None:
         states = self._states
         self._state = states[(states.index(self._state) + 1) % len(states)]
@@ -402,7 +420,7 @@ class CampaignScreen(Listing[DeliveryRow], Steering):
 
 
 def _state(row: CampaignView, _view: View) -> Span:
-    glyph, tone, word = state(row.state)
+    glyph, tone, word = campaign_state(row)
     return f"{glyph} {clean(word, longest=30)}", tone
 
 

@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterable
 
 from engine.surface.snapshot import FINAL_CAMPAIGN_STATES, AccountView, CampaignView, ModelView, finish_at
-from screens.formatting import clean, moment
+from screens.drawing import state
+from screens.formatting import clean, moment, moment_there
 from screens.view import View
 
 _SEVERITIES = ("critical", "warning", "info")
@@ -64,7 +65,9 @@ def campaign_progress(campaign: CampaignView) -> tuple[int, int]:
 
 
 def campaign_rank(campaign: CampaignView) -> tuple[int, int]:
-    """What runs first, then what could, then the newest."""
+    """What ended but for sends to be settled first, then what runs, then what could, then the newest."""
+    if campaign.unsettled:
+        return -1, -campaign.created_at
     order = ("awaiting_approval", "running", "paused", "scheduled", "draft")
     return (order.index(campaign.state) if campaign.state in order else 9, -campaign.created_at)
 
@@ -77,6 +80,11 @@ def finishes_at(campaign: CampaignView, view: View) -> int:
         if other.account_id == campaign.account_id and other.state in ("running", "awaiting_approval")
     )
     return finish_at(view.snapshot, campaign.account_id, max(waiting, campaign.open), view.now)
+
+
+def campaign_state(campaign: CampaignView) -> tuple[str, str, str]:
+    """Glyph, tone and word of a campaign's state; one that is over but for sends to be settled is not done with."""
+    return state("uncertain" if campaign.unsettled else campaign.state)
 
 
 def budget_word(campaign: CampaignView, view: View) -> tuple[str, str] | None:
@@ -92,6 +100,8 @@ def budget_word(campaign: CampaignView, view: View) -> tuple[str, str] | None:
 def campaign_word(campaign: CampaignView, view: View) -> tuple[str, str]:
     """What matters most about a campaign right now, and its tone."""
     counts = campaign.counts
+    if campaign.unsettled:
+        return f"{campaign.unsettled:,} to settle, {campaign.state}{_because(campaign)}", "bad"
     if counts.get("uncertain"):
         return f"{counts['uncertain']:,} uncertain", "bad"
     if campaign.state in FINAL_CAMPAIGN_STATES:
@@ -101,12 +111,27 @@ def campaign_word(campaign: CampaignView, view: View) -> tuple[str, str]:
     if campaign.state == "awaiting_approval":
         return "texts are being written", "plain"
     if campaign.state == "draft":
-        return "not started", "dim"
+        return _draft(campaign, view)
     if campaign.state == "running":
         return _running(campaign, view)
     if campaign.state == "scheduled":
         return f"starts {moment(campaign.starts_at, view.now, view.zone)}", "accent"
     return f"{campaign.state}{_because(campaign)}", "warn" if campaign.state == "paused" else "dim"
+
+
+def begins_at(campaign: CampaignView, view: View) -> str:
+    """When a campaign that has not begun will, with the zone; nothing for at once, or for one that has."""
+    waits = campaign.state in ("draft", "awaiting_approval", "scheduled")
+    if campaign.starts_at is None or campaign.starts_at <= view.now or not waits:
+        return ""
+    first = "once started, " if campaign.state == "draft" else ""
+    return f"{first}begins {moment_there(campaign.starts_at, view.now, view.zone)}"
+
+
+def _draft(campaign: CampaignView, view: View) -> tuple[str, str]:
+    if campaign.starts_at is None or campaign.starts_at <= view.now:
+        return "not started", "dim"
+    return f"not started, for {moment(campaign.starts_at, view.now, view.zone)}", "dim"
 
 
 def _running(campaign: CampaignView, view: View) -> tuple[str, str]:

@@ -33,7 +33,7 @@ class FanScreen(Listing[DeliveryRow]):
     @property
     def heading(self) -> str:
         whose = f"{clean(self._account, longest=40)} › " if self._account else ""
-        return f"campaigns › {whose}fan {clean(self._fan, longest=60)}"
+        return f"every campaign › {whose}fan {clean(self._fan, longest=60)}"
 
     @property
     def empty(self) -> str:  # type: ignore[override]
@@ -67,6 +67,13 @@ class FanScreen(Listing[DeliveryRow]):
     def columns(self) -> Sequence[Column[DeliveryRow]]:
         return (
             Column(title="state", width=12, paint=_state, sort=lambda row: row.state),
+            Column(
+                title="fan",
+                width=12,
+                weight=1,
+                paint=plain(lambda row: row.fan_name or row.fan_id),
+                sort=lambda row: (row.fan_name or row.fan_id).casefold(),
+            ),
             Column(
                 title="campaign",
                 width=12,

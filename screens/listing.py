@@ -131,7 +131,7 @@ class Listing(Reading[R]):
         if not table.filter:
             return f"{found}{more}"
         every = self.unfiltered if self.arranged else table.total
-        return f"{found} of {count(every)}{more}" if every else f"{found} found"
+        return f"{found} of {count(every)}{more}" if every >= len(table.rows) and every else f"{found} found"
 
     def _paint_around(self, view: View) -> None:
         width = self.app.size.width

@@ -48,8 +48,9 @@ class LogsScreen(Listing[Entry]):
         Binding("f", "follow", "follow"),
     ]
 
-    def __init__(self) -> None:
+    def __init__(self, about: str = "") -> None:
         super().__init__()
+        self._about = about  # what it is filtered by at first
         self._entries: deque[Entry] = deque(maxlen=KEPT)
         self._held: deque[Entry] = deque(maxlen=KEPT)  # what came while nobody followed
         self._shown: tuple[Entry, ...] = ()
@@ -76,6 +77,7 @@ class LogsScreen(Listing[Entry]):
 
     def on_mount(self) -> None:
         super().on_mount()
+        self.look_for(self._about)
         self.set_interval(_LOOK, self._look)
         self._look()
 

@@ -228,6 +228,8 @@ class Reading(Place, Generic[R]):
                 if known_now is None:
                     return
                 known = known_now
+            if anew and not top and how[0] and await self._count() is None:
+                return
             self.pages, self._answered, self.done, self.error = known, how, True, ""
             anew = top = False
             if self.is_current:
@@ -245,6 +247,13 @@ class Reading(Place, Generic[R]):
         if not find:
             self.unfiltered = page.total
         return known.taking(number, page.rows, page.total)
+
+    async def _count(self) -> int | None:
+        """How many rows there are unfiltered, counted after those that a filter found: it is never fewer."""
+        page = await self._ask(find=(), order="", offset=0, limit=1)
+        if page is not None and page.total is not None:
+            self.unfiltered = page.total
+        return None if page is None else self.unfiltered
 
     async def _ask(self, **how: Any) -> Page[R] | None:
         """A page of the answer; None when it failed."""

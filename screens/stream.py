@@ -56,15 +56,16 @@ class StreamScreen(Listing[Entry]):
     ]
     first_keys = ("pause", "go on")
 
-    def __init__(self) -> None:
+    def __init__(self, about: str = "") -> None:
         super().__init__()
+        self._about = about  # what it is filtered by at first
         self._entries: deque[Entry] = deque(maxlen=KEPT)
         self._shown: deque[Entry] = deque(maxlen=KEPT)
         self._epoch = ""
         self._seq = 0  # of the newest event taken in
         self._paused_at: int | None = None  # the engine's newest event when it was paused
         self._missed = 0  # events that came faster than the console looks
-        self._level = _LEVELS[1]
+        self._level = _LEVELS[0] if about else _LEVELS[1]
         self._topic = ""
 
     @property
@@ -81,6 +82,7 @@ class StreamScreen(Listing[Entry]):
 
     def on_mount(self) -> None:
         super().on_mount()
+        self.look_for(self._about)
         self.run_worker(self._read_before(), group="before", exclusive=True, exit_on_error=False)
 
     async def _read_before(self) -> None:
@@ -180,7 +182,8 @@ class StreamScreen(Listing[Entry]):
         return str(row.recorded.seq)
 
     def words_of(self, row: Entry) -> str:
-        return f"{row.recorded.kind} {row.topic} {row.text}"
+        campaign = getattr(row.recorded.event, "campaign_id", "")
+        return f"{row.recorded.kind} {row.topic} {row.text} {campaign}"
 
     # ── acting ──────────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -17,6 +17,7 @@ class Rule(StrEnum):
     BREAKER_OPEN = "breaker_open"
     QUEUE_AGE = "queue_age"
     DEAD_LETTERS = "dead_letters"
+    UNCERTAIN_SENDS = "uncertain_sends"
     LIMITER_SATURATED = "limiter_saturated"
     ACCOUNT_PAUSED = "account_paused"
     SYNC_BEHIND = "sync_behind"

@@ -229,7 +229,8 @@ class Sender:
         if error.status in _UNAUTHORISED:
             reason = f"the platform answered {error.status}: check the account's token"
             await self._database.write(lambda tx: switch.pause_account(tx, lease.lane, reason, self._clock.now()))
-        _log.warning("%s waits: cannot ask the platform who opted out: %s", lease.lane, error.message)
+        about = {"campaign": lease.batch, "account": lease.lane}
+        _log.warning("%s waits: cannot ask the platform who opted out: %s", lease.lane, error.message, extra=about)
         return Defer(again)
 
     async def _fan_of(self, delivery_id: str) -> str:
@@ -313,7 +314,8 @@ class Sender:
             try:
                 await self._database.write(lambda tx: self._write_outcome(tx, lease, delivery, outcome))
             except CommitUnknown as error:
-                _log.warning("the outcome of %s is written again: %s", delivery.delivery_id, error)
+                about = {"campaign": delivery.campaign_id}
+                _log.warning("the outcome of %s is written again: %s", delivery.delivery_id, error, extra=about)
                 await sleep(self._clock, self.settings.backoff.wait(attempt, self._chance))
             except CommandRefused:
                 if attempt == 1:

@@ -237,7 +237,7 @@ class Worker:
                 raise
             return Retry("CancelledError: something inside the handler was cancelled, not the handler")
         except Exception as error:  # noqa: BLE001 - a job's failure is data
-            _log.info("%s: job %s failed: %s", self.queue, lease.job_id, type(error).__name__)
+            _log.info("%s: job %s failed: %s", self.queue, lease.job_id, type(error).__name__, extra=_of(lease))
             return Retry(f"{type(error).__name__}: {error}")
 
     async def _settle(self, lease: Lease, outcome: Outcome) -> None:
@@ -250,7 +250,7 @@ class Worker:
             except LeaseLost:
                 return
             except CommitUnknown as error:
-                _log.warning("%s: job %s is settled again: %s", self.queue, lease.job_id, error)
+                _log.warning("%s: job %s is settled again: %s", self.queue, lease.job_id, error, extra=_of(lease))
                 await sleep(self._clock, self._backoff.wait(attempt, self._chance, at_least=SECOND))
             else:
                 return
@@ -302,14 +302,19 @@ class Worker:
                 self._abandon(running)
             running.missed = True  # the handler may have settled the job itself and be about to return
         except CommitUnknown as error:
-            _log.warning("%s: a heartbeat failed: %s", self.queue, error)
+            _log.warning("%s: a heartbeat failed: %s", self.queue, error, extra=_of(running.lease))
 
     def _abandon(self, running: _Running) -> None:
         """The job is somebody else's by now, or over: whatever the handler still does for it must end."""
         task, running.task = running.task, None
         if task is not None:
-            _log.warning("%s: the lease of job %s was lost", self.queue, running.lease.job_id)
+            _log.warning("%s: the lease of job %s was lost", self.queue, running.lease.job_id, extra=_of(running.lease))
             task.cancel()
+
+
+def _of(lease: Lease) -> dict[str, str]:
+    """What a log line is about beside the job: the batch, which is a campaign's id or begins with it."""
+    return {"batch": lease.batch} if lease.batch else {}
 
 
 async def _known(done: asyncio.Future[None]) -> None:

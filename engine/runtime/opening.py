@@ -36,6 +36,17 @@ from engine.surface.snapshot import (
 
 _EVENTS_SEARCHED = 20_000  # for recoveries
 _LIVE = "SELECT campaign_id FROM campaigns WHERE state NOT IN ('finished', 'cancelled', 'failed')"
+_ENDED = """
+SELECT * FROM campaigns WHERE state IN ('finished', 'cancelled', 'failed') AND (
+  campaign_id IN (
+    SELECT campaign_id FROM campaigns WHERE state IN ('finished', 'cancelled', 'failed')
+    ORDER BY campaign_id DESC LIMIT ?
+  )
+  OR EXISTS (
+    SELECT 1 FROM deliveries WHERE deliveries.campaign_id = campaigns.campaign_id AND deliveries.state = 'uncertain'
+  )
+) ORDER BY campaign_id DESC
+"""  # the newest, and whichever has sends to be settled
 _ENDED_SHOWN = 20  # ended campaigns in the first snapshot, newest first
 
 
@@ -219,10 +230,7 @@ async def _campaigns(reader: Reader) -> dict[str, CampaignView]:
     live = await reader.rows(
         "SELECT * FROM campaigns WHERE state NOT IN ('finished', 'cancelled', 'failed') ORDER BY campaign_id"
     )
-    ended = await reader.rows(
-        "SELECT * FROM campaigns WHERE state IN ('finished', 'cancelled', 'failed') ORDER BY campaign_id DESC LIMIT ?",
-        (_ENDED_SHOWN,),
-    )
+    ended = await reader.rows(_ENDED, (_ENDED_SHOWN,))
     views = await campaigns.views_of(reader, [*live, *ended])
     return {view.campaign_id: view for view in views}
 

@@ -372,7 +372,8 @@ def _thresholds_changed(snapshot: Snapshot, event: events.ThresholdsChanged) -> 
 
 
 def _without_long_ended(campaigns: Mapping[str, CampaignView]) -> Mapping[str, CampaignView]:
-    ended = [view for view in campaigns.values() if view.state in FINAL_CAMPAIGN_STATES]
+    """Those with sends that a person must settle stay until somebody did."""
+    ended = [view for view in campaigns.values() if view.state in FINAL_CAMPAIGN_STATES and not view.unsettled]
     if len(ended) <= _ENDED_KEPT:
         return campaigns
     dropped = {view.campaign_id for view in sorted(ended, key=lambda view: view.created_at)[:-_ENDED_KEPT]}

@@ -155,6 +155,11 @@ class CampaignView:
         """Deliveries that may still go out by themselves or after an approval."""
         return sum(self.counts.get(state, 0) for state in OPEN_STATES)
 
+    @property
+    def unsettled(self) -> int:
+        """Sends of one that has ended of which a person must still say whether they arrived."""
+        return self.counts.get("uncertain", 0) if self.state in FINAL_CAMPAIGN_STATES else 0
+
 
 OPEN_STATES = ("pending", "drafted", "approved", "queued", "sending")
 FINAL_CAMPAIGN_STATES = frozenset({"finished", "cancelled", "failed"})

@@ -41,8 +41,6 @@ _STATES = (
     "expired",
     "cancelled",
 )
-
-
 _UNNAMED = "estimate"
 
 
@@ -168,9 +166,8 @@ def _one_of(*given: tuple[str, object]) -> None:
     """Exactly one of these flags must have been given."""
     names = [name for name, value in given if value]
     if len(names) != 1:
-        wanted = ", ".join(name for name, _ in given)
         found = f"not {' and '.join(names)}" if names else "and none was given"
-        raise click.UsageError(f"exactly one of {wanted} is needed, {found}")
+        raise click.UsageError(f"exactly one of {', '.join(name for name, _ in given)} is needed, {found}")
 
 
 def _tool(name: str) -> str:
@@ -207,6 +204,11 @@ def _text(file: Path) -> str:
         return _bytes(file).decode("utf-8-sig").strip()
     except UnicodeDecodeError as error:
         raise click.UsageError(f"{file} is not text in UTF-8") from error
+
+
+def _standing(view: CampaignView) -> str:
+    """Its state, and what a person must still do about one that has ended."""
+    return view.state.replace("_", " ") + (f", {count(view.unsettled)} to settle" if view.unsettled else "")
 
 
 def _row(estimate: Mapping[str, Any] | None) -> EstimateRow | None:
@@ -272,7 +274,7 @@ def list_(place: Where, *, state: str | None, account: str, limit: int) -> None:
                 row.campaign_id,
                 row.name,
                 row.account_id,
-                row.state.replace("_", " "),
+                _standing(row),
                 count(row.counts.get("sent", 0)),
                 count(row.fans),
                 count(row.counts.get("uncertain", 0)),
@@ -318,7 +320,7 @@ def _say_campaign(view: CampaignView, draft: CampaignDraft | None, zone: str) ->
     rows = [
         ("name", view.name),
         ("account", view.account_id),
-        ("state", view.state.replace("_", " ") + (f": {view.reason}" if view.reason else "")),
+        ("state", _standing(view) + (f": {view.reason}" if view.reason else "")),
         ("tool", view.tool),
         (f"created ({zone})", moment(view.created_at, zone)),
         ("begins", moment(view.starts_at, zone)),

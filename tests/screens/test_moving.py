@@ -203,7 +203,7 @@ async def test_one_thing_opens_over_what_is_shown_and_escape_leads_back_to_the_r
             ("campaign halloween", "campaigns › halloween"),
             ("model gpt-4o-mini", "providers › openai gpt-4o-mini › calls"),
             ("queue dead", "queue › huntaze-rate-limiter-queue › dead"),
-            ("fan ANNA/fan_00001", "campaigns › ANNA › fan fan_00001"),
+            ("fan ANNA/fan_00001", "every campaign › ANNA › fan fan_00001"),
             ("provider azure", "providers › azure"),
         ):
             await say(running, line)

@@ -246,6 +246,20 @@ def test_one_send_in_between_is_progress() -> None:
     assert evaluate(stalled, SETTINGS, MORNING + 6 * MINUTE, memory) == ()
 
 
+def test_uncertain_sends_fire_until_they_are_settled_however_the_campaign_ended() -> None:
+    ended = CampaignView(
+        campaign_id="cmp_1", name="Spring", account_id="a", tool="message", state="finished", counts={"uncertain": 88}
+    )
+    unsure = replace(QUIET, campaigns={"cmp_1": ended})
+    memory = observe(unsure, SETTINGS, MORNING, Memory())
+
+    (firing,) = memory.firings
+
+    assert (firing.rule, firing.subject, firing.severity) == (Rule.UNCERTAIN_SENDS, "cmp_1", Severity.WARNING)
+    assert "88 messages of Spring may have arrived or not" in firing.summary
+    assert observe(QUIET, SETTINGS, MORNING, memory).firings == ()
+
+
 def test_dead_letters_fire_until_they_are_gone() -> None:
     dead = queueing(QueueView(queue="workflows", dead=1))
     memory = observe(dead, SETTINGS, MORNING, Memory())
