@@ -28,6 +28,7 @@ from screens.facts import (
     busiest,
     campaign_progress,
     campaign_rank,
+    campaign_state,
     campaign_word,
     failing_share,
     failing_tone,
@@ -284,7 +285,7 @@ def campaigns(view: View, width: int, rows: int) -> list[Line]:
 
 
 def _campaign(campaign: CampaignView, view: View, width: int) -> Line:
-    glyph, tone, _ = state(campaign.state)
+    glyph, tone, _ = campaign_state(campaign)
     done, fans = campaign_progress(campaign)
     ended = campaign.state in FINAL_CAMPAIGN_STATES
     account = 8 if width < 70 else 14

@@ -332,6 +332,19 @@ def _dead_letters(snapshot: Snapshot, settings: AlertSettings, now: int) -> Iter
             )
 
 
+def _uncertain(snapshot: Snapshot, settings: AlertSettings, now: int) -> Iterator[Condition]:
+    for campaign in snapshot.campaigns.values():
+        if number := campaign.counts.get("uncertain", 0):
+            yield Condition(
+                rule=Rule.UNCERTAIN_SENDS,
+                subject=quote(campaign.campaign_id),
+                severity=Severity.WARNING,
+                summary=f"{count(number, 'message')} of {quote(campaign.name)} may have arrived or not: none is sent"
+                " again until somebody looks on the platform and settles them.",
+                gist=doublings(number),
+            )
+
+
 # ── accounts ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -467,6 +480,7 @@ _RULES: tuple[_Rule, ...] = (
     _breakers,
     _queue_ages,
     _dead_letters,
+    _uncertain,
     _saturated,
     _paused,
     _sync,
