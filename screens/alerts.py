@@ -74,8 +74,8 @@ class AlertsScreen(Listing[AlertRow], Acting):
                 sort=lambda row: row.opened_at,
             ),
             Column(
-                title="open for",
-                width=8,
+                title="open",
+                width=6,
                 right=True,
                 paint=_for,
                 sort=lambda row: (row.resolved_at or self.view.now) - row.opened_at,

@@ -136,9 +136,22 @@ def _engine(view: View) -> Fact:
         cause = clean(view.link.note.partition(". ")[0], longest=40) or why
         return ((why, why, why, cause, ""), "bad") if view.loaded else ((why, why, why, why, cause, "no engine"), "dim")
     name = view.snapshot.engine.state
-    glyph, tone, word = state("ok" if name == "running" else name)
-    said, short = ("engine ok", "") if name == "running" else (f"{glyph} engine {word}", f"{glyph} {word}")
-    return (*[said] * _SHORTEST, short), tone
+    if name == "running":
+        return _working(view)
+    glyph, tone, word = state(name)
+    return (*[f"{glyph} engine {word}"] * _SHORTEST, f"{glyph} {word}"), tone
+
+
+def _working(view: View) -> Fact:
+    """The worst that one has to know of an engine that runs; only that all is well may be left out."""
+    found = view.snapshot
+    used = [model for model in found.models.values() if model.calls or model.breaker != "closed"]
+    if used and all(model.breaker == "open" for model in used):
+        return (*["✖ cannot write: no model"] * _CAUSE, *["✖ no model"] * (_SHORTEST - _CAUSE), "✖ no model"), "bad"
+    if found.levels or any(alert.severity == "critical" for alert in found.alerts.values()):
+        glyph, tone, _ = state("degraded")
+        return (*[f"{glyph} engine degraded"] * _CAUSE, *[f"{glyph} degraded"] * (_SHORTEST - _CAUSE), glyph), tone
+    return (*["engine ok"] * _SHORTEST, ""), "ok"
 
 
 class StatusBar(Board):

@@ -20,7 +20,7 @@ _LONG = ("campaigns", "spring-ppv for the fans of anna", "deliveries", "fan anna
 def view(
     *, state: str = "running", halted: bool = False, frozen: bool = False, lost: bool = False, looks: bool = False
 ) -> View:
-    normal = snapshot("normal")
+    normal = replace(snapshot("normal"), alerts={}, levels={})
     engine = replace(
         normal.engine, state=state, halted_by="mia the operator" if halted else "", halted_at=NOW - 12 * MINUTE
     )
@@ -101,3 +101,22 @@ async def test_a_halt_is_seen_at_sixty_columns_from_deep_down() -> None:
         assert "HALTED" in running.lines()[0]
         assert "read-only" in running.lines()[0]
         assert "sim" in running.lines()[0]
+
+
+@pytest.mark.parametrize("width", [60, 80, 120, 200])
+def test_an_engine_that_runs_without_a_model_to_ask_is_not_called_well(width: int) -> None:
+    shown = view()
+    models = {key: replace(model, breaker="open") for key, model in shown.snapshot.models.items()}
+
+    text = said(("overview",), "", replace(shown, snapshot=replace(shown.snapshot, models=models)), width)
+
+    assert "no model" in text
+    assert "engine ok" not in text
+
+
+def test_an_engine_is_well_only_without_critical_alerts() -> None:
+    calm = view()
+    alerted = replace(calm, snapshot=replace(calm.snapshot, alerts=snapshot("normal").alerts))
+
+    assert "engine degraded" in said(("overview",), "", alerted, 120)
+    assert "engine ok" in said(("overview",), "", calm, 120)
