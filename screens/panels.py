@@ -55,6 +55,7 @@ from screens.widgets.plot import Course, plot
 CHART_FROM = 10  # rows from which the spend of the last hour is drawn with axes
 _ALERT_LINES = 5  # of one alert at most
 _ENDED = 5  # campaigns that are over and still find room where those that are not tell more of theirs
+_CAMPAIGN = 25  # columns of a campaign's figures, with the glyph
 COURSE_ROWS = 8  # of one model's last hour at most
 _LEAST_PACE = 1_000_000  # nano-dollars a minute: what three digits of a dollar tell
 _COURSE = 30  # columns of it, two minutes each
@@ -275,8 +276,12 @@ def campaigns(view: View, width: int, rows: int) -> list[Line]:
     told = rows > 2 * live + min(_ENDED, len(found) - live)
     room = rows - 1 - live * told
     lines = [title("CAMPAIGNS", view, width, part_of(room, len(found)))]
+    account = max((cell_len(account_name(view, one.account_id)) for one in found[:room]), default=0)
+    account = min(8 if width < 70 else 14, account + 1)
+    words = max((cell_len(campaign_word(one, view)[0]) for one in found[:room]), default=0)
+    name = max(10, min(30, width - _CAMPAIGN - account - min(19, words)))
     for campaign in found[:room]:
-        lines.append(_campaign(campaign, view, width))
+        lines.append(_campaign(campaign, view, width, name, account))
         if told and is_live(campaign):
             lines.append(_deliveries(campaign, width))
     if not found:
@@ -284,12 +289,10 @@ def campaigns(view: View, width: int, rows: int) -> list[Line]:
     return lines
 
 
-def _campaign(campaign: CampaignView, view: View, width: int) -> Line:
+def _campaign(campaign: CampaignView, view: View, width: int, name: int, account: int) -> Line:
     glyph, tone, _ = campaign_state(campaign)
     done, fans = campaign_progress(campaign)
     ended = campaign.state in FINAL_CAMPAIGN_STATES
-    account = 8 if width < 70 else 14
-    name = max(10, min(30, width - 44 - account))
     words, colour = campaign_word(campaign, view)
     line: Line = (
         (f"  {glyph} ", tone), cell(clean(campaign.name), name, "dim" if ended else "plain"), (" ", "plain"),
