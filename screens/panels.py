@@ -148,7 +148,7 @@ def _alert(alert: AlertView, view: View, width: int, rows: int) -> list[Line]:
     glyph, tone, _ = state(alert.severity)
     ink = "dim" if alert.acknowledged_by else "plain"
     open_for = f"open {age(view.now - alert.opened_at)} "
-    room = width - len(open_for) - 1
+    room = width - len(open_for) - 2
     folded = wrap(clean(alert.summary, longest=300), max(1, room - 4))
     first, *more = (*folded[: rows - 1], " ".join(folded[rows - 1 :]))
     left = cut(((f"  {glyph} ", tone), (first, ink)), room)
@@ -157,7 +157,7 @@ def _alert(alert: AlertView, view: View, width: int, rows: int) -> list[Line]:
 
 
 _LEVELS = {"cached": 1, "cheaper": 2, "template": 3}  # how well a tool is served, worst last
-_PROVIDER_COLUMNS = (("today", 9, 0), ("share", 8, 0), ("calls", 8, 56), ("p95", 8, 0), ("err", 8, 0))
+_PROVIDER_COLUMNS = (("today", 8, 0), ("share", 7, 0), ("calls", 7, 56), ("p95", 7, 0), ("err", 7, 0))
 
 
 def providers(view: View, width: int, rows: int) -> list[Line]:
