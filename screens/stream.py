@@ -88,7 +88,7 @@ class StreamScreen(Listing[Entry]):
     async def _read_before(self) -> None:
         """What the log holds of the time before: the live buffer only knows what came since the console attached."""
         try:
-            page = await self.console.source.query(ListEvents(limit=_BEFORE))
+            page = await self.console.source.query(ListEvents(limit=_BEFORE, about=self._about))
         except HuntazeError:
             return  # the live ones come all the same
         oldest = self._entries[0].recorded.seq if self._entries else self._seq + 1

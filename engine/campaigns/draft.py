@@ -6,13 +6,13 @@ import re
 from collections.abc import Collection
 
 from engine.kernel.errors import CommandRefused, Refusal
+from engine.kernel.fanlist import MOST_FANS
 from engine.kernel.text import clean
 from engine.kernel.values import DAY, MINUTE, NANOS_PER_USD, decimal_usd
 from engine.surface.commands import CampaignDraft
 
 NAME_LENGTH = 120
 PROMPT_LENGTH = 8_000
-LISTED_FANS = 100_000
 LARGEST_BUDGET = 1_000_000_000 * NANOS_PER_USD  # a sum of such still fits the database's 64 bits
 FURTHEST_START = 3_653 * DAY
 
@@ -51,8 +51,8 @@ def _check_audience(draft: CampaignDraft) -> None:
     audience = draft.audience
     if [audience.all, bool(audience.tag), bool(audience.fan_ids)].count(True) != 1:
         raise _wrong("audience", 'an audience is exactly one of {"all": true}, {"tag": …} and {"fan_ids": […]}')
-    if len(audience.fan_ids) > LISTED_FANS:
-        raise _wrong("audience.fan_ids", f"at most {LISTED_FANS:,} fans can be listed")
+    if len(audience.fan_ids) > MOST_FANS:
+        raise _wrong("audience.fan_ids", f"at most {MOST_FANS:,} fans can be listed")
     bad = next((fan_id for fan_id in audience.fan_ids if not _ID.fullmatch(fan_id)), None)
     if bad is not None:
         raise _wrong("audience.fan_ids", f"{bad[:40]!r} is not a fan id: 1 to 128 letters, digits and . _ @ : -")

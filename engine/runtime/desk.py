@@ -51,6 +51,7 @@ S = TypeVar("S", bound=StrEnum)
 
 _LONGEST_NAME = 200  # characters of who asks, which stand in events, in reasons and on screens
 _BETWEEN = "\x1f"  # a queue and the cursor within it
+_LOOKED_THROUGH = 500_000  # events, for those that tell of one thing
 
 
 class EngineDesk:
@@ -315,8 +316,12 @@ class EngineDesk:
     async def _list_events(self, query: queries.ListEvents) -> Page[EventRow]:
         limit = max(1, min(query.limit, 1000))
         snapshot = self._projector.snapshot
-        after = query.after if query.after is not None else max(0, snapshot.seq - limit)
-        found = await self._database.events_after(after, limit=limit)
+        if query.about:
+            oldest = max(query.after or 0, snapshot.seq - _LOOKED_THROUGH)
+            found = await self._database.events_about(query.about, oldest, limit=limit)
+        else:
+            after = query.after if query.after is not None else max(0, snapshot.seq - limit)
+            found = await self._database.events_after(after, limit=limit)
         return Page(tuple(_event_row(snapshot.epoch, recorded) for recorded in found))
 
     async def _estimate(self, query: queries.EstimateCampaign) -> Page[EstimateRow]:

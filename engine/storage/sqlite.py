@@ -125,6 +125,12 @@ class Reader:
         return found["seq"] if found else 0
 
 
+def _recorded(rows: Iterable[sqlite3.Row]) -> list[Recorded]:
+    """Kinds of a newer version are left out."""
+    found = ((row["seq"], from_fields(row["kind"], orjson.loads(row["data"]))) for row in rows)
+    return [Recorded(number, event) for number, event in found if event is not None]
+
+
 class _Pending(Generic[T]):
     """A write that waits, runs, and is answered on its caller's loop."""
 
@@ -255,8 +261,16 @@ class Database:
             rows = await reader.rows(
                 "SELECT seq, kind, data FROM events WHERE seq > ? ORDER BY seq LIMIT ?", (seq, limit)
             )
-        found = ((row["seq"], from_fields(row["kind"], orjson.loads(row["data"]))) for row in rows)
-        return [Recorded(number, event) for number, event in found if event is not None]
+        return _recorded(rows)
+
+    async def events_about(self, identifier: str, seq: int, *, limit: int = 1000) -> list[Recorded]:
+        """The newest recorded events past a sequence number with a field that is this text, oldest first."""
+        async with self.reader() as reader:
+            rows = await reader.rows(
+                "SELECT seq, kind, data FROM events WHERE seq > ? AND instr(data, ?) ORDER BY seq DESC LIMIT ?",
+                (seq, orjson.dumps(identifier), limit),
+            )
+        return _recorded(reversed(rows))
 
     async def _close(self) -> None:
         self._closed = True

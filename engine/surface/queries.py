@@ -263,10 +263,14 @@ class KeptSnapshots(Paged, Query):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListEvents(Paged, Query):
-    """The newest recorded events, oldest first; or those after a sequence number."""
+    """The newest recorded events, oldest first; or those after a sequence number.
+
+    With `about`, those that tell of this id (of a campaign, an account, a fan …), looked for in the newest 500,000.
+    """
 
     row: ClassVar[type] = EventRow
     after: int | None = None
+    about: str = ""
     limit: int = 100
 
 

@@ -30,7 +30,7 @@ class Query:
 
 
 class Paged:
-    """Stands before `Query` among the bases of one whose answer is a page: at most `limit` rows, `MOST_ROWS` at most."""
+    """Stands before `Query` among the bases of one whose answer is a page of `limit` rows, `MOST_ROWS` at most."""
 
     __slots__ = ()
     limit: int

@@ -132,7 +132,8 @@ class Answers:
 
     def _events(self, query: queries.ListEvents, shown: Moment) -> Page[EventRow]:
         found: list[EventRow] = []
-        for _, one in self._recording.found(0, shown.position, b"", newest_first=True):
+        about = orjson.dumps(query.about) if query.about else b""
+        for _, one in self._recording.found(0, shown.position, about, newest_first=True):
             if len(found) == query.limit or (query.after is not None and one.seq <= query.after):
                 break
             event_id = f"{shown.snapshot.epoch}:{one.seq}"

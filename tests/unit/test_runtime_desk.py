@@ -304,3 +304,17 @@ async def test_the_health_of_a_working_engine_is_good(play: Rig) -> None:
         "dynamodb": "off",
         "mqtt": "off",
     }
+
+
+async def test_the_events_of_one_campaign_are_found_behind_any_number_of_others(play: Rig) -> None:
+    campaign_id = await play.create(count=2)
+    for _ in range(60):
+        await play.create(count=1)
+
+    found = (await play.desk.query(ListEvents(about=campaign_id, limit=20))).rows
+
+    assert found
+    assert all(campaign_id in row.fields.values() for row in found)
+    assert [row.at for row in found] == sorted(row.at for row in found)
+    assert len((await play.desk.query(ListEvents(about=campaign_id, limit=1))).rows) == 1
+    assert (await play.desk.query(ListEvents(about=campaign_id[:-1]))).rows == ()
