@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from engine.kernel.errors import CommandRefused, HuntazeError
+from engine.kernel.errors import CommandRefused, HuntazeError, Refusal
 from screens.widgets.asking import Ask, Entry
 from screens.widgets.confirm import Confirm
 from tests.screens.harness import Console, console
@@ -142,7 +142,7 @@ async def test_an_answer_that_comes_too_late_is_not_shown_for_the_words_of_now()
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
-        (CommandRefused("limit", "it is above what the month has left"), "✖ it is above"),
+        (CommandRefused(Refusal.INVALID, "it is above what the month has left"), "✖ it is above"),
         (HuntazeError("the link is gone"), "Its effect cannot be told: the link is gone"),
     ],
 )
