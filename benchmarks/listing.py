@@ -13,6 +13,7 @@ import argparse
 import asyncio
 import json
 import random
+import re
 import statistics
 import sys
 import tempfile
@@ -141,7 +142,7 @@ async def _sorted(keys: Keys, found: dict[str, list[float]]) -> None:
 
 async def _filtered(keys: Keys, found: dict[str, list[float]], row: int) -> None:
     """A fan's number, letter by letter: from a tenth of all rows down to one."""
-    whole = _rows_of(keys.text())
+    whole = _fans_of(keys.text())
     await keys.answer("slash", "/", lambda text: "clear the filter" in text)
     typed = ""
     for letter in f"n{row:06}":
@@ -150,13 +151,18 @@ async def _filtered(keys: Keys, found: dict[str, list[float]], row: int) -> None
         found["filter"].append(
             await keys.answer(letter, letter, lambda text, words=wanted: words in text and _agrees(text, words))
         )
-    await keys.answer("escape", None, lambda text: " match " not in text and _rows_of(text) == whole)
+    await keys.answer("escape", None, lambda text: " match " not in text and _fans_of(text) == whole)
 
 
 def _rows_of(text: str) -> list[str]:
     lines = text.splitlines()
     at = next((number for number, line in enumerate(lines) if line.startswith(" state")), 0)
     return [line[1:] for line in lines[at + 1 : at + 10]]
+
+
+def _fans_of(text: str) -> list[str]:
+    """Who stands in the rows; how wide their columns are does not matter."""
+    return re.findall(r"[A-Z][a-z]+n\d{6}", "\n".join(_rows_of(text)))
 
 
 def _agrees(text: str, words: str) -> bool:

@@ -14,7 +14,7 @@ from screens.facts import busiest
 from screens.formatting import age, clean, clock_exact, count, plural, wrap
 from screens.listing import Listing
 from screens.place import as_of
-from screens.slots import campaign_lines, slot_lines
+from screens.slots import campaign_lines, slot_lines, under_way
 from screens.view import View
 from screens.widgets.confirm import Confirm
 from screens.widgets.table import Column
@@ -149,6 +149,8 @@ def _allowed(row: AccountView, view: View) -> Span:
 
 def _next(row: AccountView, view: View) -> Span:
     back = row.next_free_at(view.now)
+    if back is not None and under_way(row, back, view.now):
+        return "sending", "dim"
     return (age(back - view.now + _UP), "plain") if back is not None else ("–", "dim")
 
 

@@ -49,6 +49,7 @@ from screens.formatting import (
     wrap,
 )
 from screens.place import as_of
+from screens.slots import under_way
 from screens.view import View
 from screens.widgets.plot import Course, plot
 
@@ -264,7 +265,11 @@ def account_line(account: AccountView, view: View, width: int) -> Line:
     if account.paused:
         return cut((("  ‖ ", "warn"), name, (f" paused: {clean(account.paused, longest=200)}", "warn")), width)
     back = account.next_free_at(view.now)
-    rest = f"  next in {age(back - view.now + 999_999_999)}" if back is not None else ""
+    rest = ""
+    if back is not None and under_way(account, back, view.now):
+        rest = "  next: sending"
+    elif back is not None:
+        rest = f"  next in {age(back - view.now + 999_999_999)}"
     dots = slots(free, account.limit, 20)
     tone = "badly" if free == 0 else "plain"
     return cut((("    ", "plain"), name, (" ", "plain"), *dots, (f" {free:>3} free", tone), (rest, "dim")), width)

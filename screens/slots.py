@@ -15,12 +15,24 @@ _CAMPAIGNS = 4  # of an account shown at most
 _SHOWN = frozenset({"running", "paused", "scheduled", "awaiting_approval"})
 
 
+def under_way(row: AccountView, until: int, now: int) -> bool:
+    """Is the slot that is held until then one of a send whose outcome is not known yet?
+
+    It is held for the longest that a send may take and a window behind it, and mostly comes back sooner.
+    """
+    return until - now > row.window
+
+
 def slot_lines(row: AccountView, view: View, width: int) -> list[Line]:
     """A mark a slot: free ones first, then each that is taken with the seconds until it returns."""
     taken = sorted(until for until in row.slots.values() if until > view.now)
     free = row.free(view.now)
     marks: list[Span] = [("●", "ok")] * free + [
-        (f"○ {age(until - view.now + _UP)}", "plain" if at else "accent") for at, until in enumerate(taken)
+        (
+            "○ sending" if under_way(row, until, view.now) else f"○ {age(until - view.now + _UP)}",
+            "plain" if at else "accent",
+        )
+        for at, until in enumerate(taken)
     ]
     lines, line, room = [], [("  ", "plain")], width - 4
     for text, tone in marks:

@@ -10,6 +10,7 @@ from engine import events
 from engine.events import Recorded
 from engine.kernel.values import HOUR, MINUTE, SECOND, Instant
 from engine.surface.queries import CostHistory, GetTrace, ListEvents, MonitorHistory, QueueHistory
+from engine.surface.snapshot import AccountView
 from screens.stream import KEPT
 from tests.screens.harness import Console, console
 from tests.screens.scripted import NOW, ScriptedSource, attempts, calls
@@ -306,3 +307,15 @@ async def test_each_taken_slot_says_when_it_returns_and_campaigns_when_they_end(
         assert "580 messages wait: 58 m at 10 a minute" in text
         assert "3 uncertain · ends 15:29" in text
         assert "17 of 30 slots free · 1 paused" in running.lines()[1]
+
+
+async def test_a_slot_of_a_send_under_way_promises_no_time_longer_than_its_window() -> None:
+    source = ScriptedSource()
+    held = AccountView(account_id="acc_anna", name="anna", slots={"s": NOW + 100 * SECOND})
+    source.become(accounts={"acc_anna": held})
+    async with console(source) as running:
+        assert "9 free  next: sending" in running.text()
+        await running.press("5")
+
+        assert "○ sending" in running.text()
+        assert "2 m" not in "\n".join(running.lines()[2:6])
