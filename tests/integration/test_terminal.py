@@ -15,7 +15,7 @@ import pytest
 
 from engine.surface.queries import ListCampaigns
 from huntaze_console.client import connect
-from tests.system.embedded import Demo, longest_silence, started
+from tests.system.embedded import Demo, alive, longest_silence, started
 from tests.system.terminal import Terminal, terminal
 
 
@@ -38,7 +38,7 @@ def test_a_terminal_that_stops_reading_does_not_slow_the_engine(tmp_path: Path, 
 
         shown.wait(lambda _: not shown.stalled)
         shown.press("1")
-        shown.wait("engine ok")
+        shown.wait(alive)
         _leave(shown)
     assert not demo.locked()
 

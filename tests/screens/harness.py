@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -38,8 +39,7 @@ class Console:
     async def settle(self) -> None:
         """Let messages, workers, the feed and the layout come to rest: until nothing shown changes any more."""
         await self._turn()
-        while not self.app.answered:
-            await asyncio.sleep(0.001)
+        await self._at_rest(5.0)
         self.app.feed.tick()
         before: list[str] = []
         still = 0
@@ -49,6 +49,14 @@ class Console:
             now = self.lines()
             still = still + 1 if now == before else 0
             before = now
+
+    async def _at_rest(self, patience: float) -> None:
+        """Until every key is answered, and what was asked of the engine as well."""
+        give_up = time.monotonic() + patience
+        while not self.app.answered or any(worker.is_running for worker in self.app.workers):
+            if time.monotonic() > give_up:
+                return
+            await asyncio.sleep(0.001)
 
     async def _turn(self) -> None:
         for _ in range(40):

@@ -61,7 +61,7 @@ def _walk(names: tuple[str, ...], environ: dict[str, str]) -> list[str]:
     found: list[str] = []
     with terminal(environ=environ, size=(_COLUMNS, _LINES), names=names, drains=True) as running:
         running.read_until(b"SPEND")
-        for keys, shown in (("6", b"account"), ("jjk", b""), ("q", b"Leave and stop")):
+        for keys, shown in (("6", b"state"), ("jjk", b""), ("q", b"Leave and stop")):
             running.type(keys)
             running.read_until(shown)
             found.append(_settled(running))

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.screens.grid import by_code_point
-from tests.system.embedded import HUNTAZE, Demo
+from tests.system.embedded import HUNTAZE, Demo, alive
 
 pytestmark = pytest.mark.system
 
@@ -74,7 +74,7 @@ def tmux(demo: Demo, columns: int, lines: int, *flags: str) -> Iterator[Tmux]:
 def test_the_overview_shows_what_matters_at_every_size(tmp_path: Path, columns: int, lines: int) -> None:
     demo = Demo(tmp_path)
     with tmux(demo, columns, lines) as window:
-        window.wait("engine ok")
+        window.wait(alive)
         window.wait(lambda _: demo.sent() >= 10)
         shown = window.wait(lambda text: "free" in text and "hybrid" in text and "gpt-4o" in text)
 
@@ -94,7 +94,7 @@ def test_the_overview_shows_what_matters_at_every_size(tmp_path: Path, columns: 
 def test_a_campaign_is_made_started_and_paused_by_keys(tmp_path: Path) -> None:
     demo = Demo(tmp_path)
     with tmux(demo, 120, 40) as window:
-        window.wait("engine ok")
+        window.wait(alive)
         window.wait(lambda _: demo.sent() >= 1)
         window.press("c")
         window.wait("WHAT IT WILL DO")
@@ -130,7 +130,7 @@ def test_names_in_any_script_leave_the_columns_where_they_are(tmp_path: Path) ->
     demo = Demo(tmp_path)
     names = ("कि" * 20, "प्रिया கவின் 👍🏽👍🏽", "❤️" * 10, "👨‍👩‍👧 family", "plain")
     with tmux(demo, 80, 24) as window:
-        window.wait("engine ok")
+        window.wait(alive)
         for name in names:
             _create(demo, name)
         window.press("6")
