@@ -48,6 +48,7 @@ class OrderedConsole(Console):
 
     async def _answer_next(self) -> None:
         """In the console's own turn, as every key is."""
+        self._answer = None  # a key that breaks something leaves the way free for the next one
         target = self.focused or self.screen
         await super().on_event(self._next())
         self._answer = self.run_worker(self._see_through(target), group="answers", exit_on_error=False)
@@ -79,10 +80,11 @@ class OrderedConsole(Console):
             if self._typed:
                 self._typed.clear()
                 self.tell("The screen took too long; what was typed meanwhile is forgotten", severity="warning")
-        if self._typed:
-            self.call_later(self._answer_next)
-        else:
-            self._answer = None
+        finally:
+            if self._typed:
+                self.call_later(self._answer_next)
+            else:
+                self._answer = None
 
     async def _answered_by(self, target: DOMNode) -> None:
         for node in list(target.ancestors_with_self):  # the way a key bubbles

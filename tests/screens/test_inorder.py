@@ -8,7 +8,9 @@ import pytest
 from textual import events
 from textual.widgets import Input
 
+from screens.app import ConsoleApp
 from screens.listing import FilterInput
+from screens.source import ConsoleOptions
 from tests.screens.harness import Console, console
 from tests.screens.scripted import ScriptedSource
 
@@ -101,3 +103,22 @@ async def test_a_key_that_is_never_answered_does_not_let_the_next_do_something_e
 
         assert source.submitted == []
         assert "forgotten" in running.notices[-1]
+
+
+async def test_a_key_whose_answer_breaks_leaves_the_keyboard_alive(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[str] = []
+    app = ConsoleApp(ScriptedSource(), options=ConsoleOptions(log=told.append))
+    async with app.run_test(size=(120, 40)) as pilot:
+        running = Console(app, pilot)
+        await running.settle()
+        with monkeypatch.context() as broken:
+            broken.setattr(ConsoleApp, "_answered_by", _breaks)
+            await burst(running, "3", "4")
+        await burst(running, "2")
+
+        assert "costs" in running.lines()[0]
+        assert "ValueError" in told[-1]
+
+
+async def _breaks(_app: object, _target: object) -> None:
+    raise ValueError
