@@ -55,6 +55,7 @@ from screens.widgets.plot import Course, plot
 
 CHART_FROM = 10  # rows from which the spend of the last hour is drawn with axes
 _ALERT_LINES = 5  # of one alert at most
+_QUEUE = (("ready", 7), ("leased", 8), ("oldest", 8), ("dead", 6))  # columns of a queue's figures, and how wide
 _ENDED = 5  # campaigns that are over and still find room where those that are not tell more of theirs
 _CAMPAIGN = 25  # columns of a campaign's figures, with the glyph
 COURSE_ROWS = 8  # of one model's last hour at most
@@ -220,13 +221,10 @@ def _provider(model: ModelView, figures: Mapping[str, Span], name: int, columns:
 
 def queue(view: View, width: int, rows: int) -> list[Line]:
     found = sorted(view.snapshot.queues.values(), key=lambda each: each.queue)
-    name = width - 34 - 4
+    name = width - sum(room for _, room in _QUEUE) - 4
     head: Line = (
         *title("QUEUE", view, name + 4),
-        *(
-            cell(word, room, "dim", right=True)
-            for word, room in (("ready", 9), ("leased", 8), ("oldest", 9), ("dead", 8))
-        ),
+        *(cell(word, room, "dim", right=True) for word, room in _QUEUE),
     )
     lines = [head, *(_queue(each, view, name) for each in found[: rows - 1])]
     if not found:
@@ -235,14 +233,17 @@ def queue(view: View, width: int, rows: int) -> list[Line]:
 
 
 def _queue(each: QueueView, view: View, name: int) -> Line:
-    waited = NONE if each.oldest_at is None else age(view.now - each.oldest_at)
+    figures = (
+        (count_short(each.ready), "strong" if each.ready else "dim"),
+        (count_short(each.leased), "plain" if each.leased else "dim"),
+        (NONE if each.oldest_at is None else age(view.now - each.oldest_at), "plain" if each.oldest_at else "dim"),
+        (count_short(each.dead), "badly" if each.dead else "dim"),
+    )
     return (
-        ("    ", "plain"), cell(clean(each.queue).removeprefix("huntaze-"), name),
-        cell(count_short(each.ready), 9, "strong" if each.ready else "dim", right=True),
-        cell(count_short(each.leased), 8, "plain" if each.leased else "dim", right=True),
-        cell(waited, 9, "plain" if each.oldest_at else "dim", right=True),
-        cell(count_short(each.dead), 8, "badly" if each.dead else "dim", right=True),
-    )  # fmt: skip
+        ("    ", "plain"),
+        cell(clean(each.queue).removeprefix("huntaze-"), name),
+        *(cell(text, room, tone, right=True) for (text, tone), (_, room) in zip(figures, _QUEUE, strict=True)),
+    )
 
 
 def tokens(view: View, width: int, rows: int) -> list[Line]:
