@@ -60,20 +60,21 @@ class RemoteSource:
         chance: Random,
         version: str = "",
         read_only: bool = False,
+        silence: float = _SILENT,
         patience: float = 5.0,
     ) -> None:
-        """`version` is this console's own, for the words about engines it does not get on with. After `patience`
-        seconds without a word another connection is tried.
+        """`version` is this console's own, for the words about engines it does not get on with. After `silence`
+        seconds without a word the link counts as lost, after `patience` another connection is tried.
         """
         self._line, self._chance, self._version = Line(address, token), chance, version
-        self._patience = patience
+        self._silent, self._patience = silence, patience
         self._backoff = Backoff(base=SECOND // 4, ceiling=3 * SECOND)
         self._snapshot = Snapshot()
         self._recent: tuple[Recorded, ...] = ()  # this and what follows is replaced as a whole: any thread may read it
         self._anchor = (time.monotonic_ns(), 0)  # here, there
         self._state = (False, 0, "connecting", read_only)  # up, since, note, read-only
         self._heard = time.monotonic_ns()
-        self._silence = round(_SILENT * SECOND)
+        self._silence = round(self._silent * SECOND)
         self._engine_version = ""
         self._stream: Stream | None = None
         self._closing, self._decided = threading.Event(), threading.Event()
@@ -177,7 +178,7 @@ class RemoteSource:
                 raise
             self._follow_events()
             return
-        self._silence = round(_SILENT * SECOND)
+        self._silence = round(self._silent * SECOND)
         with self._reading(stream):
             self._take_all(stream)
 

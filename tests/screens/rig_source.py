@@ -13,7 +13,6 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
 from textual.widgets import Static
 
@@ -115,15 +114,13 @@ async def attached(play: Rig, folder: Path) -> AsyncIterator[RemoteSource]:
     """The engine's API on a unix socket, and a link to it that is up."""
     directory = StateDirectory(folder / "state")
     directory.acquire(kind="daemon", mode=Mode.REAL, version="1.2.3")
-    patience = patch("screens.sources.remote._SILENT", 60.0)  # both ends share a loop, and a busy machine
-    patience.start()
     desk, chance = RunningDesk(play.desk, "api"), random.Random(7)
     try:
         async with serve(
             desk, directory, ApiSettings(), tcp=False, clock=play.clock, stop=asyncio.Event(), chance=chance
         ) as endpoint:
             token = Secret(directory.token_path.read_text().strip())
-            source = RemoteSource(Address(socket=endpoint.socket), token, chance=chance, version="1.2.3")
+            source = RemoteSource(Address(socket=endpoint.socket), token, chance=chance, version="1.2.3", silence=60.0)
             source.start()
             try:
                 async with asyncio.timeout(10):
@@ -133,7 +130,6 @@ async def attached(play: Rig, folder: Path) -> AsyncIterator[RemoteSource]:
             finally:
                 await asyncio.to_thread(source.close)
     finally:
-        patience.stop()
         directory.release()
 
 

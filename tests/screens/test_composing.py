@@ -40,8 +40,9 @@ async def test_a_file_of_fans_is_taken_as_the_command_line_takes_it(tmp_path: Pa
     assert asked[-1].draft.audience.fan_ids == made.draft.audience.fan_ids == ("f1", "f2")
 
 
-async def test_every_wrong_line_of_a_file_is_named_in_the_form(tmp_path: Path) -> None:
-    file = tmp_path / "fans.csv"
+async def test_every_wrong_line_of_a_file_is_named_in_the_form(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    file = Path("fans.csv")
     file.write_text("fan_id\nf1\nf1\n" + "x" * 300 + "\n")
     source = ScriptedSource()
     async with console(source) as running:
